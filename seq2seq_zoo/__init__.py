@@ -1,0 +1,43 @@
+"""Four recurrent sequence-to-sequence decoders in Keras 3, and an honest comparison of them.
+
+Importing the package imports no backend; the first use of a name that needs one does.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seq2seq_zoo import decoders as decoders
+    from seq2seq_zoo.decoders import AttentionDecoder as AttentionDecoder
+    from seq2seq_zoo.decoders import BasicDecoder as BasicDecoder
+    from seq2seq_zoo.decoders import FeedbackDecoder as FeedbackDecoder
+    from seq2seq_zoo.decoders import PeekDecoder as PeekDecoder
+    from seq2seq_zoo.layers.decoder import Decoder as Decoder
+    from seq2seq_zoo.layers.encoder import Encoded as Encoded
+    from seq2seq_zoo.layers.encoder import Encoder as Encoder
+    from seq2seq_zoo.layers.readout import Tokens as Tokens
+
+_HOMES = {
+    "AttentionDecoder": "decoders",
+    "BasicDecoder": "decoders",
+    "Decoder": "layers.decoder",
+    "Encoded": "layers.encoder",
+    "Encoder": "layers.encoder",
+    "FeedbackDecoder": "decoders",
+    "PeekDecoder": "decoders",
+    "Tokens": "layers.readout",
+}
+
+__all__ = ["decoders", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "decoders":
+        return importlib.import_module("seq2seq_zoo.decoders")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"seq2seq_zoo.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'seq2seq_zoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

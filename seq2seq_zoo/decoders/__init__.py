@@ -1,0 +1,16 @@
+"""What differs between modes: one mode, one file, one class.
+
+>>> from seq2seq_zoo import decoders
+>>> list(decoders.list())
+['attention', 'basic', 'feedback', 'peek']
+"""
+
+from seq2seq_zoo.decoders.attention import AttentionDecoder as AttentionDecoder
+from seq2seq_zoo.decoders.basic import BasicDecoder as BasicDecoder
+from seq2seq_zoo.decoders.feedback import FeedbackDecoder as FeedbackDecoder
+from seq2seq_zoo.decoders.peek import PeekDecoder as PeekDecoder
+from seq2seq_zoo.layers.decoder import modes
+
+create = modes.create
+list = modes.list
+register = modes.register

@@ -1,0 +1,75 @@
+"""The attention mode: its own last output, and what it finds in the source by asking with its state."""
+
+from typing import Annotated, Any
+
+from seq2seq_zoo.layers.attention import Source, attentions
+from seq2seq_zoo.layers.decoder import Decoder, modes, named_config
+from seq2seq_zoo.layers.encoder import Encoded
+from seq2seq_zoo.options import Named
+
+
+@modes.register("attention", "reads its own last output and looks at the whole source with its state (Bahdanau et al.)")
+class AttentionDecoder(Decoder):
+    """A decoder that reads its own last output and a weighted mean of the source, weighted by its state.
+
+        a[t] = softmax over j of score(s[t-1], H[j])
+        x[t] = [y[t-1]; sum_j a[t, j] H[j]]
+        s[t] = cell(x[t], s[t-1]),  s[0] = bridge(encoder)
+        y[t] = readout([s[t]; sum_j a[t, j] H[j]])
+
+    Without input feeding, the cell reads `y[t-1]` alone and the score asks with `s[t]`: only the readout knows what was
+    found, and all looking leaves the loop over time.
+
+    Arguments, call arguments and return value are `Decoder`'s, and:
+
+    Args:
+        attention: a registered attention's name, a mapping of its `name` and arguments, or an `Attention`.
+        input_feeding: whether the cell reads what was found.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from seq2seq_zoo import AttentionDecoder, Encoder, Tokens
+    >>> encoded = Encoder(8, vocabulary_size=10)(np.array([[4, 5, 6, 0]]))
+    >>> decoder = AttentionDecoder(8, readout=Tokens(12), attention="general")
+    >>> logits, weights = decoder(encoded, np.array([[7, 8, 2]]), return_attention_scores=True)
+    >>> logits.shape, weights.shape
+    (TensorShape([1, 3, 12]), TensorShape([1, 3, 4]))
+
+    Reference:
+        Bahdanau et al. 2015, arXiv:1409.0473, section 3.1 (the readout is a single layer here); without input feeding:
+        Luong et al. 2015, arXiv:1508.04025, section 3.1 (without the extra tanh layer).
+    """
+
+    def __init__(
+        self, *args: Any, attention: Annotated[Any, Named(attentions)] = "additive", input_feeding: bool = True, **kwargs: Any
+    ):
+        super().__init__(*args, **kwargs)
+        self.attention = attention
+        self.input_feeding = input_feeding
+        self.looks_before = input_feeding
+        self.attend = attentions.create(attention, name="attention", dtype=self.dtype_policy)
+
+    def build_look(self, width: int) -> None:
+        """Create the score's weights."""
+        self.attend.build(query=self.units, key=width)
+
+    def prepare(self, encoded: Encoded) -> Source:
+        """The keys, the values and the mask."""
+        return self.attend.prepare(encoded.sequence, encoded.mask)
+
+    def inputs(self, previous: Any, source: Source) -> tuple[Any, ...]:
+        """`y[t-1]`."""
+        return (previous,)
+
+    def look(self, query: Any, source: Source) -> tuple[Any, Any]:
+        """`sum_j a[t, j] H[j]`, and `a[t]`."""
+        return self.attend(query, source)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "attention": named_config(self.attention),
+            "input_feeding": self.input_feeding,
+        }

@@ -1,0 +1,32 @@
+"""The feedback mode: its own last output, nothing else."""
+
+from typing import Any
+
+from seq2seq_zoo.layers.decoder import Decoder, modes
+
+
+@modes.register("feedback", "reads its own last output; the source arrives only through the first state (Sutskever et al.)")
+class FeedbackDecoder(Decoder):
+    """A decoder that reads its own last output; of the source it knows only its first state.
+
+        x[t] = y[t-1]
+        s[t] = cell(x[t], s[t-1]),  s[0] = bridge(encoder)
+        y[t] = readout(s[t])
+
+    Arguments, call arguments and return value are `Decoder`'s.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from seq2seq_zoo import Encoder, FeedbackDecoder, Tokens
+    >>> encoded = Encoder(8, vocabulary_size=10)(np.array([[4, 5, 6]]))
+    >>> FeedbackDecoder(8, readout=Tokens(12))(encoded, np.array([[7, 8, 2, 0]])).shape
+    TensorShape([1, 4, 12])
+
+    Reference:
+        Sutskever et al. 2014, arXiv:1409.3215, section 2.
+    """
+
+    def inputs(self, previous: Any, source: Any) -> tuple[Any, ...]:
+        """`y[t-1]`."""
+        return (previous,)

@@ -1,0 +1,160 @@
+"""Where a query looks in a source: scores, and one softmax over the real positions."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from seq2seq_zoo.layers.cells import matmul
+from seq2seq_zoo.registry import Registry
+
+
+class Source(NamedTuple):
+    """A source ready to be looked at: everything that stays the same over time."""
+
+    keys: Any  # (batch, source length, key width)
+    values: Any  # (batch, source length, width)
+    mask: Any  # (batch, source length)
+
+
+class Attention(keras.layers.Layer):
+    """Weights over a source's positions, from a score between a query and each key.
+
+    The calculation follows the steps:
+
+    1. `keys = prepare(H)`, once a source.
+    2. `e[t, j] = score(q[t], keys[j])`.
+    3. `a[t] = softmax(e[t])` over the real positions; padding gets exactly zero. A source of padding alone gets zeros.
+    4. `context[t] = sum_j a[t, j] H[j]`.
+
+    Abstract: subclasses give `score`, and `prepare` and weights if they have any.
+    """
+
+    def build(self, query: int, key: int) -> None:
+        """Prepare for queries and keys of the given widths."""
+        del query, key
+        self.built = True
+
+    def prepare(self, sequence: Any, mask: Any) -> Source:
+        """What stays the same over time, from `H` `(batch, source length, width)` and its mask."""
+        return Source(self.keys(sequence), sequence, mask)
+
+    def keys(self, sequence: Any) -> Any:
+        """What the score compares a query with."""
+        return sequence
+
+    def score(self, query: Any, keys: Any) -> Any:
+        """`(batch, time, query width)` and `(batch, source length, key width)` to `(batch, time, source length)`."""
+        raise NotImplementedError
+
+    def call(self, query: Any, source: Source) -> tuple[Any, Any]:
+        """Look.
+
+        Args:
+            query: `(batch, time, query width)`.
+            source: from `prepare`.
+
+        Returns:
+            `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
+        """
+        real = ops.expand_dims(source.mask, 1)
+        scores = ops.where(real, ops.cast(self.score(query, source.keys), "float32"), -1e9)
+        # A softmax by hand: padding gets exactly zero, and padding alone divides by something.
+        exponentials = ops.where(real, ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)), 0.0)
+        weights = exponentials / ops.maximum(ops.sum(exponentials, axis=-1, keepdims=True), 1e-9)
+        weights = ops.cast(weights, source.values.dtype)
+        return ops.matmul(weights, source.values), weights
+
+
+attentions: Registry[Attention] = Registry(
+    "attention", base=Attention, serializable=keras.saving.register_keras_serializable
+)
+
+
+@attentions.register("additive", "a small network's score: v . tanh(W s + U h)")
+class AdditiveAttention(Attention):
+    """`e = v . tanh(W q + U h + b)`: the only score here that is not linear in the query.
+
+    Reference:
+        Bahdanau et al. 2015, arXiv:1409.0473, appendix A.1.2.
+    """
+
+    def build(self, query: int, key: int) -> None:
+        """Create the weights."""
+        self.query_kernel = self.add_weight(shape=(query, query), initializer="glorot_uniform", name="query_kernel")
+        self.key_kernel = self.add_weight(shape=(key, query), initializer="glorot_uniform", name="key_kernel")
+        self.bias = self.add_weight(shape=(query,), initializer="zeros", name="bias")
+        self.scale = self.add_weight(shape=(query, 1), initializer="glorot_uniform", name="scale")
+        super().build(query, key)
+
+    def keys(self, sequence: Any) -> Any:
+        """`U h + b`."""
+        return matmul(sequence, self.key_kernel) + self.bias
+
+    def score(self, query: Any, keys: Any) -> Any:
+        """`v . tanh(W q + key)`."""
+        query = ops.expand_dims(matmul(query, self.query_kernel), 2)  # (batch, time, 1, width)
+        return ops.squeeze(matmul(ops.tanh(query + ops.expand_dims(keys, 1)), self.scale), -1)
+
+
+class _Product(Attention):
+    """Scores that are the product of a query with a key."""
+
+    def score(self, query: Any, keys: Any) -> Any:
+        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
+
+
+@attentions.register("dot", "the product s . h; needs a decoder as wide as the encoder's output")
+class DotAttention(_Product):
+    """`e = q . h`.
+
+    Raises:
+        ValueError: query and key differ in width.
+
+    Reference:
+        Luong et al. 2015, arXiv:1508.04025, section 3.1, "dot".
+    """
+
+    def build(self, query: int, key: int) -> None:
+        """Check that query and key are equally wide."""
+        if query != key:
+            raise ValueError(
+                f"{type(self).__name__} multiplies the decoder's state with the encoder's output, which must be equally "
+                f"wide: got {query} and {key}. Change the units of one (an encoder of two directions puts out twice its "
+                f"units), or use attention='general'."
+            )
+        super().build(query, key)
+
+
+@attentions.register("scaled_dot", "the product s . h over the square root of its width")
+class ScaledDotAttention(DotAttention):
+    """`e = q . h / sqrt(width)`: keeps the softmax from saturating where states are wide.
+
+    Raises:
+        ValueError: query and key differ in width.
+
+    Reference:
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.2.1.
+    """
+
+    def keys(self, sequence: Any) -> Any:
+        """`h / sqrt(width)`."""
+        return sequence / sequence.shape[-1] ** 0.5
+
+
+@attentions.register("general", "a learned product s . W h")
+class GeneralAttention(_Product):
+    """`e = q . W h`.
+
+    Reference:
+        Luong et al. 2015, arXiv:1508.04025, section 3.1, "general".
+    """
+
+    def build(self, query: int, key: int) -> None:
+        """Create the weights."""
+        self.kernel = self.add_weight(shape=(key, query), initializer="glorot_uniform", name="kernel")
+        super().build(query, key)
+
+    def keys(self, sequence: Any) -> Any:
+        """`W h`."""
+        return matmul(sequence, self.kernel)

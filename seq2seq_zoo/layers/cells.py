@@ -1,0 +1,387 @@
+"""Recurrent cells, and the stack of them that encoder and decoders share.
+
+A cell's step is split where speed needs it split: `project` (what it takes from its input) leaves the loop over time as one
+large matrix product, `advance` (what it takes from its state) stays in it.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
+
+import keras
+from keras import ops
+
+from seq2seq_zoo.layers.scan import scan
+from seq2seq_zoo.options import Fraction, Named, Positive, checked
+from seq2seq_zoo.registry import Registry
+
+States = tuple[tuple[Any, ...], ...]  # one tuple a layer, the layer's output state first
+
+
+def matmul(x: Any, kernel: Any) -> Any:
+    """`x @ kernel` over the last axis, as one flat product: a batched product's gradient would keep every batch's kernel."""
+    if len(x.shape) <= 2:
+        return ops.matmul(x, kernel)
+    shape = ops.shape(x)
+    flat = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
+    return ops.reshape(flat, (*shape[:-1], kernel.shape[-1]))
+
+
+class Cell(keras.layers.Layer):
+    """One recurrent layer's weights and step. Abstract: `LSTMCell`, `GRUCell` and `SimpleCell` are the final ones.
+
+    The input may come in parts, each with its own width: a product with a concatenation is the sum of the products with its
+    parts, so a part that never changes is projected once, whatever the others do.
+
+    Args:
+        units: width of each state.
+        activation: of the candidate state.
+        recurrent_activation: of the gates.
+    """
+
+    gates: int
+    """How many `units`-wide blocks the projection has."""
+    state_count: int
+    """How many state tensors there are; the first is the output."""
+
+    @checked
+    def __init__(self, units: Positive, activation: str = "tanh", recurrent_activation: str = "sigmoid", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.recurrent_activation = keras.activations.get(recurrent_activation)
+
+    def build(self, widths: Sequence[int]) -> None:
+        """Create the weights, for input parts of the given widths."""
+        self.widths = tuple(widths)
+        width = self.gates * self.units
+        self.kernel = self.add_weight(shape=(sum(widths), width), initializer="glorot_uniform", name="kernel")
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units, width), initializer="orthogonal", name="recurrent_kernel"
+        )
+        self.bias = self.add_weight(shape=(width,), initializer=self.initial_bias, name="bias")
+        self.built = True
+
+    def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """The bias before training."""
+        return ops.zeros(shape, dtype=dtype)
+
+    def project(self, parts: Sequence[Any], first: int = 0) -> Any:
+        """What the gates take from the input.
+
+        Args:
+            parts: tensors of shape `(..., width)`, which broadcast against one another.
+            first: the position of `parts[0]` among the widths that the cell was built with. The bias comes with part 0.
+
+        Returns:
+            A tensor of shape `(..., gates * units)`.
+        """
+        kernels, row = [], sum(self.widths[:first])
+        for width in self.widths[first : first + len(parts)]:
+            kernels.append(self.kernel[row : row + width])
+            row += width
+        total = sum(matmul(part, kernel) for part, kernel in zip(parts, kernels, strict=True))
+        return total + self.bias if first == 0 else total
+
+    def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
+        """One step.
+
+        Args:
+            projected: `(batch, gates * units)`, from `project`.
+            states: tensors of shape `(batch, units)`.
+            keep: a dropout mask on what the recurrent product reads, or `None`.
+
+        Returns:
+            The next states.
+        """
+        raise NotImplementedError
+
+    def recur(self, h: Any, keep: Any) -> Any:
+        """The recurrent product."""
+        return ops.matmul(dropped(h, keep), self.recurrent_kernel)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
+        }
+
+
+cells: Registry[Cell] = Registry("cell", base=Cell, serializable=keras.saving.register_keras_serializable)
+
+
+@cells.register("lstm", "long short-term memory: a gated cell state beside the output")
+class LSTMCell(Cell):
+    """Long short-term memory with forget bias one.
+
+        i, f, g, o = W x + U h + b
+        c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h' = sigmoid(o) * tanh(c')
+
+    Reference:
+        Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000; forget bias: Jozefowicz et al. 2015, section 5.
+    """
+
+    gates = 4
+    state_count = 2
+
+    def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Zeros, and ones for the forget gate."""
+        del shape
+        block = (self.units,)
+        zeros, ones = ops.zeros(block, dtype=dtype), ops.ones(block, dtype=dtype)
+        return ops.concatenate([zeros, ones, zeros, zeros])
+
+    def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
+        """The next `(h, c)`."""
+        h, c = states
+        i, f, g, o = ops.split(projected + self.recur(h, keep), 4, axis=-1)
+        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
+        h = self.recurrent_activation(o) * self.activation(c)
+        return h, c
+
+
+@cells.register("gru", "gated recurrent unit: two gates, one state")
+class GRUCell(Cell):
+    """Gated recurrent unit, the reset gate applied after the recurrent product (as cuDNN, Keras and PyTorch do).
+
+        z, r = sigmoid(W x + U h + b)
+        h' = z * h + (1 - z) * tanh(W x + b + r * (U h + d))
+
+    `d` is `recurrent_bias`; the gates need no second bias, since theirs would only be added to `b`.
+
+    Reference:
+        Cho et al. 2014, arXiv:1406.1078v1, where the reset gate comes after the product.
+    """
+
+    gates = 3
+    state_count = 1
+
+    def build(self, widths: Sequence[int]) -> None:
+        """Create the weights, for input parts of the given widths."""
+        super().build(widths)
+        self.recurrent_bias = self.add_weight(shape=(self.units,), initializer="zeros", name="recurrent_bias")
+
+    def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
+        """The next `(h,)`."""
+        (h,) = states
+        xz, xr, xh = ops.split(projected, 3, axis=-1)
+        hz, hr, hh = ops.split(self.recur(h, keep), 3, axis=-1)
+        z = self.recurrent_activation(xz + hz)
+        r = self.recurrent_activation(xr + hr)
+        candidate = self.activation(xh + r * (hh + self.recurrent_bias))
+        return (z * h + (1 - z) * candidate,)
+
+
+@cells.register("simple", "Elman's plain recurrence, for comparison")
+class SimpleCell(Cell):
+    """The plain recurrence `h' = tanh(W x + U h + b)`.
+
+    Reference:
+        Elman 1990, "Finding structure in time".
+    """
+
+    gates = 1
+    state_count = 1
+
+    def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
+        """The next `(h,)`."""
+        (h,) = states
+        return (self.activation(projected + self.recur(h, keep)),)
+
+
+class Noise(NamedTuple):
+    """One layer's dropout masks, drawn before the loop and the same at every step; `None` where nothing is dropped."""
+
+    states: tuple[Any, ...]  # (batch, units) for each direction, on the state that the recurrent product reads
+    output: Any  # (batch, units * directions), on the layer's output
+
+
+def dropout_mask(shape: tuple[Any, ...], rate: float, seed: Any, dtype: str, training: bool | None) -> Any:
+    """Zeros at `rate`, the rest scaled up so that the mean stays one; `None` where nothing is to be dropped."""
+    if not training or not rate:
+        return None
+    return keras.random.dropout(ops.ones(shape, dtype=dtype), rate, seed=seed)
+
+
+def dropped(x: Any, mask: Any) -> Any:
+    """`x` under a dropout mask, or `x` itself."""
+    return x if mask is None else x * mask
+
+
+class Stack(keras.layers.Layer):
+    """Recurrent layers on top of one another: the body of the encoder and of every decoder.
+
+    Dropout masks are drawn once a sequence and hold for all its steps, as in Gal and Ghahramani 2016 (arXiv:1512.05287), so
+    that a step inside a search, inside training and inside the sequence pass is the same step.
+
+    Args:
+        units: width of each layer (of each direction).
+        cell: a registered cell's name, or a mapping of its `name` and arguments.
+        depth: number of layers.
+        dropout: share of each layer's outputs to drop in training.
+        recurrent_dropout: share of the state that the recurrent product reads to drop in training.
+        residual: whether each layer after the first adds its input to its output.
+        bidirectional: whether each layer reads in both directions and concatenates the two.
+    """
+
+    @checked
+    def __init__(
+        self,
+        units: Positive,
+        cell: Annotated[Any, Named(cells, exclude={"units"})] = "lstm",
+        depth: Positive = 1,
+        dropout: Fraction = 0.0,
+        recurrent_dropout: Fraction = 0.0,
+        residual: bool = False,
+        bidirectional: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = units
+        self.cell = cell
+        self.depth = depth
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.residual = residual
+        self.bidirectional = bidirectional
+        self.seed_generator = keras.random.SeedGenerator()
+        directions = ("forward", "backward") if bidirectional else ("forward",)
+        self.cells = [
+            [
+                cells.create(cell, units=units, name=f"{direction}_{layer}", dtype=self.dtype_policy)
+                for direction in directions
+            ]
+            for layer in range(depth)
+        ]
+        self.width = units * len(directions)
+
+    def build(self, widths: Sequence[int]) -> None:
+        """Create the weights, for a first layer that reads parts of the given widths."""
+        for layer, directions in enumerate(self.cells):
+            for cell in directions:
+                cell.build((self.width,) if layer else tuple(widths))
+        self.built = True
+
+    @property
+    def state_widths(self) -> tuple[tuple[int, ...], ...]:
+        """The width of every state tensor, a tuple a layer."""
+        return tuple((self.width,) * layer[0].state_count for layer in self.cells)
+
+    def noise(self, batch: Any, training: bool | None) -> tuple[Noise, ...]:
+        """Dropout masks for a batch of sequences, one entry a layer."""
+
+        def mask(width: int, rate: float) -> Any:
+            return dropout_mask((batch, width), rate, self.seed_generator, self.compute_dtype, training)
+
+        return tuple(
+            Noise(tuple(mask(self.units, self.recurrent_dropout) for _ in layer), mask(self.width, self.dropout))
+            for layer in self.cells
+        )
+
+    def project(self, parts: Sequence[Any], first: int = 0) -> Any:
+        """What the first layer takes from its input parts; see `Cell.project`."""
+        return self.cells[0][0].project(parts, first)
+
+    def advance(self, projected: Any, states: States, noise: Sequence[Noise]) -> tuple[Any, States]:
+        """One step through all layers, for a stack of one direction.
+
+        Args:
+            projected: of shape `(batch, gates * units)`, from `project`.
+            states: one tuple a layer.
+            noise: from `noise`.
+
+        Returns:
+            `(output, states)`, the output of shape `(batch, units)`.
+        """
+        output, following = None, []
+        for (cell,), state, masks in zip(self.cells, states, noise, strict=True):
+            if output is not None:
+                projected = cell.project((output,))
+            state = cell.advance(projected, state, masks.states[0])
+            following.append(state)
+            below, output = output, dropped(state[0], masks.output)
+            if self.residual and below is not None:
+                output = output + below
+        return output, tuple(following)
+
+    def scan(
+        self,
+        parts: Sequence[Any],
+        noise: Sequence[Noise],
+        states: States | None = None,
+        mask: Any = None,
+        length: Any = None,
+    ) -> tuple[Any, Any, States]:
+        """All steps, layer by layer, so that every layer's input projection is one product.
+
+        Args:
+            parts: time-major input parts of shape `(time or 1, batch, width)`.
+            noise: from `noise`.
+            states: the first states, one tuple a layer; `None` for zeros. A stack of two directions starts from zeros.
+            mask: `(time, batch)`, or `None`; where it is false the states stay as they are.
+            length: the number of steps, where no part has them all.
+
+        Returns:
+            `(outputs, last, states)`: outputs `(time, batch, width)`; the output after each direction's last real step,
+            `(batch, width)`; the last states.
+        """
+        outputs, last, finals = None, None, []
+        for layer, (directions, masks) in enumerate(zip(self.cells, noise, strict=True)):
+            state = None if states is None else states[layer]
+            runs = [
+                _run(cell, parts, state, keep, mask, length, reverse=way == 1)
+                for way, (cell, keep) in enumerate(zip(directions, masks.states, strict=True))
+            ]
+            finals.append(tuple(_joined(tensors) for tensors in zip(*(final for _, final in runs), strict=True)))
+            below, outputs = outputs, dropped(_joined([sequence for sequence, _ in runs]), masks.output)
+            last_below, last = last, dropped(finals[-1][0], masks.output)
+            if self.residual and below is not None:
+                outputs, last = outputs + below, last + last_below
+            parts = (outputs,)
+        return outputs, last, tuple(finals)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "cell": self.cell,
+            "depth": self.depth,
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "residual": self.residual,
+            "bidirectional": self.bidirectional,
+        }
+
+
+def _run(cell, parts, states, keep, mask, length, reverse):
+    """One layer in one direction, over all steps."""
+    projected = cell.project(parts)  # (time or 1, batch, gates * units)
+    _, batch, width = ops.shape(projected)
+    if length is not None and projected.shape[0] == 1:
+        projected = ops.broadcast_to(projected, (length, batch, width))
+    if states is None:
+        states = (ops.zeros((batch, cell.units), dtype=projected.dtype),) * cell.state_count
+
+    def step(states, projected):
+        following = cell.advance(projected, states, keep)
+        return following, following[0]
+
+    def step_where_real(states, x):
+        projected, real = x
+        following = cell.advance(projected, states, keep)
+        following = tuple(ops.where(real, new, old) for new, old in zip(following, states, strict=True))
+        return following, following[0]
+
+    if mask is None:
+        states, outputs = scan(step, states, projected, reverse=reverse)
+    else:
+        states, outputs = scan(step_where_real, states, (projected, ops.expand_dims(mask, -1)), reverse=reverse)
+    return outputs, states
+
+
+def _joined(tensors):
+    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)

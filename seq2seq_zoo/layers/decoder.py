@@ -1,0 +1,412 @@
+"""The decoder that every mode is: one recurrent step, a forced pass and a free pass over it."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
+
+import keras
+from keras import ops, tree
+
+from seq2seq_zoo.layers.bridge import bridges
+from seq2seq_zoo.layers.cells import Noise, Stack, States, cells, dropout_mask, dropped
+from seq2seq_zoo.layers.encoder import Encoded
+from seq2seq_zoo.layers.readout import Masked, Readout
+from seq2seq_zoo.layers.scan import scan
+from seq2seq_zoo.layers.schedules import schedules
+from seq2seq_zoo.options import Fraction, Named, Positive, checked
+from seq2seq_zoo.registry import Registry
+
+
+class Memory(NamedTuple):
+    """Everything that stays the same while one batch is decoded."""
+
+    source: Any
+    """What the mode's `prepare` made of the encoded source."""
+    previous: Any
+    """Dropout mask on the embedded previous output, or `None`."""
+    stack: tuple[Noise, ...]
+    """Dropout masks of the recurrent layers."""
+
+
+class Decoder(keras.layers.Layer):
+    """A recurrent decoder. Abstract: a mode is a subclass that says what a step *reads*, in at most two pure methods.
+
+    - `inputs(previous, source)`: what a step reads that does not depend on the state. It serves one step and a whole sequence
+      alike, so in training its product with the kernel leaves the loop over time.
+    - `look(query, source)`: what a step reads that does (attention). Most modes have none.
+
+    `prepare(encoded)` makes whatever `source` they want of the encoded source, once a sequence. All else is here.
+
+    Args:
+        units: width of each recurrent layer.
+        readout: what an output is: `Tokens(...)`.
+        cell: a registered cell's name, or a mapping of its `name` and arguments.
+        depth: number of recurrent layers.
+        bridge: how the encoder's last states become the first: a registered bridge's name, a mapping, or a `Bridge`.
+        dropout: share of the embedding and of each layer's outputs to drop in training.
+        recurrent_dropout: share of the state that each recurrent product reads to drop in training.
+        residual: whether each layer after the first adds its input to its output.
+        sampling: a registered schedule's name, a mapping, or a `Schedule`: the probability, over training steps, that a step
+            reads the right previous output rather than the decoder's own; `None` for always.
+        max_length: the most outputs of a free run.
+
+    Call arguments:
+        encoded: an `Encoded`.
+        targets: the right answers, `(batch, target length)` ids whose padding is 0. With them, the step for `targets[:, t]`
+            reads `targets[:, t - 1]` (the shift happens inside). Without them, the decoder runs freely for at most
+            `max_length` outputs, each step reading the output before; outputs after the end of every row are zeros.
+        return_attention_scores: whether to return the attention weights as well.
+        training: whether to drop out and to sample by schedule.
+
+    Returns:
+        Logits `(batch, target length or max_length, vocabulary_size)`, which carry the mask of real targets for Keras's losses
+        and metrics; with attention scores, `(logits, weights)`, the weights `(batch, length, source length)`.
+    """
+
+    feeds_back: bool = True
+    """Whether a step reads the output before it."""
+    looks_before: bool = True
+    """Whether `look` asks with the state before the step, so that the cell reads what it saw; else it asks with the state
+    after, and only the readout reads it."""
+
+    @checked
+    def __init__(
+        self,
+        units: Positive,
+        readout: Readout,
+        cell: Annotated[Any, Named(cells, exclude={"units"})] = "lstm",
+        depth: Positive = 1,
+        bridge: Annotated[Any, Named(bridges)] = "dense",
+        dropout: Fraction = 0.0,
+        recurrent_dropout: Fraction = 0.0,
+        residual: bool = False,
+        sampling: Annotated[Any, Named(schedules)] | None = None,
+        max_length: Positive = 100,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = units
+        self.readout = readout
+        self.cell = cell
+        self.depth = depth
+        self.bridge = bridge
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.residual = residual
+        self.sampling = sampling
+        self.max_length = max_length
+        self.supports_masking = True
+        if readout.embedding_dim is None:
+            readout.embedding_dim = units
+        self.seed_generator = keras.random.SeedGenerator()
+        self.stack = Stack(
+            units, cell, depth, dropout, recurrent_dropout, residual, name="stack", dtype=self.dtype_policy
+        )
+        self.masked = Masked(name="masked", dtype="float32", autocast=False)
+        self.first_states = bridges.create(bridge, name="bridge", dtype=self.dtype_policy)
+        self.schedule = None if sampling is None else schedules.create(sampling)
+
+    # === What a mode says ===
+
+    def prepare(self, encoded: Encoded) -> Any:
+        """What stays the same over time; the encoded source itself unless a mode wants more."""
+        return encoded
+
+    def inputs(self, previous: Any, source: Any) -> tuple[Any, ...]:
+        """What a step reads whatever its state.
+
+        Args:
+            previous: the output before, embedded: `(batch, time, width)`. `None` in a mode that does not feed back.
+            source: from `prepare`.
+
+        Returns:
+            Tensors of shape `(batch, time or 1, width)`, which the cell reads side by side.
+        """
+        raise NotImplementedError
+
+    def look(self, query: Any, source: Any) -> tuple[Any, Any] | None:
+        """What a step reads by asking with its state; `None` in a mode that does not look.
+
+        Args:
+            query: top states `(batch, time, units)`.
+            source: from `prepare`.
+
+        Returns:
+            `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
+        """
+        return None
+
+    @property
+    def looks(self) -> bool:
+        """Whether this mode looks, and so has attention weights."""
+        return type(self).look is not Decoder.look
+
+    # === The step ===
+
+    def begin(self, encoded: Encoded, training: bool | None = None) -> tuple[Memory, States]:
+        """What one batch is decoded with: the memory, and the first states."""
+        batch = ops.shape(encoded.summary)[0]
+        previous = None
+        if self.feeds_back:
+            shape = (batch, 1, self.readout.width)
+            previous = dropout_mask(shape, self.dropout, self.seed_generator, self.compute_dtype, training)
+        memory = Memory(self.prepare(encoded), previous, self.stack.noise(batch, training))
+        return memory, self.first_states(encoded)
+
+    def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
+        """One step of a free run or a search.
+
+        Args:
+            previous: the outputs before, `(batch,)` ids.
+            states: the states before.
+            memory: from `begin`.
+
+        Returns:
+            `(logits, states, weights)`: logits `(batch, vocabulary_size)`; weights `(batch, source length)`, or `None` in a
+            mode that does not look.
+        """
+        parts = [ops.squeeze(part, 1) for part in self._parts(ops.expand_dims(previous, 1), memory)]
+        features, states, weights = self._advance(self.stack.project(parts), states, memory)
+        return self.readout.read(features), states, weights
+
+    def _parts(self, previous: Any, memory: Memory) -> tuple[Any, ...]:
+        """What a step reads whatever its state, `(batch, time or 1, width)` each, for one step or for all."""
+        embedded = dropped(self.readout.embed(previous), memory.previous) if self.feeds_back else None
+        return self.inputs(embedded, memory.source)
+
+    def _advance(self, projected: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
+        """The part of a step that needs the states: features for the readout, the next states, the weights."""
+        context = weights = None
+        if self.looks and self.looks_before:
+            context, weights = self._look_once(states[-1][0], memory)
+            projected = projected + self.stack.project((context,), first=self._part_count)
+        output, states = self.stack.advance(projected, states, memory.stack)
+        if self.looks and not self.looks_before:
+            context, weights = self._look_once(output, memory)
+        features = output if context is None else ops.concatenate([output, context], axis=-1)
+        return features, states, weights
+
+    def _look_once(self, query: Any, memory: Memory) -> tuple[Any, Any]:
+        context, weights = self.look(ops.expand_dims(query, 1), memory.source)
+        return ops.squeeze(context, 1), ops.squeeze(weights, 1)
+
+    # === Passes over it ===
+
+    def call(
+        self,
+        encoded: Encoded,
+        targets: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
+        """Decode a batch."""
+        if return_attention_scores and not self.looks:
+            raise ValueError(f"{type(self).__name__} does not look at its source, so it has no attention scores.")
+        memory, states = self.begin(encoded, training)
+        if targets is None:
+            outputs, weights = self._free(memory, states, training)
+        else:
+            if training and self.schedule is not None and self.feeds_back:
+                outputs, weights = self._sampled(targets, memory, states)
+            else:
+                outputs, weights = self._forced(memory, states, targets)
+            outputs = self.masked((outputs, self.readout.mask(targets)))
+        return (outputs, weights) if return_attention_scores else outputs
+
+    def _forced(self, memory: Memory, states: States, targets: Any = None, length: Any = None) -> tuple[Any, Any]:
+        """All steps at once, the output before each being known (or never read): project all, scan only what recurs."""
+        if targets is not None:
+            length = ops.shape(targets)[1]
+            targets = self.readout.shift(targets)
+        parts = [_time_first(part) for part in self._parts(targets, memory)]
+        if self.looks and self.looks_before:
+            projected = self.stack.project(parts)
+            projected = ops.broadcast_to(projected, (length, *ops.shape(projected)[1:]))
+
+            def step(states, projected):
+                features, states, weights = self._advance(projected, states, memory)
+                return states, (features, weights)
+
+            _, (features, weights) = scan(step, states, projected)
+            features, weights = _time_first(features), _time_first(weights)
+        else:
+            outputs, _, _ = self.stack.scan(parts, memory.stack, states, length=length)
+            features, weights = _time_first(outputs), None
+            if self.looks:
+                context, weights = self.look(features, memory.source)
+                features = ops.concatenate([features, context], axis=-1)
+        return self.readout.read(features), weights
+
+    def run(
+        self,
+        memory: Memory,
+        states: States,
+        choose: Callable[[Any, Any], tuple[Any, Any]],
+        xs: Any = (),
+        length: int | None = None,
+        early: bool = False,
+    ) -> tuple[Any, Any]:
+        """The loop that feeds each output back: free runs, scheduled sampling, and searches that keep one hypothesis.
+
+        Args:
+            memory: from `begin`.
+            states: from `begin`.
+            choose: `(logits, x) -> (next, kept)`: what the next step reads, and what to keep of this one.
+            xs: a structure of `(length, ...)` tensors, one slice a step for `choose` (what chance decides is drawn before).
+            length: the number of steps, where `xs` holds no tensor.
+            early: whether to stop when every row has ended (such a run has no gradient on JAX).
+
+        Returns:
+            `(kept, weights)`, time first; weights are `None` in a mode that does not look.
+        """
+        first = self.readout.first(ops.shape(states[0][0])[0])
+
+        def step(carry, x):
+            states, previous, ended = carry
+            logits, states, weights = self.step(previous, states, memory)
+            following, kept = choose(logits, x)
+            ended = ops.logical_or(ended, self.readout.ends(following))
+            return (states, following, ended), (kept, weights) if self.looks else (kept,)
+
+        carry = (states, first, self.readout.ends(first))
+        until = (lambda carry: ops.all(carry[2])) if early else None
+        _, kept = scan(step, carry, xs, length, until=until)
+        return kept if self.looks else (*kept, None)
+
+    def _sampled(self, targets: Any, memory: Memory, states: States) -> tuple[Any, Any]:
+        """Scheduled sampling: one coin a token says whether the next step reads the target or the decoder's own output."""
+        batch, length = ops.shape(targets)[:2]
+        coins = keras.random.uniform((length, batch), seed=self.seed_generator)
+        told = coins < self.schedule(self.training_steps.value)
+        self.training_steps.assign_add(1.0)
+
+        def choose(logits, x):
+            told, target = x
+            return ops.where(told, ops.cast(target, "int32"), self.readout.choose(logits)), logits
+
+        outputs, weights = self.run(memory, states, choose, xs=(told, ops.transpose(targets)))
+        return _time_first(outputs), _time_first(weights)
+
+    def _free(self, memory: Memory, states: States, training: bool | None) -> tuple[Any, Any]:
+        """A free run of `max_length` outputs; but for training, what comes after a row's end is zero."""
+        if self.feeds_back:
+            outputs, weights = self.run(
+                memory,
+                states,
+                lambda logits, _: (self.readout.choose(logits), logits),
+                length=self.max_length,
+                early=not training,
+            )
+            outputs, weights = _time_first(outputs), _time_first(weights)
+        else:
+            outputs, weights = self._forced(memory, states, length=self.max_length)
+        if training:
+            return outputs, weights
+        ends = ops.cast(self.readout.ends(self.readout.choose(outputs)), "int32")
+        real = ops.expand_dims(ops.equal(ops.cumsum(ends, axis=1) - ends, 0), -1)
+        return tuple(None if x is None else ops.where(real, x, ops.zeros_like(x)) for x in (outputs, weights))
+
+    # === Keras ===
+
+    def build(self, encoded_shape: Any, targets_shape: Any = None) -> None:
+        """Create the weights for sources of the given shapes."""
+        encoded = Encoded(*encoded_shape)
+        self._build_widths = {
+            "sequence": encoded.sequence[-1],
+            "summary": encoded.summary[-1],
+            "states": [[shape[-1] for shape in layer] for layer in encoded.states],
+        }
+        states = tuple(tuple(shape[-1] for shape in layer) for layer in encoded.states)
+        self.first_states.build(encoded.summary[-1], states, self.stack.state_widths)
+        self.build_look(encoded.sequence[-1])
+        # A mode says what it reads in tensors alone: show it some, and see how wide its answers are.
+        source = self.prepare(_zeros(self._build_widths, self.compute_dtype))
+        previous = ops.zeros((1, 1, self.readout.width), dtype=self.compute_dtype) if self.feeds_back else None
+        widths = [part.shape[-1] for part in self.inputs(previous, source)]
+        self._part_count = len(widths)
+        features = self.units
+        if self.looks:
+            context, _ = self.look(ops.zeros((1, 1, self.units), dtype=self.compute_dtype), source)
+            features += context.shape[-1]
+            if self.looks_before:
+                widths.append(context.shape[-1])
+        self.stack.build(widths)
+        self.readout.build(features, self.feeds_back)
+        if self.schedule is not None:
+            self.training_steps = self.add_weight(
+                shape=(), initializer="zeros", trainable=False, autocast=False, dtype="float32", name="training_steps"
+            )
+        self.built = True
+
+    def build_look(self, width: int) -> None:
+        """Create the weights that `prepare` and `look` need, for a source sequence of the given width."""
+
+    def get_build_config(self) -> dict[str, Any]:
+        """The widths that the weights were made for."""
+        return self._build_widths
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Create the weights for given widths."""
+        self.build(tree.map_structure(lambda x: x.shape, _zeros(config, "float32")))
+
+    def compute_output_shape(self, encoded_shape: Any, targets_shape: Any = None) -> tuple[int | None, ...]:
+        """The logits' shape."""
+        length = self.max_length if targets_shape is None else targets_shape[1]
+        return (Encoded(*encoded_shape).summary[0], length, self.readout.vocabulary_size)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "readout": keras.saving.serialize_keras_object(self.readout),
+            "cell": self.cell,
+            "depth": self.depth,
+            "bridge": named_config(self.bridge),
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "residual": self.residual,
+            "sampling": named_config(self.sampling),
+            "max_length": self.max_length,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Decoder":
+        """The decoder of a `get_config`."""
+        return cls(
+            **{
+                key: keras.saving.deserialize_keras_object(value)
+                if isinstance(value, dict) and "class_name" in value and key != "dtype"
+                else value
+                for key, value in config.items()
+            }
+        )
+
+
+modes: Registry[Decoder] = Registry(
+    "decoder mode",
+    base=Decoder,
+    group="seq2seq_zoo.decoders",
+    serializable=keras.saving.register_keras_serializable,
+)
+
+
+def named_config(identifier: Any) -> Any:
+    """A name or mapping as it is; an object as Keras serialises it."""
+    if identifier is None or isinstance(identifier, str | dict):
+        return identifier
+    return keras.saving.serialize_keras_object(identifier)
+
+
+def _time_first(x: Any) -> Any:
+    """`(batch, time, ...)` to `(time, batch, ...)` and back; `None` stays."""
+    return None if x is None else ops.transpose(x, (1, 0, *range(2, len(x.shape))))
+
+
+def _zeros(widths: dict[str, Any], dtype: str) -> Encoded:
+    """A source of one row and one step."""
+    return Encoded(
+        ops.zeros((1, 1, widths["sequence"]), dtype=dtype),
+        ops.zeros((1, widths["summary"]), dtype=dtype),
+        tuple(tuple(ops.zeros((1, width), dtype=dtype) for width in layer) for layer in widths["states"]),
+        ops.ones((1, 1), dtype="bool"),
+    )

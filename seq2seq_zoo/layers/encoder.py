@@ -1,0 +1,162 @@
+"""The encoder that every mode shares."""
+
+from typing import Annotated, Any, NamedTuple
+
+import keras
+from keras import ops
+
+from seq2seq_zoo.layers.cells import Stack, States, cells, dropout_mask, dropped
+from seq2seq_zoo.options import Fraction, Named, Positive, checked
+
+
+class Encoded(NamedTuple):
+    """What an encoder knows of its source; what a decoder reads. Make one by hand to put another encoder before a decoder."""
+
+    sequence: Any
+    """`H`, every step's output: `(batch, source length, width)`."""
+    summary: Any
+    """`c`, the output after the last real step (of each direction): `(batch, width)`."""
+    states: States
+    """The last states, a tuple a layer: `(batch, width)` each."""
+    mask: Any
+    """Which steps are real: boolean `(batch, source length)`."""
+
+
+@keras.saving.register_keras_serializable("seq2seq_zoo")
+class Encoder(keras.layers.Layer):
+    """Recurrent layers over a source of symbol ids or of real-valued vectors.
+
+    Padding is respected in both directions: the summary and the final states are those of the last real symbol, whichever
+    side the padding is on, and more padding changes nothing.
+
+    Args:
+        units: width of each layer (of each direction).
+        cell: a registered cell's name, or a mapping of its `name` and arguments.
+        depth: number of layers.
+        bidirectional: whether each layer reads in both directions; outputs are then `2 * units` wide.
+        dropout: share of the embedding and of each layer's outputs to drop in training.
+        recurrent_dropout: share of the state that each recurrent product reads to drop in training.
+        residual: whether each layer after the first adds its input to its output.
+        embedding_dim: width of the symbols' vectors; `units` if not given.
+        vocabulary_size: number of symbol ids, padding included; `None` for a source of vectors.
+
+    Call arguments:
+        inputs: ids `(batch, source length)`, where 0 is padding; or vectors `(batch, source length, features)`.
+        mask: boolean `(batch, source length)`; for vectors, which have no padding id. Keras passes it on from a
+            `Masking` layer by itself.
+        training: whether to drop out.
+
+    Returns:
+        An `Encoded`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> encoder = Encoder(8, vocabulary_size=10, bidirectional=True)
+    >>> encoded = encoder(np.array([[4, 5, 6], [7, 0, 0]]))
+    >>> encoded.sequence.shape, encoded.summary.shape
+    (TensorShape([2, 3, 16]), TensorShape([2, 16]))
+
+    Reference:
+        Sutskever et al. 2014, arXiv:1409.3215, section 2; in both directions: Bahdanau et al. 2015, arXiv:1409.0473, A.2.1.
+    """
+
+    @checked
+    def __init__(
+        self,
+        units: Positive,
+        cell: Annotated[Any, Named(cells, exclude={"units"})] = "lstm",
+        depth: Positive = 1,
+        bidirectional: bool = False,
+        dropout: Fraction = 0.0,
+        recurrent_dropout: Fraction = 0.0,
+        residual: bool = False,
+        embedding_dim: Positive | None = None,
+        vocabulary_size: Positive | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = units
+        self.cell = cell
+        self.depth = depth
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.residual = residual
+        self.embedding_dim = embedding_dim
+        self.vocabulary_size = vocabulary_size
+        self.supports_masking = True
+        self.seed_generator = keras.random.SeedGenerator()
+        self.embedding = None
+        if vocabulary_size is not None:
+            self.embedding = keras.layers.Embedding(
+                vocabulary_size, embedding_dim or units, name="embedding", dtype=self.dtype_policy
+            )
+        self.stack = Stack(
+            units,
+            cell,
+            depth,
+            dropout,
+            recurrent_dropout,
+            residual,
+            bidirectional,
+            name="stack",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for sources of the given shape."""
+        self._check_rank(len(input_shape))
+        if self.embedding is not None:
+            self.embedding.build(input_shape)
+            self.stack.build((self.embedding.output_dim,))
+        else:
+            self.stack.build((input_shape[-1],))
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Encoded:
+        """Read the source."""
+        self._check_rank(len(inputs.shape))
+        batch, length = ops.shape(inputs)[:2]
+        if self.embedding is not None:
+            real = ops.not_equal(inputs, 0)
+            mask = real if mask is None else ops.logical_and(real, mask)
+            x = self.embedding(ops.transpose(inputs))  # time first, where it is still only ids
+        else:
+            x = ops.transpose(inputs, (1, 0, 2))
+        steps = None if mask is None else ops.transpose(mask)
+        x = dropped(x, dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training))
+        sequence, summary, states = self.stack.scan((x,), self.stack.noise(batch, training), mask=steps)
+        if mask is None:
+            mask = ops.ones((batch, length), dtype="bool")
+        return Encoded(ops.transpose(sequence, (1, 0, 2)), summary, states, mask)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Encoded:
+        """The shapes of what `call` returns."""
+        batch, length = input_shape[:2]
+        states = tuple(tuple((batch, width) for width in widths) for widths in self.stack.state_widths)
+        return Encoded((batch, length, self.stack.width), (batch, self.stack.width), states, (batch, length))
+
+    def _check_rank(self, rank: int) -> None:
+        wanted = 3 if self.vocabulary_size is None else 2
+        if rank != wanted:
+            described = {
+                2: "ids of shape (batch, length), since it has a vocabulary_size",
+                3: "vectors of shape (batch, length, features), since it has no vocabulary_size",
+            }
+            raise ValueError(f"{type(self).__name__} expects {described[wanted]}, got a tensor of rank {rank}.")
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "cell": self.cell,
+            "depth": self.depth,
+            "bidirectional": self.bidirectional,
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "residual": self.residual,
+            "embedding_dim": self.embedding_dim,
+            "vocabulary_size": self.vocabulary_size,
+        }

@@ -1,0 +1,119 @@
+"""The loop over time: the only file that asks which backend runs.
+
+Keras has `ops.scan`, but on TensorFlow its loop has no static bound (so XLA cannot differentiate it) and it asks that every
+output look like the carry. A small scan of our own lifts both limits.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+Step = Callable[[Any, Any], tuple[Any, Any]]
+Until = Callable[[Any], Any]
+
+
+def scan(
+    step: Step, carry: Any, xs: Any = (), length: Any = None, reverse: bool = False, until: Until | None = None
+) -> tuple[Any, Any]:
+    """Run a step over the leading axis of `xs`, threading a carry through.
+
+    Args:
+        step: `(carry, x) -> (carry, y)`; all may be nested structures. The carry keeps its shapes and types.
+        carry: the first carry.
+        xs: a structure of tensors of shape `(time, ...)`, or `None`.
+        length: the number of steps; needed only where `xs` holds no tensor.
+        reverse: whether to run from the last step to the first. The outputs keep the order of `xs`.
+        until: `carry -> scalar bool`: the loop ends before the first step at which it holds, but never before one step has
+            run; what the other steps would have put out is zero. On JAX such a loop has no gradient.
+
+    Returns:
+        `(carry, ys)`: the last carry, and each output stacked along a new leading axis.
+
+    Example:
+
+    >>> from keras import ops
+    >>> total, sums = scan(lambda carry, x: (carry + x, carry + x), ops.zeros(()), ops.array([1.0, 2.0, 3.0]))
+    >>> ops.convert_to_numpy(sums)
+    array([1., 3., 6.], dtype=float32)
+    """
+    if length is None:
+        length = ops.shape(tree.flatten(xs)[0])[0]
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return _tensorflow_scan(step, carry, xs, length, reverse, until)
+    if backend == "jax":
+        return _jax_scan(step, carry, xs, length, reverse, until)
+    return _python_scan(step, carry, xs, length, reverse, until)
+
+
+def _tensorflow_scan(step, carry, xs, length, reverse, until):
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return _python_scan(step, carry, xs, int(length), reverse, until)
+
+    # The loop must know the outputs' structure, types and shapes before it starts: trace one step for them.
+    def first_output(carry, xs):
+        return step(carry, tree.map_structure(lambda x: x[0], xs))[1]
+
+    traced = tf.function(first_output, autograph=False).get_concrete_function(carry, xs)
+    outputs = tree.map_structure(
+        lambda y: tf.TensorArray(y.dtype, length, element_shape=y.shape), traced.structured_outputs
+    )
+    inputs = tree.map_structure(lambda x: tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x), xs)
+
+    def body(i, carry, outputs):
+        t = length - 1 - i if reverse else i
+        following, y = step(carry, tree.map_structure(lambda array: array.read(t), inputs))
+        for leaf, first in zip(tree.flatten(following), tree.flatten(carry), strict=True):
+            leaf.set_shape(first.shape)  # a batch size lost on the way (None) is still the one that went in
+        return i + 1, following, tree.map_structure(lambda array, value: array.write(t, value), outputs, y)
+
+    def go_on(i, carry, outputs):
+        return True if until is None else tf.logical_or(i == 0, tf.logical_not(until(carry)))
+
+    # `maximum_iterations` is what lets XLA size the gradient's storage.
+    _, carry, outputs = tf.while_loop(go_on, body, (0, carry, outputs), maximum_iterations=length)
+    return carry, tree.map_structure(lambda array: array.stack(), outputs)
+
+
+def _jax_scan(step, carry, xs, length, reverse, until):
+    import jax
+
+    if until is None:
+        return jax.lax.scan(step, carry, xs, length, reverse)
+
+    def at(i):
+        t = length - 1 - i if reverse else i
+        return t, tree.map_structure(lambda x: x[t], xs)
+
+    def body(state):
+        i, carry, outputs = state
+        t, x = at(i)
+        carry, y = step(carry, x)
+        return i + 1, carry, jax.tree.map(lambda output, value: output.at[t].set(value), outputs, y)
+
+    def go_on(state):
+        i, carry, _ = state
+        return (i < length) & ((i == 0) | ~until(carry))
+
+    shapes = jax.eval_shape(lambda carry: step(carry, at(0)[1])[1], carry)
+    outputs = jax.tree.map(lambda y: jax.numpy.zeros((length, *y.shape), y.dtype), shapes)
+    _, carry, outputs = jax.lax.while_loop(go_on, body, (0, carry, outputs))
+    return carry, outputs
+
+
+def _python_scan(step, carry, xs, length, reverse, until):
+    ys = []
+    for i in range(length):
+        if until is not None and ys and bool(until(carry)):
+            break
+        t = length - 1 - i if reverse else i
+        carry, y = step(carry, tree.map_structure(lambda x, t=t: x[t], xs))
+        ys.append(y)
+    ys += [tree.map_structure(ops.zeros_like, ys[-1])] * (length - len(ys))
+    if reverse:
+        ys.reverse()
+    return carry, tree.map_structure(lambda *steps: ops.stack(steps), *ys)
