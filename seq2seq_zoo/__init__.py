@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seq2seq_zoo.layers.encoder import Encoded as Encoded
     from seq2seq_zoo.layers.encoder import Encoder as Encoder
     from seq2seq_zoo.layers.readout import Tokens as Tokens
+    from seq2seq_zoo.model import Seq2Seq as Seq2Seq
 
 _HOMES = {
     "AttentionDecoder": "decoders",
@@ -25,6 +26,7 @@ _HOMES = {
     "Encoder": "layers.encoder",
     "FeedbackDecoder": "decoders",
     "PeekDecoder": "decoders",
+    "Seq2Seq": "model",
     "Tokens": "layers.readout",
 }
 

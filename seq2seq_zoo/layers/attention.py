@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.layers.cells import matmul
+from seq2seq_zoo.layers.part import Part
 from seq2seq_zoo.registry import Registry
 
 
@@ -17,7 +18,7 @@ class Source(NamedTuple):
     mask: Any  # (batch, source length)
 
 
-class Attention(keras.layers.Layer):
+class Attention(Part):
     """Weights over a source's positions, from a score between a query and each key.
 
     The calculation follows the steps:

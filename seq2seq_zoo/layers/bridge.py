@@ -7,12 +7,13 @@ from keras import ops
 
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoded
+from seq2seq_zoo.layers.part import Part
 from seq2seq_zoo.registry import Registry
 
 Widths = tuple[tuple[int, ...], ...]
 
 
-class Bridge(keras.layers.Layer):
+class Bridge(Part):
     """How a decoder starts. Abstract: subclasses give `call`, and weights in `build` if they have any.
 
     Call arguments:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import keras
 from keras import ops
 
+from seq2seq_zoo.layers.part import Part
 from seq2seq_zoo.layers.scan import scan
 from seq2seq_zoo.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.registry import Registry
@@ -26,7 +27,7 @@ def matmul(x: Any, kernel: Any) -> Any:
     return ops.reshape(flat, (*shape[:-1], kernel.shape[-1]))
 
 
-class Cell(keras.layers.Layer):
+class Cell(Part):
     """One recurrent layer's weights and step. Abstract: `LSTMCell`, `GRUCell` and `SimpleCell` are the final ones.
 
     The input may come in parts, each with its own width: a product with a concatenation is the sum of the products with its
@@ -211,7 +212,7 @@ def dropped(x: Any, mask: Any) -> Any:
     return x if mask is None else x * mask
 
 
-class Stack(keras.layers.Layer):
+class Stack(Part):
     """Recurrent layers on top of one another: the body of the encoder and of every decoder.
 
     Dropout masks are drawn once a sequence and hold for all its steps, as in Gal and Ghahramani 2016 (arXiv:1512.05287), so

@@ -6,12 +6,13 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.layers.cells import matmul
+from seq2seq_zoo.layers.part import Part
 from seq2seq_zoo.options import NonNegative, Positive, checked
 
 PAD = 0
 
 
-class Readout(keras.layers.Layer):
+class Readout(Part):
     """From a step's features to its output, and from an output to the next step's input.
 
     Abstract. Subclasses say what an output is; decoders and searches know outputs only through these methods.

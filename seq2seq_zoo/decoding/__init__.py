@@ -1,0 +1,1 @@
+"""Searches over a decoder's `step`. They know ids, never vocabularies or tasks."""

@@ -1,0 +1,110 @@
+"""An encoder and a decoder as one Keras model."""
+
+import functools
+from typing import Any
+
+import keras
+
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.decoding.greedy import Generated, Greedy
+from seq2seq_zoo.layers.decoder import Decoder
+from seq2seq_zoo.layers.encoder import Encoder
+
+
+@keras.saving.register_keras_serializable("seq2seq_zoo")
+class Seq2Seq(keras.Model):
+    """An encoder and a decoder: compile, fit, evaluate, predict and save as any Keras model.
+
+    Train with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its outputs carry the mask that
+    keeps padding out of losses and metrics. Without targets the model runs freely: `predict(sources)` gives the logits of a
+    free run, `generate(sources)` the outputs themselves.
+
+    Args:
+        encoder: an `Encoder`, or a layer that returns an `Encoded`.
+        decoder: a decoder of any mode.
+        source_vocabulary: saved with the model, so that one file gives text in and text out.
+        target_vocabulary: the same for the target side.
+
+    Call arguments:
+        inputs: sources `(batch, source length)`, or a pair of sources and targets.
+        return_attention_scores: whether to return attention weights as well.
+        training: whether to drop out and to sample by schedule.
+
+    Returns:
+        Logits `(batch, target length, vocabulary_size)`; see `Decoder`.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from seq2seq_zoo import AttentionDecoder, Encoder, Seq2Seq, Tokens
+    >>> sources = np.array([[4, 5, 6], [5, 4, 0]])
+    >>> targets = np.array([[6, 5, 4, 2], [4, 5, 2, 0]])  # 2 ends, 0 pads
+    >>> model = Seq2Seq(Encoder(16, vocabulary_size=7), AttentionDecoder(16, readout=Tokens(7)))
+    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> history = model.fit((sources, targets), targets, epochs=1, verbose=0)
+    >>> model.generate(sources, max_length=5).ids.shape
+    (2, 5)
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        source_vocabulary: Vocabulary | None = None,
+        target_vocabulary: Vocabulary | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.source_vocabulary = source_vocabulary
+        self.target_vocabulary = target_vocabulary
+        # In a cache, where Keras does not take a search for a sublayer.
+        self._greedy = functools.cache(lambda max_length: Greedy(self, max_length))
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for sources of the given shape, or for sources and targets."""
+        source = input_shape[0] if isinstance(input_shape[0], tuple | list) else input_shape
+        if not self.encoder.built:
+            self.encoder.build(tuple(source))
+        if not self.decoder.built:
+            self.decoder.build(self.encoder.compute_output_shape(tuple(source)))
+        self.built = True
+
+    def call(self, inputs: Any, return_attention_scores: bool = False, training: bool | None = None) -> Any:
+        """Logits, forced where targets are given."""
+        source, targets = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        encoded = self.encoder(source, training=training)
+        return self.decoder(encoded, targets, return_attention_scores=return_attention_scores, training=training)
+
+    def generate(self, sources: Any, max_length: int | None = None) -> Generated:
+        """Greedy search.
+
+        Args:
+            sources: ids `(batch, source length)`.
+            max_length: the most outputs; the decoder's `max_length` if not given.
+
+        Returns:
+            A `Generated` of numpy arrays.
+        """
+        return Generated(**self._greedy(max_length or self.decoder.max_length).predict_on_batch(sources))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "source_vocabulary": self.source_vocabulary and self.source_vocabulary.get_config(),
+            "target_vocabulary": self.target_vocabulary and self.target_vocabulary.get_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Seq2Seq":
+        """The model of a `get_config`."""
+        config = dict(config)
+        for part in ("encoder", "decoder"):
+            config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects)
+        for side in ("source_vocabulary", "target_vocabulary"):
+            config[side] = config[side] and Vocabulary.from_config(config[side])
+        return cls(**config)
