@@ -1,0 +1,1 @@
+"""Text and numbers into arrays: vocabularies, padding, delimited files. Numpy only."""

@@ -1,0 +1,10 @@
+"""What there is to learn: each task gives pairs of texts and the two vocabularies. Numpy only, no backend."""
+
+from seq2seq_zoo.tasks import copy as copy
+from seq2seq_zoo.tasks import delimited as delimited
+from seq2seq_zoo.tasks import digits_to_words as digits_to_words
+from seq2seq_zoo.tasks import first_25 as first_25
+from seq2seq_zoo.tasks import reverse as reverse
+from seq2seq_zoo.tasks.task import Data as Data
+from seq2seq_zoo.tasks.task import Task as Task
+from seq2seq_zoo.tasks.task import tasks as tasks

@@ -1,0 +1,99 @@
+"""Your own pairs, from tab-separated files."""
+
+import itertools
+from typing import Literal
+
+import numpy as np
+
+from seq2seq_zoo.data.delimited import read_pairs
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.options import Fraction, NonNegative, checked
+from seq2seq_zoo.tasks.task import Data, Pair, Task, tasks
+
+Symbols = Literal["characters", "words"]
+
+
+@tasks.register("file", "your own tab-separated file of sources and targets, as characters or as words")
+class Delimited(Task):
+    """Pairs from files with a source, a tab and a target on each line.
+
+    Dev and test are read from their own files, or drawn from the train file where they have none; then every target of
+    one source goes into the same split, so that no split knows a source of another. The vocabularies hold the symbols
+    of train alone: what only dev or test has is unknown, as it will be in use. White space around and between words is
+    not kept.
+
+    Args:
+        train: path of the file to train on.
+        dev: path of the dev file; a share of train by default.
+        test: path of the test file; a share of train by default.
+        dev_fraction: share of the train file's sources that become dev, where dev has no file.
+        test_fraction: share of the train file's sources that become test, where test has no file.
+        source_symbols: whether a source is a row of characters or of words with white space between them.
+        target_symbols: the same for targets.
+        skip_bad_lines: leave out and count lines that are not two columns of UTF-8, instead of stopping at the first.
+        seed: of drawing dev and test.
+
+    Raises:
+        ValueError: fractions of one or more together; on loading, a file or line that cannot be read, or too few
+            sources to draw from.
+    """
+
+    @checked
+    def __init__(
+        self,
+        train: str,
+        dev: str | None = None,
+        test: str | None = None,
+        dev_fraction: Fraction = 0.1,
+        test_fraction: Fraction = 0.1,
+        source_symbols: Symbols = "characters",
+        target_symbols: Symbols = "characters",
+        skip_bad_lines: bool = False,
+        seed: NonNegative = 0,
+    ):
+        self.train = train
+        self.paths = {"dev": dev, "test": test}
+        self.fractions = {"dev": dev_fraction, "test": test_fraction}
+        self.separators = ["" if symbols == "characters" else " " for symbols in (source_symbols, target_symbols)]
+        self.skip_bad_lines = skip_bad_lines
+        self.seed = seed
+        if sum(self.fractions.values()) >= 1:
+            raise ValueError(f"dev_fraction and test_fraction must leave some to train on, got {self.fractions}.")
+
+    def load(self) -> Data:
+        """The pairs and the vocabularies, and how many bad lines were left out."""
+        train, skipped = self._read(self.train)
+        splits: dict[str, list[Pair]] = {}
+        for split, path in self.paths.items():
+            if path is not None:
+                splits[split], more = self._read(path)
+                skipped += more
+        sources = list(dict.fromkeys(source for source, _ in train))
+        # At least one each: a split without pairs measures nothing.
+        sizes = {
+            split: max(1, round(self.fractions[split] * len(sources))) for split in self.paths if split not in splits
+        }
+        if sum(sizes.values()) >= len(sources):
+            raise ValueError(
+                f"{self.train} has too few different sources ({len(sources)}) to draw {' and '.join(sizes)} and "
+                "have some left to train on. Add pairs, take smaller fractions, or give the paths of dev and test."
+            )
+        order = iter(np.random.Generator(np.random.PCG64(self.seed)).permutation(len(sources)).tolist())
+        for split, size in sizes.items():
+            chosen = {sources[position] for position in itertools.islice(order, size)}
+            splits[split] = [pair for pair in train if pair[0] in chosen]
+            train = [pair for pair in train if pair[0] not in chosen]
+        source, target = (
+            Vocabulary.build((pair[side] for pair in train), separator)
+            for side, separator in enumerate(self.separators)
+        )
+        return Data({"train": train, "dev": splits["dev"], "test": splits["test"]}, source, target, skipped=skipped)
+
+    def _read(self, path: str) -> tuple[list[Pair], int]:
+        pairs, skipped = read_pairs(path, self.skip_bad_lines)
+        of_source, of_target = self.separators
+        return [(_tidy(source, of_source), _tidy(target, of_target)) for source, target in pairs], skipped
+
+
+def _tidy(text: str, separator: str) -> str:
+    return separator.join(text.split()) if separator else text

@@ -1,0 +1,38 @@
+"""The five pairs with which this project's first ancestor showed its decoders."""
+
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.tasks.digits_to_words import spell
+from seq2seq_zoo.tasks.task import Data, Task, tasks
+
+
+@tasks.register(
+    "first_25", "the five pairs of 2016, '1 2 3 4 5' -> 'one two three four five' up to 25, to be memorised"
+)
+class First25(Task):
+    """The numbers 1 to 25 in five rows of five, and their words.
+
+    A toy to memorise: train, dev and test are the same five pairs, so its scores say nothing about unseen data. Both
+    sides share one vocabulary: padding is 0; the 50 symbols have the ids 1 to 50, sorted as text ('1', '10', '11', …);
+    start, end and unknown, which the original does without, come after them. Sources are padded on the left.
+
+    Example:
+
+    >>> data = First25().load()
+    >>> data.splits["train"][4]
+    ('21 22 23 24 25', 'twenty_one twenty_two twenty_three twenty_four twenty_five')
+    >>> data.source.encode("1 2 3 4 5")
+    [1, 12, 19, 20, 21]
+
+    Reference:
+        https://github.com/jacoxu/encoder_decoder
+    """
+
+    def load(self) -> Data:
+        """The five pairs, three times, and the vocabulary, twice."""
+        words = {str(number): "_".join(spell(number)) for number in range(1, 26)}
+        numbers = list(words)
+        rows = [numbers[first : first + 5] for first in range(0, 25, 5)]
+        pairs = [(" ".join(row), " ".join(words[number] for number in row)) for row in rows]
+        symbols = sorted([*words.keys(), *words.values()])
+        vocabulary = Vocabulary(["<pad>", *symbols, "<start>", "<end>", "<unk>"], " ", start=51, end=52, unknown=53)
+        return Data({split: list(pairs) for split in ("train", "dev", "test")}, vocabulary, vocabulary, "left")

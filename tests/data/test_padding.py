@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from seq2seq_zoo.data.padding import Batches, pad
+
+END = 2
+
+
+def test_pad_fills_on_the_side_asked_for():
+    rows = [[5, 6], [], [7]]
+    right, left = pad(rows), pad(rows, 3, "left")
+    assert right.dtype == left.dtype == np.int32
+    assert right.tolist() == [[5, 6], [0, 0], [7, 0]]
+    assert left.tolist() == [[0, 5, 6], [0, 0, 0], [0, 0, 7]]
+    assert pad([], 3).shape == (0, 3)
+
+
+def test_pad_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="row of 2 ids does not fit in 1"):
+        pad([[5, 6]], 1)
+    with pytest.raises(ValueError, match="'right' or 'left', got 'rigth'"):
+        pad([[5]], side="rigth")  # type: ignore[arg-type]
+
+
+def pairs(count: int):
+    random = np.random.default_rng(0)
+    # The first id of each row names the row.
+    sources = [[100 + row, *[7] * int(random.integers(0, 9))] for row in range(count)]
+    targets = [[100 + row] * int(random.integers(1, 6)) for row in range(count)]
+    return sources, targets
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("buckets", [1, 3, 100])
+@pytest.mark.parametrize(("count", "batch_size"), [(23, 4), (8, 4), (3, 5), (1, 1)])
+def test_a_plan_covers_every_row_once_and_keeps_to_its_shapes(count, batch_size, buckets, side):
+    sources, targets = pairs(count)
+    batches = Batches(sources, targets, END, batch_size, side, buckets)
+    assert 1 <= len(batches.shapes) <= min(buckets, count)
+    assert batches.shapes[-1] == (max(map(len, sources)), max(map(len, targets)) + 1)
+
+    plans = {"in order": [(s, t) for _, s, t in batches.in_order()], "shuffled": batches.epoch(1, 1)}
+    for plan in plans.values():
+        assert len(plan) == len(batches)
+        seen = []
+        for source, target in plan:
+            assert source.dtype == target.dtype == np.int32
+            assert len(source) == len(target) == batch_size
+            assert (source.shape[1], target.shape[1]) in batches.shapes
+            for source_row, target_row in zip(source.tolist(), target.tolist(), strict=True):
+                if not any(target_row):
+                    assert not any(source_row)
+                    continue
+                row = target_row[0] - 100
+                seen.append(row)
+                padding = [0] * (len(source_row) - len(sources[row]))
+                assert source_row == (sources[row] + padding if side == "right" else padding + sources[row])
+                assert target_row == [*targets[row], END, *[0] * (len(target_row) - len(targets[row]) - 1)]
+        assert sorted(seen) == list(range(count))
+
+
+def test_batches_in_order_say_which_rows_they_hold():
+    sources, targets = pairs(11)
+    for rows, source, target in Batches(sources, targets, END, 4, buckets=2).in_order():
+        assert (source[: len(rows), 0] - 100).tolist() == rows.tolist()
+        assert not source[len(rows) :].any()
+        assert not target[len(rows) :].any()
+    rows = np.concatenate([rows for rows, _, _ in Batches(sources, targets, END, 4).in_order()])
+    assert rows.tolist() == list(range(11))
+
+
+def test_an_epoch_depends_on_seed_and_number_and_nothing_else():
+    batches = Batches(*pairs(40), END, 4, buckets=2)
+    again = Batches(*pairs(40), END, 4, buckets=2)
+    again.epoch(5, 6)
+
+    def flat(plan):
+        return [source.tolist() for source, _ in plan]
+
+    assert flat(batches.epoch(1, 2)) == flat(again.epoch(1, 2))
+    different = [flat(batches.epoch(*key)) for key in [(1, 2), (1, 3), (2, 2), (2, 1)]]
+    assert all(a != b for at, a in enumerate(different) for b in different[:at])
+    assert {len(plan) for plan in different} == {len(batches)}
+
+
+def test_an_epoch_mixes_rows_and_batches():
+    batches = Batches([[row] for row in range(1, 41)], [[1]] * 40, END, 4)
+    rows = [source.ravel().tolist() for source, _ in batches.epoch(1, 1)]
+    assert all(max(batch) - min(batch) > 3 for batch in rows)
+    # Two buckets of five batches each do not come one after the other.
+    two = Batches([[7] * (1 + (row >= 20)) for row in range(40)], [[1]] * 40, END, 4, buckets=2)
+    widths = [source.shape[1] for source, _ in two.epoch(1, 1)]
+    assert sorted(widths) == [1] * 5 + [2] * 5 != widths
+
+
+def test_buckets_shorten_what_is_short():
+    sources, targets = [[7]] * 6 + [[7] * 9] * 6, [[8]] * 6 + [[8] * 4] * 6
+    batches = Batches(sources, targets, END, 3, buckets=2)
+    assert batches.shapes == [(1, 2), (9, 5)]
+    assert [source.shape for _, source, _ in batches.in_order()] == [(3, 1)] * 2 + [(3, 9)] * 2
+
+
+def test_empty_rows_still_have_a_position():
+    batches = Batches([[], []], [[], []], END, 2)
+    (_, source, target), *_ = batches.in_order()
+    assert source.tolist() == [[0], [0]]
+    assert target.tolist() == [[END], [END]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([[7]], [], END, 2), "as many sources as targets, got 1 and 0"),
+        (([], [], END, 2), "at least one pair"),
+        (([[7]], [[8]], END, 0), "batch_size and buckets of at least 1, got 0 and 1"),
+    ],
+)
+def test_batches_refuse(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        Batches(*arguments)

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+
+from seq2seq_zoo.data.vocabulary import Vocabulary
+
+
+def test_ids_follow_code_points_and_not_the_order_of_the_texts():
+    forwards = Vocabulary.build(["b a", "é Z 10 9"], " ")
+    backwards = Vocabulary.build(["9 10 Z é", "a b"], " ")
+    assert forwards == backwards
+    assert forwards.symbols[4:] == ("10", "9", "Z", "a", "b", "é")
+    assert len({0, forwards.start, forwards.end, forwards.unknown}) == 4
+
+
+@pytest.mark.parametrize(("separator", "text"), [("", "naïve 🦓 <end>"), (" ", "four hundred <end> and <pad>")])
+def test_text_comes_back(separator, text):
+    vocabulary = Vocabulary.build([text], separator)
+    ids = vocabulary.encode(text)
+    assert vocabulary.decode(ids) == text
+    assert not {0, vocabulary.start, vocabulary.end, vocabulary.unknown} & set(ids)
+    assert vocabulary.unknown_in(text) == []
+
+
+def test_text_that_looks_like_a_special_symbol_is_not_one():
+    vocabulary = Vocabulary.build(["a"], " ")
+    assert vocabulary.encode("<end> <pad> <unk> a") == [vocabulary.unknown] * 3 + [4]
+
+
+def test_unknown_symbols_are_listed_once_and_encoded_as_unknown():
+    vocabulary = Vocabulary.build(["a b"], " ")
+    assert vocabulary.unknown_in("c a d c") == ["c", "d"]
+    assert vocabulary.encode("c a") == [vocabulary.unknown, 4]
+    assert vocabulary.decode(vocabulary.encode("c a")) == "<unk> a"
+
+
+def test_decoding_stops_at_the_end_and_skips_padding_and_start():
+    vocabulary = Vocabulary.build(["abc"], "")
+    assert vocabulary.decode([0, 0, 1, 4, 0, 5, 2, 6]) == "ab"
+    assert vocabulary.decode([2, 4]) == ""
+
+
+def test_specials_may_sit_anywhere():
+    vocabulary = Vocabulary(["<pad>", "a", "<end>", "b", "<unk>", "<start>"], " ", start=5, end=2, unknown=4)
+    assert vocabulary.encode("b a z") == [3, 1, 4]
+    assert vocabulary.decode([5, 3, 1, 2, 3]) == "b a"
+
+
+def test_config_round_trips_through_json():
+    vocabulary = Vocabulary(["<pad>", "ä", "<s>", "</s>", "?"], "", start=2, end=3, unknown=4)
+    again = Vocabulary.from_config(json.loads(json.dumps(vocabulary.get_config())))
+    assert again == vocabulary
+    assert again.encode("äö") == vocabulary.encode("äö")
+    assert vocabulary != Vocabulary.build(["ä"], "")
+
+
+SPECIALS = ["<pad>", "<start>", "<end>", "<unk>"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"symbols": SPECIALS, "separator": ","}, r"separator is '' \(characters\) or ' ' \(words\), got ','"),
+        ({"symbols": SPECIALS, "separator": "", "end": 1}, "four different ids, got .*'end': 1"),
+        ({"symbols": SPECIALS, "separator": "", "start": 0}, "four different ids"),
+        ({"symbols": SPECIALS[:3], "separator": ""}, "unknown id 3 has no symbol: the ids are 0 to 2"),
+        ({"symbols": [*SPECIALS, "a", "b", "a"], "separator": ""}, "symbol 'a' has two ids, 4 and 6"),
+        ({"symbols": [*SPECIALS, "ab"], "separator": ""}, r"'ab' \(id 4\) is not one symbol"),
+        ({"symbols": [*SPECIALS, "a b"], "separator": " "}, r"'a b' \(id 4\) is not one symbol"),
+        ({"symbols": [*SPECIALS, ""], "separator": " "}, r"'' \(id 4\) is not one symbol"),
+    ],
+)
+def test_what_is_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        Vocabulary(**arguments)
+
+
+def test_what_cannot_be_decoded_or_loaded():
+    vocabulary = Vocabulary.build(["a"], "")
+    for id in (5, -1):
+        with pytest.raises(ValueError, match=f"id {id} has no symbol: the ids are 0 to 4"):
+            vocabulary.decode([id])
+    with pytest.raises(ValueError, match=r"no 'symbol'\. Did you mean 'symbols'"):
+        Vocabulary.from_config({**vocabulary.get_config(), "symbol": []})
+    with pytest.raises(ValueError, match="lacks symbols, separator"):
+        Vocabulary.from_config({"start": 1, "end": 2, "unknown": 3})

@@ -1,0 +1,63 @@
+import re
+
+import pytest
+
+from seq2seq_zoo.tasks.delimited import Delimited
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, *lines: str) -> str:
+        path = tmp_path / name
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_one_file_is_split_by_source(write):
+    path = write("pairs.tsv", *(f"{n % 20}\t{n}" for n in range(60)))  # three targets for each source
+    data = Delimited(path, dev_fraction=0.2, test_fraction=0.3).load()
+    assert {split: len(pairs) for split, pairs in data.splits.items()} == {"train": 30, "dev": 12, "test": 18}
+    sources = [{source for source, _ in pairs} for pairs in data.splits.values()]
+    assert len(set.union(*sources)) == sum(map(len, sources)) == 20
+    assert data.splits == Delimited(path, dev_fraction=0.2, test_fraction=0.3).load().splits
+    assert data.splits != Delimited(path, dev_fraction=0.2, test_fraction=0.3, seed=1).load().splits
+
+
+def test_own_files_are_left_whole(write):
+    train, dev, test = write("a", "a\tb", "c\td"), write("b", "c\tz"), write("c", "q\tr")
+    data = Delimited(train, dev, test).load()
+    assert data.splits == {"train": [("a", "b"), ("c", "d")], "dev": [("c", "z")], "test": [("q", "r")]}
+    # What only dev and test have stays unknown.
+    assert (data.source.symbols[4:], data.target.symbols[4:]) == (("a", "c"), ("b", "d"))
+
+
+def test_one_of_dev_and_test_may_have_a_file(write):
+    train, test = write("a", *(f"{n}\tx" for n in range(10))), write("b", "77\ty")
+    data = Delimited(train, test=test).load()
+    assert {split: len(pairs) for split, pairs in data.splits.items()} == {"train": 9, "dev": 1, "test": 1}
+    assert data.splits["test"] == [("77", "y")]
+
+
+def test_each_side_has_its_own_symbols(write):
+    path = write("a", "  ab  cd \tx  yz ")
+    data = Delimited(path, path, path, source_symbols="words").load()
+    assert data.splits["train"] == [("ab cd", "x  yz ")]
+    assert data.source.symbols[4:] == ("ab", "cd")
+    assert data.target.symbols[4:] == (" ", "x", "y", "z")
+
+
+def test_bad_lines_stop_or_are_counted_over_all_files(write):
+    train, dev = write("a", "a\tb", "bad"), write("b", "worse", "c\td")
+    with pytest.raises(ValueError, match=re.escape(f"{train}, line 2: expected two columns")):
+        Delimited(train, dev, dev).load()
+    assert Delimited(train, dev, dev, skip_bad_lines=True).load().skipped == 3
+
+
+def test_too_little_to_split(write):
+    path = write("a", "a\tb", "c\td", "a\te")
+    with pytest.raises(ValueError, match=r"too few different sources \(2\) to draw dev and test and have some left"):
+        Delimited(path).load()
+    with pytest.raises(ValueError, match="dev_fraction and test_fraction must leave some to train on"):
+        Delimited(path, dev_fraction=0.5, test_fraction=0.5)
