@@ -1,10 +1,12 @@
 """An encoder and a decoder as one Keras model."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoding.greedy import Generated, Greedy
 from seq2seq_zoo.layers.decoder import Decoder
@@ -17,7 +19,7 @@ class Seq2Seq(keras.Model):
 
     Train with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its outputs carry the mask that
     keeps padding out of losses and metrics. Without targets the model runs freely: `predict(sources)` gives the logits of a
-    free run, `generate(sources)` the outputs themselves.
+    free run, `search(sources)` the ids themselves, and `generate(texts)` texts.
 
     Args:
         encoder: an `Encoder`, or a layer that returns an `Encoded`.
@@ -42,7 +44,7 @@ class Seq2Seq(keras.Model):
     >>> model = Seq2Seq(Encoder(16, vocabulary_size=7), AttentionDecoder(16, readout=Tokens(7)))
     >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     >>> history = model.fit((sources, targets), targets, epochs=1, verbose=0)
-    >>> model.generate(sources, max_length=5).ids.shape
+    >>> model.search(sources, max_length=5).ids.shape
     (2, 5)
     """
 
@@ -77,8 +79,8 @@ class Seq2Seq(keras.Model):
         encoded = self.encoder(source, training=training)
         return self.decoder(encoded, targets, return_attention_scores=return_attention_scores, training=training)
 
-    def generate(self, sources: Any, max_length: int | None = None) -> Generated:
-        """Greedy search.
+    def search(self, sources: Any, max_length: int | None = None) -> Generated:
+        """Greedy search over ids.
 
         Args:
             sources: ids `(batch, source length)`.
@@ -88,6 +90,42 @@ class Seq2Seq(keras.Model):
             A `Generated` of numpy arrays.
         """
         return Generated(**self._greedy(max_length or self.decoder.max_length).predict_on_batch(sources))
+
+    def generate(self, sources: Sequence[str], max_length: int | None = None, batch_size: int = 64) -> list[str]:
+        """Text in, text out, by greedy search.
+
+        Args:
+            sources: texts, cut into symbols as the source vocabulary does.
+            max_length: the most output symbols; the decoder's `max_length` if not given.
+            batch_size: texts searched at once; changes no result.
+
+        Raises:
+            ValueError: the model has no vocabularies.
+        """
+        outputs = self.generate_symbols(sources, max_length, batch_size)
+        return [self.target_vocabulary.join(symbols) for symbols in outputs]
+
+    def generate_symbols(
+        self, sources: Sequence[str], max_length: int | None = None, batch_size: int = 64
+    ) -> list[list[str]]:
+        """`generate`, but the symbols of each output rather than its text."""
+        if self.source_vocabulary is None or self.target_vocabulary is None:
+            raise ValueError("This model has no vocabularies, so it has no texts: give it ids (`search`).")
+        encoded = [self.source_vocabulary.encode(source) for source in sources]
+        # Few shapes, since each is compiled: full batches (the last one filled up), lengths that grow by doubling.
+        lengths = [_rounded(len(ids)) for ids in encoded]
+        batch_size = min(batch_size, _rounded(len(sources)))
+        order = sorted(range(len(sources)), key=lengths.__getitem__)
+        outputs: list[list[str]] = [[]] * len(sources)
+        for length in dict.fromkeys(lengths[row] for row in order):
+            rows = [row for row in order if lengths[row] == length]
+            for start in range(0, len(rows), batch_size):
+                batch = rows[start : start + batch_size]
+                filled = [encoded[row] for row in batch] + [[]] * (batch_size - len(batch))
+                found = self.search(pad(filled, length), max_length).ids
+                for row, ids in zip(batch, found, strict=False):
+                    outputs[row] = self.target_vocabulary.symbols_of(ids.tolist())
+        return outputs
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -108,3 +146,8 @@ class Seq2Seq(keras.Model):
         for side in ("source_vocabulary", "target_vocabulary"):
             config[side] = config[side] and Vocabulary.from_config(config[side])
         return cls(**config)
+
+
+def _rounded(count: int) -> int:
+    """The next power of two, and at least 8."""
+    return max(8, 1 << (count - 1).bit_length())

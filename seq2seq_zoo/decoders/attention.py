@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from seq2seq_zoo.layers.attention import Source, attentions
 from seq2seq_zoo.layers.decoder import Decoder, modes, named_config
 from seq2seq_zoo.layers.encoder import Encoded
-from seq2seq_zoo.options import Named
+from seq2seq_zoo.options import Named, checked
 
 
 @modes.register("attention", "reads its own last output and looks at the whole source with its state (Bahdanau et al.)")
@@ -41,8 +41,13 @@ class AttentionDecoder(Decoder):
         Luong et al. 2015, arXiv:1508.04025, section 3.1 (without the extra tanh layer).
     """
 
+    @checked
     def __init__(
-        self, *args: Any, attention: Annotated[Any, Named(attentions)] = "additive", input_feeding: bool = True, **kwargs: Any
+        self,
+        *args: Any,
+        attention: Annotated[Any, Named(attentions)] = "additive",
+        input_feeding: bool = True,
+        **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
         self.attention = attention

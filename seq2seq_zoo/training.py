@@ -1,0 +1,240 @@
+"""Training by Keras's own `fit`: a budget, fixed shapes, and a dev split judged by what the model generates."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from seq2seq_zoo.data.padding import Batches
+from seq2seq_zoo.evaluation import evaluate
+from seq2seq_zoo.losses import SmoothedCrossentropy
+from seq2seq_zoo.model import Seq2Seq
+from seq2seq_zoo.options import Fraction, Positive, PositiveFloat, checked
+from seq2seq_zoo.tasks.task import Data
+
+EpochHook = Callable[[Seq2Seq, dict[str, Any], bool], None]
+
+# Higher is better for all but the error rate.
+_SIGN = {"exact_match": 1.0, "token_accuracy": 1.0, "symbol_error_rate": -1.0}
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says where it stopped and what to try."""
+
+
+class Training:
+    """How a model is trained.
+
+    Everything random in an epoch (the order of the data, dropout, sampling) follows from the seed and the epoch's number,
+    so a training that goes on from an epoch's end goes on as if it had never stopped.
+
+    Args:
+        epochs: how many epochs at most; after each, the model generates from the dev split.
+        steps_per_epoch: updates in an epoch; one pass over the training pairs if not given. With it the budget is the same
+            however many pairs there are.
+        batch_size: pairs in an update.
+        optimizer: the rule of the update.
+        learning_rate: its step size, at the beginning.
+        schedule: how the learning rate goes over the whole training: it stays, or falls to zero along half a cosine or a line.
+        clip_norm: the most that the norm of all gradients together may be; null for no limit.
+        label_smoothing: share of the target's probability given to all symbols alike.
+        buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest; each shape is
+            compiled once.
+        monitor: the dev metric, of generated output, that tells which epoch was best.
+        patience: epochs without a better one after which training stops; null for never.
+        tensorboard: whether a run also writes logs for TensorBoard.
+
+    Example:
+
+    >>> Training(epochs=3).epochs
+    3
+    """
+
+    @checked
+    def __init__(
+        self,
+        epochs: Positive = 20,
+        steps_per_epoch: Positive | None = None,
+        batch_size: Positive = 64,
+        optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"] = "adam",
+        learning_rate: PositiveFloat = 0.001,
+        schedule: Literal["constant", "cosine", "linear"] = "constant",
+        clip_norm: PositiveFloat | None = 1.0,
+        label_smoothing: Fraction = 0.0,
+        buckets: Positive = 1,
+        monitor: Literal["exact_match", "token_accuracy", "symbol_error_rate"] = "exact_match",
+        patience: Positive | None = None,
+        tensorboard: bool = False,
+    ):
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.clip_norm = clip_norm
+        self.label_smoothing = label_smoothing
+        self.buckets = buckets
+        self.monitor = monitor
+        self.patience = patience
+        self.tensorboard = tensorboard
+
+    def fit(
+        self,
+        model: Seq2Seq,
+        data: Data,
+        seed: int,
+        history: Sequence[dict[str, Any]] = (),
+        on_epoch: EpochHook | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> list[dict[str, Any]]:
+        """Train a model.
+
+        Args:
+            model: untrained, or as it stood after the last epoch of `history`; compiled here unless it is.
+            data: trained on its train split, judged on its dev split.
+            seed: of the order of the data, dropout and sampling.
+            history: what an earlier call returned, to go on from there.
+            on_epoch: called with the model, the epoch's record and whether it is the best so far.
+            callbacks: further Keras callbacks.
+
+        Returns:
+            One record an epoch: `epoch` (from 1), `steps` and `seconds` since the beginning, `loss`, and the dev metrics.
+
+        Raises:
+            TrainingError: the loss is not a number any more.
+        """
+        feed = _Feed(self, data, seed, len(history))
+        if not model.compiled:
+            model.compile(self._make_optimizer(len(feed) * self.epochs), SmoothedCrossentropy(self.label_smoothing))
+        epochs = _Epochs(self, data, seed, list(history), on_epoch, len(feed))
+        if not epochs.over:
+            model.fit(
+                feed,
+                epochs=self.epochs,
+                initial_epoch=len(history),
+                verbose=0,
+                shuffle=False,
+                callbacks=[epochs, *callbacks],
+            )
+        return epochs.history
+
+    def is_better(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> bool:
+        """Whether an epoch's monitored metric beats all before it, or, where it equals the best, the error rate does."""
+
+        def merit(record: dict[str, Any]) -> tuple[float, float]:
+            return _SIGN[self.monitor] * record[self.monitor], -record["symbol_error_rate"]
+
+        return all(merit(record) > merit(earlier) for earlier in history)
+
+    def _make_optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        rate: Any = self.learning_rate
+        if self.schedule == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+        elif self.schedule == "linear":
+            rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
+        make = {
+            "adam": keras.optimizers.Adam,
+            "adamw": keras.optimizers.AdamW,
+            "nadam": keras.optimizers.Nadam,
+            "rmsprop": keras.optimizers.RMSprop,
+            "sgd": keras.optimizers.SGD,
+        }[self.optimizer]
+        return make(learning_rate=rate, global_clipnorm=self.clip_norm)
+
+
+class _Feed(keras.utils.PyDataset):
+    """Shuffled batches without end, cut into epochs; which batch comes when follows from the seed alone."""
+
+    def __init__(self, training: Training, data: Data, seed: int, epoch: int):
+        super().__init__()
+        sources, targets = data.encode("train")
+        self._batches = Batches(
+            sources, targets, data.target.end, training.batch_size, data.source_padding, training.buckets
+        )
+        self._steps = training.steps_per_epoch or len(self._batches)
+        self._seed = seed
+        self._epoch = epoch
+        self._pass: tuple[int, list] = (-1, [])
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, index: int) -> Any:
+        number, position = divmod(self._epoch * self._steps + index, len(self._batches))
+        if self._pass[0] != number:
+            self._pass = (number, self._batches.epoch(self._seed, number))
+        source, target = self._pass[1][position]
+        return (source, target), target
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+
+
+class _Epochs(keras.callbacks.Callback):
+    """What happens around an epoch: seeds before it; the dev split, the record and the decision to go on after it."""
+
+    def __init__(
+        self,
+        training: Training,
+        data: Data,
+        seed: int,
+        history: list[dict[str, Any]],
+        on_epoch: EpochHook | None,
+        steps: int,
+    ):
+        super().__init__()
+        self.history = history
+        self._training = training
+        self._dev = data.splits["dev"]
+        self._seed = seed
+        self._on_epoch = on_epoch
+        self._steps = steps
+        self._began = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to do."""
+        if len(self.history) >= self._training.epochs:
+            return True
+        best = max(
+            (i for i, record in enumerate(self.history) if self._training.is_better(record, self.history[:i])), default=0
+        )
+        patience = self._training.patience
+        return patience is not None and len(self.history) - 1 - best >= patience
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]
+        for i, state in enumerate(states):
+            words = np.random.SeedSequence([self._seed, epoch, i]).generate_state(2)
+            state.assign(words.astype(state.dtype))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if logs and not math.isfinite(float(logs["loss"])):
+            raise TrainingError(
+                f"The loss became {float(logs['loss'])} in step {batch + 1} of epoch {len(self.history) + 1}. "
+                f"Lower training.learning_rate ({self._training.learning_rate}) or set training.clip_norm "
+                f"({self._training.clip_norm})."
+            )
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        metrics, _ = evaluate(self.model, self._dev)
+        del metrics["by_length"]
+        record = {
+            "epoch": epoch + 1,
+            "steps": (epoch + 1) * self._steps,
+            "seconds": round(time.perf_counter() - self._began, 3),
+            "loss": float(logs["loss"]),
+            **metrics,
+        }
+        if logs is not None:
+            logs.update(metrics)  # for callbacks after this one
+        better = self._training.is_better(record, self.history)
+        self.history.append(record)
+        if self._on_epoch is not None:
+            self._on_epoch(self.model, record, better)
+        if self.over:
+            self.model.stop_training = True
