@@ -19,6 +19,9 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     Args:
         label_smoothing: the share `e`.
+        name: as in Keras.
+        reduction: as in Keras.
+        dtype: as in Keras.
 
     Example:
 
@@ -32,8 +35,14 @@ class SmoothedCrossentropy(keras.losses.Loss):
     """
 
     @checked
-    def __init__(self, label_smoothing: Fraction = 0.0, name: str = "smoothed_crossentropy", **kwargs: Any):
-        super().__init__(name=name, **kwargs)
+    def __init__(
+        self,
+        label_smoothing: Fraction = 0.0,
+        name: str = "smoothed_crossentropy",
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -1,7 +1,9 @@
 """An encoder and a decoder as one Keras model."""
 
 import functools
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,7 +11,7 @@ import keras
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoding.greedy import Generated, Greedy
-from seq2seq_zoo.layers.decoder import Decoder
+from seq2seq_zoo.layers.decoder import Decoder, modes
 from seq2seq_zoo.layers.encoder import Encoder
 
 
@@ -146,6 +148,35 @@ class Seq2Seq(keras.Model):
         for side in ("source_vocabulary", "target_vocabulary"):
             config[side] = config[side] and Vocabulary.from_config(config[side])
         return cls(**config)
+
+
+class ModelFileError(ValueError):
+    """A file that holds no model of ours."""
+
+
+def load(path: str | os.PathLike[str]) -> Seq2Seq:
+    """A saved model.
+
+    Args:
+        path: a `.keras` file, or a run directory, whose best model is meant.
+
+    Raises:
+        ModelFileError: there is no such file, or it is not a `Seq2Seq` that Keras can read safely.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "best.keras"
+    if not path.exists():
+        raise ModelFileError(f"{path}: there is no such file: expected a model (.keras) or a run directory with one.")
+    modes.load_entry_points()  # other packages' modes register before their names are looked up
+    try:
+        model = keras.saving.load_model(path)
+    except Exception as error:  # whatever a broken file sets off in Keras
+        reason = str(error).strip().splitlines()[0]
+        raise ModelFileError(f"{path}: not a model that can be read: {reason}") from error
+    if not isinstance(model, Seq2Seq):
+        raise ModelFileError(f"{path}: expected a Seq2Seq, found a {type(model).__name__}.")
+    return model
 
 
 def _rounded(count: int) -> int:
