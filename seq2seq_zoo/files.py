@@ -29,4 +29,12 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         draft = Path(folder) / path.name
         yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())  # or a power cut could leave the new name with no content
         os.replace(draft, path)
+
+
+def write(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a file as `whole` does; text as UTF-8, with lone surrogates (bytes that were no text) as escapes."""
+    with whole(path) as draft:
+        draft.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)

@@ -1,0 +1,1 @@
+"""The comparison: suites of cells, run in workers, recorded one file each, and reported with intervals."""

@@ -1,0 +1,184 @@
+"""One cell of a suite: one configuration trained once, and what was measured of it."""
+
+import functools
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from seq2seq_zoo import factory
+from seq2seq_zoo.data.padding import pad
+from seq2seq_zoo.environment import peak_memory, reset_peak_memory
+from seq2seq_zoo.evaluation import evaluate, perplexity
+from seq2seq_zoo.model import Seq2Seq
+from seq2seq_zoo.tasks.task import Data
+from seq2seq_zoo.training import Training
+
+EXAMPLES = 12
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Train a cell's configuration and measure the epoch that was best on dev.
+
+    Args:
+        cell: with the resolved `config`.
+        progress: called after each epoch.
+
+    Returns:
+        The measured fields of a record: `metrics` and `by_length` on test, `dev`, `epochs`, `parameters`, `seconds`, `to_99`,
+        `generation`, `peak_memory_mb`, `examples` and `attention`.
+
+    Raises:
+        TrainingError: the loss is not a number any more.
+    """
+    config = cell["config"]
+    reset_peak_memory()
+    started = time.perf_counter()
+    data = _load(json.dumps(config["task"]))
+    training = factory.make_training(config)
+    model = _fresh_model(config, data, training)
+    evaluate(model, data.splits["dev"])  # compiles the search, which would otherwise be counted as training
+    prepared = time.perf_counter()
+
+    clock = _FirstStep()
+    best: list[np.ndarray] = []
+
+    def on_epoch(model: Seq2Seq, record: dict[str, Any], better: bool) -> None:
+        if better:
+            best[:] = model.get_weights()
+        progress({"epoch": record["epoch"], "epochs": training.epochs, **record})
+
+    epochs = training.fit(model, data, config["seed"], on_epoch=on_epoch, callbacks=[clock])
+    # The first step is nearly all compilation.
+    compiling = clock.finished - prepared
+    epochs = [{**record, "seconds": round(record["seconds"] - compiling, 3)} for record in epochs]
+    model.set_weights(best)
+
+    dev, _ = evaluate(model, data.splits["dev"])
+    test, outputs = evaluate(model, data.splits["test"])
+    began = time.perf_counter()
+    outputs = model.generate_symbols([source for source, _ in data.splits["test"]], batch_size=256)
+    generating = time.perf_counter() - began
+    by_length = test.pop("by_length")
+    dev.pop("by_length")
+    reached = next((record for record in epochs if record["exact_match"] >= 0.99), None)
+    memory = peak_memory()
+    return {
+        "metrics": {**test, "perplexity": perplexity(model, data.splits["test"])},
+        "dev": {**dev, "perplexity": perplexity(model, data.splits["dev"])},
+        "by_length": by_length,
+        "epochs": epochs,
+        "parameters": model.count_params(),
+        "seconds": {
+            "total": round(time.perf_counter() - started, 3),
+            "compile": round(prepared - started + compiling, 3),
+            "training": epochs[-1]["seconds"],
+            "generation": round(generating, 4),
+        },
+        "to_99": reached and {"epochs": reached["epoch"], "seconds": reached["seconds"]},
+        "generation": {
+            "pairs_per_second": round(len(outputs) / generating, 1),
+            "symbols_per_second": round(sum(map(len, outputs)) / generating, 1),
+        },
+        "peak_memory_mb": None if memory is None else round(memory / 2**20, 1),
+        **_shown(model, data, outputs),
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def _load(task: str) -> Data:
+    """A task's data, once for all cells that share it and run one after another."""
+    return factory.make_task({"task": json.loads(task)}).load()
+
+
+def match_parameters(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same configurations with decoder units such that each has about as many parameters as the first.
+
+    Args:
+        configs: resolved, one a mode, alike but for the mode.
+    """
+    data = _load(json.dumps(configs[0]["task"]))
+
+    def parameters(config: dict[str, Any], units: int) -> int:
+        keras.backend.clear_session()
+        return factory.make_model({**config, "decoder": {**config["decoder"], "units": units}}, data).count_params()
+
+    wanted = parameters(configs[0], configs[0]["decoder"]["units"])
+    matched = []
+    for config in configs:
+        # Parameters grow with units: halve the range that holds the best number.
+        low, high = 1, 8 * config["decoder"]["units"]
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if parameters(config, middle) <= wanted else (low, middle)
+        units = min((low, high), key=lambda units: abs(parameters(config, units) - wanted))
+        matched.append({**config, "decoder": {**config["decoder"], "units": units}})
+    return matched
+
+
+class _FirstStep(keras.callbacks.Callback):
+    """When the first step of a training was over."""
+
+    finished = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.finished = self.finished or time.perf_counter()
+
+
+_compiled: dict[str, tuple[Seq2Seq, list[np.ndarray]]] = {}
+"""The last compiled model of this process and its optimizer's first state, by all that compilation depends on."""
+
+
+def _fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> Seq2Seq:
+    """An untrained model; where the last cell's differed only in its seed or its data, that one's compiled code, so that a
+    cell of seconds does not pay for compilation again. Its weights are those of a new model either way."""
+    keras.utils.set_random_seed(config["seed"])
+    model = factory.make_model(config, data)
+    sections = [config[section] for section in ("encoder", "decoder", "training")]
+    # Without a fixed number of steps, the learning rate's schedule depends on how many pairs there are.
+    pairs = None if training.steps_per_epoch else len(data.splits["train"])
+    key = json.dumps([sections, data.source.get_config(), data.target.get_config(), pairs])
+    if key not in _compiled:
+        _compiled.clear()
+        training.compile(model, data)
+        model.optimizer.build(model.trainable_variables)
+        _compiled[key] = model, [np.array(variable) for variable in model.optimizer.variables]
+        return model
+    compiled, optimizer_state = _compiled[key]
+    compiled.set_weights(model.get_weights())
+    for variable, value in zip(compiled.optimizer.variables, optimizer_state, strict=True):
+        variable.assign(value)
+    compiled.stop_training = False
+    return compiled
+
+
+def _shown(model: Seq2Seq, data: Data, outputs: list[list[str]]) -> dict[str, Any]:
+    """A few examples, the same for every mode, and one attention map."""
+    pairs = data.splits["test"]
+    rows = np.linspace(0, len(pairs) - 1, min(EXAMPLES, len(pairs))).astype(int).tolist()
+    examples = [
+        {
+            "source": data.source.split(pairs[row][0]),
+            "reference": data.target.split(pairs[row][1]),
+            "output": outputs[row],
+        }
+        for row in rows
+    ]
+    attention = None
+    if model.decoder.looks:
+        # Of middle length: long enough to show something, short enough to be read.
+        example = sorted(examples, key=lambda example: len(example["source"]))[len(examples) // 2]
+        ids = pad([data.source.encode(data.source.join(example["source"]))])
+        found = model.search(ids)
+        length = int(found.lengths[0])
+        attention = {
+            "source": example["source"],
+            "output": data.target.symbols_of(found.ids[0].tolist()),
+            "weights": np.round(found.weights[0, :length], 4).tolist(),
+        }
+    return {"examples": examples, "attention": attention}

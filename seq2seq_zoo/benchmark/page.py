@@ -1,0 +1,301 @@
+"""Pieces of a page, each written twice: as GitHub's Markdown and as HTML. All escaping happens here."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from string import Template
+
+from matplotlib.figure import Figure
+from rapidfuzz.distance import Levenshtein
+
+from seq2seq_zoo.benchmark import plots
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a page.
+
+    Args:
+        markdown: for the Markdown page.
+        html: for the HTML page.
+        files: what has to lie beside the Markdown page, by path.
+    """
+
+    markdown: str
+    html: str
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+Inline = str | Piece
+
+
+def plain(text: Inline) -> Piece:
+    """Text that means nothing but itself, in either language; a piece stays as it is.
+
+    Example:
+
+    >>> plain("a*b <script>").markdown, plain("a*b <script>").html
+    ('a\\\\*b \\\\<script>', 'a*b &lt;script&gt;')
+    """
+    if isinstance(text, Piece):
+        return text
+    escaped = re.sub(r"([\\`*\[\]<|~]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
+    return Piece(escaped, html.escape(text))
+
+
+def _line(text: str) -> str:
+    """Markdown that starts a line, where more signs have a meaning."""
+    return re.sub(r"^(\d*)([>#+.)-])", r"\1\\\2", text)
+
+
+# === Within a line ===
+
+
+def strong(text: Inline) -> Piece:
+    """Emphasised text."""
+    inner = plain(text)
+    return Piece(f"**{inner.markdown}**", f"<strong>{inner.html}</strong>")
+
+
+def mode(name: str, style: plots.Style) -> Piece:
+    """A mode's name, in HTML with the marker that it has in the figures."""
+    inner = plain(name)
+    marker = f'<i style="color:{style.color}">{style.glyph}</i>'
+    return Piece(inner.markdown, f'<span class="mode">{marker} {inner.html}</span>')
+
+
+def detailed(value: Inline, *details: str) -> Piece:
+    """A number with what qualifies it in small print; empty details are left out."""
+    inner, shown = plain(value), [detail for detail in details if detail]
+    small = f" <sub>{plain(' '.join(shown)).markdown}</sub>" if shown else ""
+    return Piece(inner.markdown + small, inner.html + "".join(f"<small>{html.escape(s)}</small>" for s in shown))
+
+
+def symbols(text: Sequence[str]) -> Piece:
+    """A text as its symbols."""
+    shown = " ".join(map(_visible, text)) or "∅"
+    return Piece(_verbatim(shown), f'<span class="symbols">{html.escape(shown)}</span>')
+
+
+def difference(reference: Sequence[str], output: Sequence[str]) -> Piece:
+    """An output aligned with its reference, symbol by symbol; mistakes differ in shape, not in colour alone.
+
+    Example:
+
+    >>> difference(["six", "hundred", "and", "one"], ["six", "hundred", "two"]).markdown
+    '✗ `six hundred [-and-]{+two+} [-one-]`'
+    """
+    # Each symbol to a number first: rapidfuzz takes a character and its code for the same thing.
+    ids = {symbol: i for i, symbol in enumerate(sorted({*reference, *output}))}
+    marked, tagged = [], []
+    for step in Levenshtein.opcodes([ids[s] for s in reference], [ids[s] for s in output]):
+        expected = [_visible(s) for s in reference[step.src_start : step.src_end]]
+        found = [_visible(s) for s in output[step.dest_start : step.dest_end]]
+        if step.tag == "equal":
+            marked += found
+            tagged += [html.escape(s) for s in found]
+            continue
+        missing, extra = [f"[-{s}-]" for s in expected], [f"{{+{s}+}}" for s in found]
+        struck = [f"<del>{html.escape(s)}</del>" for s in expected]
+        added = [f"<ins>{html.escape(s)}</ins>" for s in found]
+        paired = step.tag == "replace"
+        marked += [a + b for a, b in zip(missing, extra, strict=True)] if paired else missing + extra
+        tagged += [f"{a}\N{THIN SPACE}{b}" for a, b in zip(struck, added, strict=True)] if paired else struck + added
+    right = list(reference) == list(output)
+    mark, kind = ("✓", "right") if right else ("✗", "wrong")
+    return Piece(
+        f"{mark} {_verbatim(' '.join(marked) or '∅')}",
+        f'<b class="{kind}">{mark}</b> <span class="symbols">{" ".join(tagged) or "∅"}</span>',
+    )
+
+
+def _visible(symbol: str) -> str:
+    return re.sub(r"\s", "␣", symbol) or "∅"
+
+
+def _verbatim(text: str) -> str:
+    """Inline code that survives backticks, and bars in a table."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
+
+
+# === On lines of their own ===
+
+
+def heading(level: int, text: str) -> Piece:
+    """A heading; `contents` links to those of the second level."""
+    inner = plain(text)
+    anchor = f' id="{_anchor(text)}"' if level == 2 else ""
+    return Piece(f"{'#' * level} {inner.markdown}", f"<h{level}{anchor}>{inner.html}</h{level}>")
+
+
+def contents(titles: Iterable[str]) -> Piece:
+    """Links to headings of the second level, in HTML only: GitHub makes its own."""
+    links = "".join(f'<a href="#{_anchor(title)}">{html.escape(title)}</a>' for title in titles)
+    return Piece("", f"<nav>{links}</nav>")
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
+def paragraph(text: Inline, small: bool = False) -> Piece:
+    """A paragraph, or a remark in small print."""
+    inner = plain(text)
+    return Piece(_line(inner.markdown), f'<p class="small">{inner.html}</p>' if small else f"<p>{inner.html}</p>")
+
+
+def marks() -> Piece:
+    """What the marks of `difference` mean."""
+    place = "for one symbol in place of another."
+    written = f"Marked: `[-missing-]`, `{{+extra+}}`, and `[-expected-]{{+found+}}` {place}"
+    shown = (
+        f"Marked: <del>missing</del>, <ins>extra</ins>, and <del>expected</del>\N{THIN SPACE}<ins>found</ins> {place}"
+    )
+    return paragraph(Piece(written, shown), small=True)
+
+
+def bullets(items: Iterable[str]) -> Piece:
+    """A list."""
+    inner = [plain(item) for item in items]
+    listed = "".join(f"<li>{item.html}</li>" for item in inner)
+    return Piece("\n".join(f"- {_line(item.markdown)}" for item in inner), f"<ul>{listed}</ul>")
+
+
+def code(text: str) -> Piece:
+    """Something to type."""
+    return Piece(f"```sh\n{text}\n```", f"<pre>{html.escape(text)}</pre>")
+
+
+def table(header: Sequence[Inline], rows: Sequence[Sequence[Inline]], wordy: bool = False) -> Piece:
+    """A table whose first column names its rows; wider than a phone, it scrolls within itself.
+
+    Args:
+        header: the first row; if all of it is empty, HTML has none.
+        rows: the others; a row of one cell is a title for those below it.
+        wordy: whether the cells hold words, which wrap, instead of numbers.
+    """
+    head, *body = ([plain(cell) for cell in row] for row in (header, *rows))
+    rule = " | ".join(["---", *(["---" if wordy else "--:"] * (len(head) - 1))])
+    lines = [" | ".join([*(cell.markdown for cell in row), *[""] * (len(head) - len(row))]) for row in (head, *body)]
+
+    def html_row(row: list[Piece]) -> str:
+        if len(row) == 1:
+            return f'<tr class="title"><th colspan="{len(head)}">{row[0].html}</th></tr>'
+        return f'<tr><th scope="row">{row[0].html}</th>{"".join(f"<td>{cell.html}</td>" for cell in row[1:])}</tr>'
+
+    first = "".join(f"<th>{cell.html}</th>" for cell in head)
+    first = f"<thead><tr>{first}</tr></thead>" if any(header) else ""
+    kind = "words" if wordy else "numbers"
+    return Piece(
+        "\n".join(f"| {line} |" for line in (lines[0], rule, *lines[1:])),
+        f'<div class="scroll"><table class="{kind}">{first}<tbody>{"".join(map(html_row, body))}</tbody></table></div>',
+    )
+
+
+def picture(name: str, figure: Figure, caption: str, alt: str) -> Piece:
+    """A figure: a PNG file beside the Markdown page, inline SVG in the HTML page.
+
+    Args:
+        name: of the file, without folder and ending.
+        figure: to draw.
+        caption: below it.
+        alt: in its place, for those who cannot see it.
+    """
+    name = re.sub(r"[^\w-]+", "_", name)
+    path, under, instead = f"figures/{name}.png", plain(caption), plain(alt)
+    png, svg = plots.render(figure)
+    # The figures of a page share one space of names; and small figures keep the letter size of large ones.
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    share = figure.get_figwidth() / plots.WIDTH
+    width = f"width:{100 * share:.0f}%;max-width:{40 * share:.1f}rem"
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{instead.html}" style="{width}"', 1)
+    return Piece(
+        f"![{instead.markdown}]({path})\n\n{under.markdown}",
+        f"<figure>{svg}<figcaption>{under.html}</figcaption></figure>",
+        {path: png},
+    )
+
+
+def fold(title: str, *pieces: Piece) -> Piece:
+    """Pieces behind a title that opens them."""
+    head = f"<details><summary>{html.escape(title)}</summary>"
+    return Piece(
+        "\n\n".join([head, *(piece.markdown for piece in pieces), "</details>"]),
+        f"{head}{''.join(piece.html for piece in pieces)}</details>",
+        {path: content for piece in pieces for path, content in piece.files.items()},
+    )
+
+
+def page(title: str, pieces: Sequence[Piece]) -> Piece:
+    """All pieces as two whole documents, and the files that they need."""
+    return Piece(
+        "\n\n".join(piece.markdown for piece in pieces if piece.markdown) + "\n",
+        PAGE.substitute(title=html.escape(title), body="\n".join(piece.html for piece in pieces)),
+        {path: content for piece in pieces for path, content in piece.files.items()},
+    )
+
+
+PAGE = Template("""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+:root { color-scheme: light dark; --ink: #1f2328; --soft: #59636e; --paper: #fff; --line: #d1d9e0; --wash: #f6f8fa;
+  --right: #00704f; --wrong: #b34700; --link: #0060a0; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa4af; --paper: #0f1419; --line: #333b44;
+  --wash: #171d24; --right: #4fc79f; --wrong: #ff9a57; --link: #6db8ee; }
+  figure svg, .mode i { filter: brightness(1.3); } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 46rem; padding: 1rem 1rem 4rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap: break-word; }
+h1 { font-size: 1.75rem; line-height: 1.2; margin: 1rem 0; text-wrap: balance; }
+h2 { font-size: 1.3rem; line-height: 1.25; margin: 3rem 0 .75rem; padding-top: 1rem; border-top: 1px solid var(--line);
+  text-wrap: balance; }
+h3 { font-size: 1rem; margin: 1.75rem 0 .5rem; }
+a { color: var(--link); }
+nav { display: grid; gap: .3rem; margin: 1.25rem 0; font-size: .95rem; }
+nav a { text-decoration: none; }
+nav a:hover { text-decoration: underline; }
+p { margin: .5rem 0 .75rem; }
+ul { padding-left: 1.2rem; margin: .5rem 0; }
+li { margin: .25rem 0; }
+.small, figcaption { color: var(--soft); font-size: .875rem; }
+figure { margin: 1rem 0; }
+figure svg { display: block; height: auto; }
+figcaption { margin-top: .25rem; }
+.scroll { overflow-x: auto; margin: .75rem 0; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; line-height: 1.35; }
+th, td { padding: .4rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; text-align: left; }
+thead th { border-bottom: 2px solid var(--line); white-space: nowrap; }
+tbody th { font-weight: 400; position: sticky; left: 0; background: var(--paper); }
+.numbers td, .numbers thead th + th { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td small { display: block; color: var(--soft); font-size: .78rem; }
+.words td:last-child { width: 100%; }
+.words thead th + th { font-weight: 400; white-space: normal; }
+.mode { white-space: nowrap; } .mode i { font-style: normal; }
+.title th { padding-top: .9rem; border-bottom: 0; }
+.symbols, pre { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .85rem; }
+pre, details { border: 1px solid var(--line); border-radius: 6px; }
+pre { background: var(--wash); padding: .6rem .8rem; overflow-x: auto; }
+details { padding: .5rem .75rem; margin: .5rem 0; }
+summary { cursor: pointer; }
+del { color: var(--soft); text-decoration: line-through; }
+ins { color: var(--wrong); font-weight: 600; text-decoration: underline; text-underline-offset: .2em; }
+.right { color: var(--right); } .wrong { color: var(--wrong); }
+@media (max-width: 30rem) { table { font-size: .8rem; } th, td { padding: .35rem .2rem; }
+  td small { font-size: .68rem; } thead .mode i { display: block; } }
+</style>
+</head>
+<body>
+<main>
+$body
+</main>
+</body>
+</html>
+""")

@@ -1,0 +1,342 @@
+"""The figures of a report: one column wide, readable on a phone, a mode's colour and marker the same in all of them."""
+
+import functools
+import io
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from seq2seq_zoo.benchmark.records import METRICS, Metric, Results, values
+from seq2seq_zoo.benchmark.statistics import band, estimate
+
+WIDTH = 5.0  # inches: at 10 points, letters keep their size on a phone and the figure fills its width
+INK = "#24292f"  # of everything that is not data; in HTML the page's own text colour takes its place
+LOOK = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures look alike everywhere
+    "font.size": 10,
+    "text.parse_math": False,  # a symbol may be a dollar sign
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": INK,
+    "grid.alpha": 0.15,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.5,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "seq2seq_zoo",  # the same records make the same file
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """A mode's colour and marker.
+
+    Args:
+        color: from the colour-blind-safe palette of Okabe and Ito.
+        marker: as matplotlib names it.
+        glyph: the same marker as a character.
+    """
+
+    color: str
+    marker: str
+    glyph: str
+
+
+OURS = {
+    "basic": Style("#E69F00", "s", "■"),
+    "feedback": Style("#009E73", "^", "▲"),
+    "peek": Style("#CC79A7", "D", "◆"),
+    "attention": Style("#0072B2", "o", "●"),
+}
+FURTHER = [
+    Style(color, marker, glyph)
+    for marker, glyph in (("v", "▼"), ("P", "✚"), ("X", "✖"), ("*", "★"), ("<", "◀"), (">", "▶"))
+    for color in ("#D55E00", "#56B4E9", "#999999")
+]
+
+
+def styles(modes: Iterable[str]) -> dict[str, Style]:
+    """Colour and marker of each mode: fixed for the four, for others found from the name, so that they stay.
+
+    Example:
+
+    >>> styles(["peek", "my_mode"])["peek"].color
+    '#CC79A7'
+    """
+    modes = list(modes)
+    chosen = {mode: OURS[mode] for mode in modes if mode in OURS}
+    for mode in sorted(set(modes) - set(OURS)):
+        start = zlib.crc32(mode.encode()) % len(FURTHER)
+        turned = FURTHER[start:] + FURTHER[:start]
+        colors = {style.color for style in chosen.values()}
+        free = [style for style in turned if style not in chosen.values()]
+        # A colour of its own if there is one left, else a marker of its own.
+        chosen[mode] = next((style for style in free if style.color not in colors), (free or turned)[0])
+    return chosen
+
+
+def render(figure: Figure) -> tuple[bytes, str]:
+    """A figure as PNG on white, and as SVG on nothing that takes the text colour of the page it is put into."""
+    png, svg = io.BytesIO(), io.StringIO()
+    with matplotlib.rc_context(LOOK):  # type: ignore[arg-type]
+        figure.savefig(png, format="png", dpi=200, facecolor="white", metadata={"Software": None})
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    body = svg.getvalue()[svg.getvalue().index("<svg") :].replace(INK, "currentColor")
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    return png.getvalue(), re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r' height="[^"]*pt"', "", body, count=1))
+
+
+def printable(symbol: str) -> str:
+    """A symbol with what the figures' font cannot draw written as a code point.
+
+    Example:
+
+    >>> printable("é"), printable(" "), printable("語"), printable("")
+    ('é', '␣', 'U+8A9E', '∅')
+    """
+    if not symbol:
+        return "∅"
+    drawn = _characters()
+    return "".join(
+        "␣" if character == " " else character if ord(character) in drawn else f"U+{ord(character):04X}"
+        for character in symbol
+    )
+
+
+@functools.cache
+def _characters() -> frozenset[int]:
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+
+
+# === What depends on x ===
+
+
+def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    @functools.wraps(draw)
+    def styled(*arguments: Any, **options: Any) -> Figure:
+        with matplotlib.rc_context(LOOK):  # type: ignore[arg-type]
+            return draw(*arguments, **options)
+
+    return styled
+
+
+@_styled
+def against_x(results: Results, question: dict[str, Any]) -> Figure:
+    """A question's metric against its x: interquartile means, intervals as bars and bands."""
+    metric = METRICS[question["metric"]]
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    ticks = _positions(question)
+    step = min(np.diff(ticks)) if len(ticks) > 1 else 1.0
+    for place, (mode, style) in enumerate(_shown(results)):
+        estimates = [estimate(results.scores(question, x, mode)) for x in values(question)]
+        # Set apart a little, or equal modes would hide one another.
+        x = ticks + (place - (len(results.modes) - 1) / 2) * 0.035 * step
+        value, low, high = (
+            metric.scale * np.array([getattr(e, end) for e in estimates]) for end in ("value", "low", "high")
+        )
+        axes.plot(x, value, color=style.color, marker=style.marker, label=mode)
+        axes.vlines(x, low, high, color=style.color, linewidth=1.2)
+        axes.fill_between(x, low, high, color=style.color, alpha=0.2, linewidth=0)
+    axes.set_xticks(ticks, [number(x) for x in values(question)])
+    axes.set_xlabel(question["x"]["label"])
+    _percent_axis(axes, metric)
+    axes.set_ylabel(f"{metric.title} (test)")
+    _legend(figure, results)
+    return figure
+
+
+def _positions(question: dict[str, Any]) -> np.ndarray:
+    """Where the values of x go: evenly for names, by their logarithm where the question says so."""
+    shown, scale = values(question), question["x"].get("scale", "linear")
+    if not numeric(question):
+        return np.arange(len(shown), dtype=float)
+    return np.log(shown) if scale == "log" and min(shown) > 0 else np.asarray(shown, float)
+
+
+# === What depends on the length of the source ===
+
+
+@_styled
+def against_length(results: Results, question: dict[str, Any]) -> Figure:
+    """Exact match (or the question's metric, where recorded) against source length, one panel a condition."""
+    name = question["metric"] if question["metric"] == "symbol_error_rate" else "exact_match"
+    metric = METRICS[name]
+    figure, panels = _panels(question, columns=1 if len(values(question)) == 1 else 2)
+    for x, axes in zip(values(question), panels, strict=True):
+        for place, (mode, style) in enumerate(_shown(results)):
+            scores = results.by_length(question, x, mode, name)
+            lengths = np.array(list(scores), float)
+            estimates = [estimate(found) for found in scores.values()]
+            ends = ([metric.scale * getattr(e, end) for e in estimates] for end in ("value", "low", "high"))
+            apart = 0.05 * np.min(np.diff(lengths), initial=1.0) * (place - (len(results.modes) - 1) / 2)
+            _curve(axes, lengths + apart, *ends, place=place, style=style)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        _percent_axis(axes, metric)
+    figure.supxlabel("source length, symbols", fontsize=10)
+    figure.supylabel(f"{metric.title} (test)", fontsize=10)
+    _legend(figure, results)
+    return figure
+
+
+# === What depends on time ===
+
+
+@_styled
+def learning_curves(results: Results, question: dict[str, Any]) -> Figure:
+    """Exact match on dev against epochs and against seconds, one row a condition."""
+    conditions = values(question)
+    figure = Figure(figsize=(WIDTH, 0.9 + 1.75 * len(conditions)), layout="constrained")
+    grid = figure.subplots(len(conditions), 2, sharey=True, sharex="col", squeeze=False)
+    metric = METRICS["exact_match"]
+    for x, row in zip(conditions, grid, strict=True):
+        for axes, key in zip(row, ("epoch", "seconds"), strict=True):
+            for place, (mode, style) in enumerate(_shown(results)):
+                found = [record.get("epochs", []) for record in results.runs(question["name"], x, mode)]
+                scored = [[epoch for epoch in epochs if epoch["exact_match"] is not None] for epochs in found]
+                if not (runs := [epochs for epochs in scored if epochs]):
+                    continue
+                # From where every run has a score to where the last one ends; one that ended before keeps its score.
+                start, end = max(run[0][key] for run in runs), max(run[-1][key] for run in runs)
+                points = np.arange(start, end + 1) if key == "epoch" else np.linspace(start, end, 60)
+                curves = [np.interp(points, [e[key] for e in run], [e["exact_match"] for e in run]) for run in runs]
+                _curve(axes, points, *(metric.scale * np.array(band(np.array(curves)))), place=place, style=style)
+            _percent_axis(axes, metric)
+        row[0].xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        if x is not None:
+            row[0].set_title(condition(question, x), loc="left")
+    grid[-1, 0].set_xlabel("epoch")
+    grid[-1, 1].set_xlabel("seconds since start")
+    figure.supylabel(f"{metric.title} (dev)", fontsize=10)
+    _legend(figure, results)
+    return figure
+
+
+def _curve(axes: Axes, x: np.ndarray, value: Any, low: Any, high: Any, place: int, style: Style) -> None:
+    """A line with its band; markers sit elsewhere for each mode, so that lines on top of one another stay countable."""
+    every = max(1, math.ceil(len(x) / 6))
+    axes.plot(x, value, color=style.color, marker=style.marker, markevery=(place % every, every), alpha=0.9)
+    axes.fill_between(x, low, high, color=style.color, alpha=0.2, linewidth=0)
+
+
+# === Attention ===
+
+
+@_styled
+def attention_map(attention: dict[str, Any]) -> Figure:
+    """Where each output symbol looked: weights as a heatmap, source across, output down."""
+    source, output = ([printable(symbol) for symbol in attention[side]] for side in ("source", "output"))
+    across, down = (max(map(len, symbols), default=0) for symbols in (source, output))
+    # Everything in inches: at 10 points a letter is about 0.085 wide, the rest are axis labels and colour bar.
+    cell = min(0.34, (WIDTH - 1.3 - 0.06 * down) / max(1, len(source)))
+    size = max(5.0, min(10.0, 50 * cell))
+    letter = 0.0085 * size
+    upright = across <= 2 and cell > 0.2
+    width = cell * len(source) + letter * down + 1.3
+    height = cell * len(output) + (0.2 if upright else letter * across) + 0.5
+    figure = Figure(figsize=(min(WIDTH, max(2.0, width)), max(1.6, height)), layout="compressed")
+    axes = figure.add_subplot()
+    # From nothing to the mode's blue, by opacity: right on light and on dark pages.
+    shades = LinearSegmentedColormap.from_list("weight", [to_rgba("#0072B2", 0.0), to_rgba("#0072B2", 1.0)])
+    weights = np.asarray(attention["weights"], float).reshape(len(output), len(source))
+    image = axes.imshow(weights, cmap=shades, vmin=0, vmax=1, aspect="equal", interpolation="nearest")
+    axes.set_xticks(range(len(source)), source, fontsize=size, rotation=0 if upright else 90)
+    axes.set_yticks(range(len(output)), output, fontsize=size)
+    axes.set_xlabel("source")
+    axes.set_ylabel("output")
+    axes.grid(False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_alpha(0.4)
+    bar = figure.colorbar(image, ax=axes, fraction=0.05, aspect=20, pad=0.03, ticks=[0, 0.5, 1])
+    bar.set_label("attention weight", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_alpha(0.4)  # type: ignore[operator]
+    return figure
+
+
+# === Shared ===
+
+
+def condition(question: dict[str, Any], x: Any) -> str:
+    """One value of a question's x, in words.
+
+    Example:
+
+    >>> condition({"x": {"label": "training pairs"}}, 4000)
+    'training pairs: 4,000'
+    """
+    return f"{question['x']['label']}: {number(x)}"
+
+
+def numeric(question: dict[str, Any]) -> bool:
+    """Whether a question's x is a number."""
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values(question))
+
+
+def number(value: Any) -> str:
+    """A value of x as text, thousands apart.
+
+    Example:
+
+    >>> number(16000), number(0.5), number("whole")
+    ('16,000', '0.5', 'whole')
+    """
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _shown(results: Results) -> list[tuple[str, Style]]:
+    chosen = styles(results.modes)
+    return [(mode, chosen[mode]) for mode in results.modes]
+
+
+def _panels(question: dict[str, Any], columns: int) -> tuple[Figure, list[Axes]]:
+    conditions = values(question)
+    rows = math.ceil(len(conditions) / columns)
+    figure = Figure(figsize=(WIDTH, 0.9 + (2.7 if rows * columns == 1 else 1.8) * rows), layout="constrained")
+    grid = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for axes in grid[len(conditions) :]:
+        axes.set_visible(False)
+    for axes in grid[max(0, len(conditions) - columns) : len(conditions)]:
+        axes.tick_params(labelbottom=True)  # where nothing is below
+    for x, axes in zip(conditions, grid, strict=False):
+        if x is not None:
+            axes.set_title(condition(question, x), loc="left")
+    return figure, grid[: len(conditions)]
+
+
+def _percent_axis(axes: Axes, metric: Metric) -> None:
+    if metric.percent and metric.higher_is_better:
+        axes.set_ylim(-4, 104)
+        axes.set_yticks([0, 25, 50, 75, 100])
+    elif metric.percent:
+        axes.set_ylim(bottom=0)
+
+
+def _legend(figure: Figure, results: Results) -> None:
+    handles = [Line2D([], [], color=style.color, marker=style.marker, label=mode) for mode, style in _shown(results)]
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=min(4, len(handles)), columnspacing=1.2, handlelength=1.6
+    )

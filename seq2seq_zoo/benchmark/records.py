@@ -1,0 +1,236 @@
+"""Records on disk: one file a cell, written whole, and everything about a suite read back from them."""
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seq_zoo.files import write
+
+Record = dict[str, Any]
+
+SUITE = "suite.json"
+FOLDER = "records"
+EXPORT = "records.jsonl"
+REQUIRED = ("id", "question", "x", "mode", "seed", "status")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is shown.
+
+    Args:
+        label: what readers call it.
+        percent: whether it is a fraction, shown in percent.
+        higher_is_better: which way is up.
+    """
+
+    label: str
+    percent: bool = True
+    higher_is_better: bool = True
+
+    @property
+    def scale(self) -> int:
+        """What to multiply a recorded value by."""
+        return 100 if self.percent else 1
+
+    @property
+    def title(self) -> str:
+        """The label with its unit."""
+        return f"{self.label}, %" if self.percent else self.label
+
+
+METRICS = {
+    "exact_match": Metric("exact match"),
+    "token_accuracy": Metric("token accuracy"),
+    "symbol_error_rate": Metric("symbol error rate", higher_is_better=False),
+    "perplexity": Metric("perplexity (teacher-forced)", percent=False, higher_is_better=False),
+}
+
+
+class RecordError(ValueError):
+    """A run directory that cannot be read: which file, what is wrong with it, and what to do."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """A suite and its records, ordered as the suite orders them.
+
+    Args:
+        suite: the resolved suite.
+        records: of finished and failed cells.
+    """
+
+    suite: dict[str, Any]
+    records: list[Record]
+
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        """The suite's questions."""
+        return self.suite["questions"]
+
+    @property
+    def modes(self) -> list[str]:
+        """The suite's modes."""
+        return self.suite["modes"]
+
+    def conditions(self) -> list[tuple[dict[str, Any], Any]]:
+        """Every question with each of its values of x, or with None where nothing varies."""
+        return [(question, x) for question in self.questions for x in values(question)]
+
+    def cells(self, question: str, x: Any, mode: str) -> list[Record]:
+        """The records of one condition and mode, one a seed, failed ones among them."""
+        return [
+            record
+            for record in self.records
+            if (record["question"], record["x"], record["mode"]) == (question, x, mode)
+        ]
+
+    def runs(self, question: str, x: Any, mode: str) -> list[Record]:
+        """The records of one condition and mode that finished, one a seed."""
+        return [record for record in self.cells(question, x, mode) if record["status"] == "ok"]
+
+    def scores(self, question: dict[str, Any], x: Any, mode: str) -> list[float]:
+        """What the question measures, on test, one number a seed."""
+        found = [record["metrics"].get(question["metric"]) for record in self.runs(question["name"], x, mode)]
+        return [score for score in found if score is not None]
+
+    def by_length(
+        self, question: dict[str, Any], x: Any, mode: str, metric: str = "exact_match"
+    ) -> dict[int, list[float]]:
+        """Scores on test by source length, shortest first, one number a seed that had pairs of that length."""
+        found: dict[int, list[float]] = {}
+        for record in self.runs(question["name"], x, mode):
+            for entry in record.get("by_length", []):
+                if entry[metric] is not None:
+                    found.setdefault(entry["length"], []).append(entry[metric])
+        return dict(sorted(found.items()))
+
+
+def values(question: dict[str, Any]) -> list[Any]:
+    """The values of a question's x; one None where nothing varies."""
+    return question["x"]["values"] if question["x"] else [None]
+
+
+def write_record(directory: str | os.PathLike[str], record: Record) -> Path:
+    """Write a cell's record as one line of JSON, whole or not at all.
+
+    Numbers that JSON does not know (NaN, infinity) become null.
+
+    Args:
+        directory: of the suite's run.
+        record: with the cell's `id`, which names the file.
+
+    Returns:
+        The file.
+    """
+    path = Path(directory, FOLDER, f"{record['id']}.json")
+    write(path, _line(record))
+    return path
+
+
+def read_records(directory: str | os.PathLike[str]) -> list[Record]:
+    """Every record of a run, from its `records` folder or else from its `records.jsonl`; none yet gives an empty list.
+
+    Raises:
+        RecordError: a file is not what `write_record` writes.
+    """
+    folder, export = Path(directory, FOLDER), Path(directory, EXPORT)
+    if folder.is_dir():
+        again = "Delete it and run the benchmark again: only this cell is repeated."
+        return [_parse(path.read_bytes(), str(path), again) for path in sorted(folder.glob("*.json"))]
+    if not export.is_file():
+        return []
+    records: dict[str, Record] = {}
+    for number, line in enumerate(export.read_bytes().splitlines(), 1):
+        where = f"{export} line {number}"
+        record = _parse(line, where, "Copy the file again from where it came, or delete the line.")
+        if records.setdefault(record["id"], record) is not record:
+            raise RecordError(
+                f"{where}: expected each cell once, found '{record['id']}' again. Delete one of the lines."
+            )
+    return list(records.values())
+
+
+def read_results(directory: str | os.PathLike[str]) -> Results:
+    """The suite of a run with all its records.
+
+    Raises:
+        RecordError: there is no suite, a file is broken, or a record belongs to another suite.
+    """
+    path = Path(directory, SUITE)
+    if not path.is_file():
+        raise RecordError(
+            f"{Path(directory)}: expected the directory of a benchmark run, with {SUITE} and {FOLDER}/ or {EXPORT} "
+            f"in it, found no {SUITE}. Name a directory that 'seq2seq-zoo benchmark' has made."
+        )
+    suite = _json(
+        path.read_bytes(), str(path), "Run the benchmark again: it writes the file anew and keeps finished cells."
+    )
+    conditions = {question["name"]: values(question) for question in suite["questions"]}
+    records = read_records(directory)
+    for record in records:
+        known = record["question"] in conditions and record["x"] in conditions[record["question"]]
+        if not (known and record["mode"] in suite["modes"]):
+            raise RecordError(
+                f"{path}: expected every recorded cell, found no place for cell '{record['id']}' (question "
+                f"'{record['question']}', x {record['x']}, mode '{record['mode']}'). It comes from another suite: "
+                "delete its record, or put the suite's own file back."
+            )
+
+    def place(record: Record) -> tuple[int, int, int, int]:
+        questions = list(conditions)
+        return (
+            questions.index(record["question"]),
+            conditions[record["question"]].index(record["x"]),
+            suite["modes"].index(record["mode"]),
+            record["seed"],
+        )
+
+    return Results(suite, sorted(records, key=place))
+
+
+def export_records(directory: str | os.PathLike[str], results: Results) -> Path:
+    """Write all records into one `records.jsonl`, which with `suite.json` is all that a report needs.
+
+    Returns:
+        The file.
+    """
+    path = Path(directory, EXPORT)
+    write(path, "".join(map(_line, results.records)))
+    return path
+
+
+def _line(record: Record) -> str:
+    return json.dumps(_finite(record), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _json(content: bytes, where: str, next_step: str) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RecordError(f"{where}: expected one JSON object, found a broken one ({error}). {next_step}") from None
+    if not isinstance(found, dict):
+        raise RecordError(f"{where}: expected one JSON object, found {type(found).__name__}. {next_step}")
+    return found
+
+
+def _parse(content: bytes, where: str, next_step: str) -> Record:
+    record = _json(content, where, next_step)
+    missing = [key for key in REQUIRED if key not in record]
+    missing += ["metrics"] if record.get("status") == "ok" and "metrics" not in record else []
+    if missing:
+        raise RecordError(f"{where}: expected a cell's record, found one without {', '.join(missing)}. {next_step}")
+    return record

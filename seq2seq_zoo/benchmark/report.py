@@ -1,0 +1,435 @@
+"""What a run's records say, as one Markdown page and one self-contained HTML page."""
+
+import os
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from math import comb, isnan
+from pathlib import Path
+from typing import Any
+
+from seq2seq_zoo.benchmark import plots
+from seq2seq_zoo.benchmark.page import (
+    Inline,
+    Piece,
+    bullets,
+    code,
+    contents,
+    detailed,
+    difference,
+    fold,
+    heading,
+    marks,
+    mode,
+    page,
+    paragraph,
+    picture,
+    strong,
+    symbols,
+    table,
+)
+from seq2seq_zoo.benchmark.records import (
+    FOLDER,
+    METRICS,
+    Metric,
+    Record,
+    Results,
+    export_records,
+    read_results,
+    values,
+)
+from seq2seq_zoo.benchmark.statistics import Estimate, estimate, ordering, separated
+from seq2seq_zoo.files import write
+
+Question = dict[str, Any]
+
+NOTHING = "\N{EN DASH}"
+EXAMPLES = 3  # of each question
+ENVIRONMENT, READING = "Environment", "How to read this"
+
+
+def report(directory: str | os.PathLike[str]) -> list[Path]:
+    """Write `report.html` and `report.md` (with `figures/`) into a run's directory, from its records alone.
+
+    Args:
+        directory: of the run: `suite.json`, and `records/` or `records.jsonl`. From `records/`, `records.jsonl` is made
+            as well, so that suite, records and report can be published together.
+
+    Returns:
+        The files written: the HTML page, the Markdown page, and the rest.
+
+    Raises:
+        RecordError: the records cannot be read.
+    """
+    directory = Path(directory)
+    results = read_results(directory)
+    made = page(_title(results), _pieces(results))
+    files = {"report.html": made.html, "report.md": made.markdown, **made.files}
+    (directory / "figures").mkdir(exist_ok=True)
+    for name, content in files.items():
+        write(directory / name, content)
+    exported = [export_records(directory, results)] if (directory / FOLDER).is_dir() else []
+    return [*(directory / name for name in files), *exported]
+
+
+def _pieces(results: Results) -> list[Piece]:
+    description = results.suite.get("description")
+    titles = ["At a glance", *(question["title"] for question in results.questions), READING, ENVIRONMENT]
+    return [
+        heading(1, _title(results)),
+        *([paragraph(description)] if description else []),
+        paragraph(_progress(results)),
+        contents(titles),
+        *_glance(results),
+        *(piece for question in results.questions for piece in _question(results, question)),
+        *_how_to_read(results),
+        *_environment(results),
+    ]
+
+
+# === At the top ===
+
+
+def _title(results: Results) -> str:
+    return results.suite.get("title") or results.suite["name"]
+
+
+def _progress(results: Results) -> str:
+    conditions, modes, seeds = len(results.conditions()), len(results.modes), len(results.suite["seeds"])
+    failed = sum(record["status"] != "ok" for record in results.records)
+    finished, expected = len(results.records) - failed, conditions * modes * seeds
+    sizes = [_count(conditions, "condition"), _count(modes, "mode"), _count(seeds, "seed")]
+    parts = [" \N{MULTIPLICATION SIGN} ".join(sizes), f"{finished} of {_count(expected, 'cell')} finished"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{expected - finished - failed} not run yet"] if expected > finished + failed else []
+    return ", ".join(parts) + "."
+
+
+def _glance(results: Results) -> list[Piece]:
+    rows: list[list[Inline]] = []
+    for question in results.questions:
+        rows.append([strong(question["title"])])
+        for x in values(question):
+            label = plots.condition(question, x) if question["x"] else "all test pairs"
+            estimates = _estimates(results, question, x)
+            rows.append([label, *_scores(estimates, METRICS[question["metric"]], len(results.suite["seeds"]))])
+    names = {question["metric"] for question in results.questions}
+    title = METRICS[min(names)].title if len(names) == 1 else "The score of each question"
+    # A mean over conditions compares modes only where each has a score in each of them.
+    complete = [
+        (question, x)
+        for question, x in results.conditions()
+        if all(e.runs for e in _estimates(results, question, x).values())
+    ]
+    if len(names) == 1 and len(complete) > 1:
+        together = {name: estimate(*(results.scores(q, x, name) for q, x in complete)) for name in results.modes}
+        which = (
+            "all conditions" if len(complete) == len(results.conditions()) else f"{len(complete)} complete conditions"
+        )
+        most = max(e.runs for e in together.values())
+        rows += [[strong("Together")], [which, *_scores(together, METRICS[min(names)], most)]]
+    note = (
+        f"{_sentence(title)}, on the test split, generated greedily without seeing the answer: interquartile mean "
+        "over the seeds and its 95 % bootstrap interval. Bold: the best, and whatever does not separate from it."
+    )
+    return [heading(2, "At a glance"), table(["", *_heads(results)], rows), paragraph(note, small=True)]
+
+
+def _scores(estimates: Mapping[str, Estimate], metric: Metric, expected: int) -> list[Inline]:
+    """A row of scores: the leaders bold, the number of runs told where it is not the expected one."""
+    found = [e for e in estimates.values() if e.runs]
+    if not found:
+        return [NOTHING] * len(estimates)
+    best = (max if metric.higher_is_better else min)(found, key=lambda e: e.value)
+
+    def leads(e: Estimate) -> bool:
+        return e.value == best.value or not (isnan(e.low) or isnan(best.low) or separated(e, best))
+
+    return [_score(e, metric, bold=leads(e), expected=expected) if e.runs else NOTHING for e in estimates.values()]
+
+
+def _score(e: Estimate, metric: Metric, bold: bool = False, expected: int = 0) -> Piece:
+    value, low, high = (_number(metric, end) for end in (e.value, e.low, e.high))
+    interval = "" if isnan(e.low) else f"{low}\N{EN DASH}{high}"
+    return detailed(strong(value) if bold else value, interval, f"n={e.runs}" if e.runs < expected else "")
+
+
+# === One question ===
+
+
+def _question(results: Results, question: Question) -> list[Piece]:
+    name, metric = question["name"], METRICS[question["metric"]]
+    pieces = [heading(2, question["title"]), *([paragraph(question["why"])] if question.get("why") else [])]
+    if not any(results.runs(name, x, each) for x in values(question) for each in results.modes):
+        return [*pieces, paragraph("No cell of this question has finished yet."), *_failures(results, question)]
+    by_length = picture(
+        f"{name}-length",
+        plots.against_length(results, question),
+        "Interquartile mean over the seeds, its 95 % interval as a band.",
+        "score of each mode against source length",
+    )
+    if question["curve"] == "x" and question["x"]:
+        alt = f"{metric.label} of each mode against {question['x']['label']}"
+        caption = "Interquartile mean over the seeds, its 95 % interval as a bar and a band."
+        pieces.append(picture(f"{name}-x", plots.against_x(results, question), caption, alt))
+    elif question["curve"] == "length":
+        pieces.append(by_length)
+    tables = [(x, _measures(results, question, x)) for x in values(question)]
+    several = [fold(plots.condition(question, x), made) for x, made in tables if question["x"]]
+    pieces += [heading(3, "Reading"), bullets(_readings(results, question))]
+    pieces += [heading(3, "All measures"), *(several or [made for _, made in tables])]
+    pieces += _failures(results, question)
+    if question["curve"] != "length":
+        pieces += [heading(3, "By length"), by_length]
+    curves = picture(
+        f"{name}-learning",
+        plots.learning_curves(results, question),
+        "Generated, on the dev split, after each epoch. A run that stopped early keeps its last score to the end of "
+        "its mode's longest run.",
+        "exact match on dev of each mode against epochs and seconds",
+    )
+    pieces += [heading(3, "Learning curves"), curves]
+    return [*pieces, *_attention(results, question), *_examples(results, question)]
+
+
+def _readings(results: Results, question: Question) -> list[str]:
+    """What the intervals allow one to say, neighbouring conditions of which the same can be said in one line."""
+    said = [(x, _reading(_estimates(results, question, x), METRICS[question["metric"]])) for x in values(question)]
+    lines = []
+    for text, group in groupby(said, key=lambda item: item[1]):
+        shown = [plots.number(x) for x, _ in group]
+        # With thousands apart by commas, a list of numbers could not be read.
+        several = f"{shown[0]} to {shown[-1]}" if plots.numeric(question) and len(shown) > 1 else ", ".join(shown)
+        lines.append(f"{question['x']['label']} {several}: {text}" if question["x"] else text)
+    if question["curve"] == "length":
+        lines += [_half(results, question, x) for x in values(question)]
+    return [_sentence(line) for line in lines]
+
+
+def _reading(estimates: Mapping[str, Estimate], metric: Metric) -> str:
+    found = {name: e for name, e in estimates.items() if e.runs}
+    ranked = dict(sorted(found.items(), key=lambda item: item[1].value, reverse=metric.higher_is_better))
+    listed = ", ".join(f"{name} {_number(metric, e.value)}" for name, e in ranked.items())
+    if not ranked:
+        return "nothing has finished yet."
+    if len(ranked) == 1:
+        return f"one mode, nothing to compare: {listed}."
+    if sum(not isnan(e.low) for e in ranked.values()) < 2:
+        return f"one seed has no interval, so this order may be chance: {listed}."
+    order = ordering(ranked, metric.higher_is_better)
+    return f"intervals separate: {order}." if order else f"no two intervals separate: {listed}."
+
+
+def _half(results: Results, question: Question, x: Any) -> str:
+    """From which source length on each mode gets less than half of the test pairs right."""
+    parts = []
+    for name in results.modes:
+        means = {length: estimate(found).value for length, found in results.by_length(question, x, name).items()}
+        below = [length for length, mean in means.items() if mean < 0.5]
+        if means:
+            parts.append(f"{name} {below[0] if below else f'none (longest: {max(means)})'}")
+    where = f"{plots.condition(question, x)}; " if question["x"] else ""
+    return f"{where}shortest length at which less than half is right: {', '.join(parts)}."
+
+
+def _measures(results: Results, question: Question, x: Any) -> Piece:
+    runs = {name: results.runs(question["name"], x, name) for name in results.modes}
+
+    def row(label: str, pick: Callable[[Record], Any], show: Callable[[Estimate], Inline]) -> list[Inline]:
+        found = [[value for run in of_mode if (value := pick(run)) is not None] for of_mode in runs.values()]
+        return [label, *(show(estimate(scores)) if scores else NOTHING for scores in found)]
+
+    def metric_row(name: str, metric: Metric) -> list[Inline]:
+        # Intervals of what is no percentage are too wide for a phone.
+        def show(e: Estimate) -> Inline:
+            return _score(e, metric) if metric.percent else _number(metric, e.value)
+
+        return row(metric.title, lambda run: run["metrics"].get(name), show)
+
+    def goal_row(label: str, key: str) -> list[Inline]:
+        cells: list[Inline] = [label]
+        for of_mode in runs.values():
+            reached = [run["to_99"][key] for run in of_mode if run.get("to_99")]
+            share = f"{len(reached)} of {len(of_mode)}" if len(reached) < len(of_mode) else ""
+            cells.append(detailed(_short(estimate(reached).value) if reached else NOTHING, share))
+        return cells
+
+    seeds = len(results.suite["seeds"])
+    return table(
+        ["", *_heads(results)],
+        [
+            *(metric_row(name, metric) for name, metric in METRICS.items()),
+            row("parameters", lambda run: run.get("parameters"), lambda e: f"{e.value:,.0f}"),
+            row("training, s", lambda run: run.get("seconds", {}).get("training"), lambda e: _short(e.value)),
+            goal_row("epochs to 99 % (dev)", "epochs"),
+            goal_row("seconds to 99 % (dev)", "seconds"),
+            row(
+                "generation, symbols/s",
+                lambda run: run.get("generation", {}).get("symbols_per_second"),
+                lambda e: _short(e.value),
+            ),
+            row("peak memory, MiB", lambda run: run.get("peak_memory_mb"), lambda e: f"{e.value:,.0f}"),
+            ["runs finished", *(f"{len(of_mode)} of {seeds}" for of_mode in runs.values())],
+        ],
+    )
+
+
+def _failures(results: Results, question: Question) -> list[Piece]:
+    styles = plots.styles(results.modes)
+    failed = [r for r in results.records if r["question"] == question["name"] and r["status"] != "ok"]
+    rows: list[list[Inline]] = [
+        [
+            mode(record["mode"], styles[record["mode"]]),
+            *([plots.number(record["x"])] if question["x"] else []),
+            str(record["seed"]),
+            record.get("reason") or "no reason recorded",
+        ]
+        for record in failed
+    ]
+    header: list[Inline] = ["mode", *([question["x"]["label"]] if question["x"] else []), "seed", "why"]
+    return [heading(3, "Failed cells"), table(header, rows, wordy=True)] if rows else []
+
+
+def _attention(results: Results, question: Question) -> list[Piece]:
+    pieces = []
+    for name in results.modes:
+        shown = [
+            (x, run)
+            for x in _telling(results, question)
+            for run in results.runs(question["name"], x, name)
+            if run.get("attention")
+        ]
+        for x, run in shown[:1]:
+            where = f", {plots.condition(question, x)}" if question["x"] else ""
+            caption = f"{name}, seed {run['seed']}{where}. A row shows where one output symbol looked in the source."
+            alt = f"attention weights of {name} on {' '.join(run['attention']['source'])}"
+            file = f"{question['name']}-attention-{name}"
+            pieces.append(picture(file, plots.attention_map(run["attention"]), caption, alt))
+    return [heading(3, "Attention"), *pieces] if pieces else []
+
+
+def _examples(results: Results, question: Question) -> list[Piece]:
+    styles = plots.styles(results.modes)
+    for x in _telling(results, question):
+        outputs = {
+            name: {(tuple(e["source"]), tuple(e["reference"])): tuple(e["output"]) for e in run.get("examples", [])}
+            for name in results.modes
+            for run in results.runs(question["name"], x, name)[:1]
+        }
+        first = next(iter(outputs.values()), {})
+        # Where modes disagree there is most to see; sorting keeps the order among equals.
+        agree = {
+            pair: len({found[pair] == pair[1] for found in outputs.values()}) == 1
+            for pair in first
+            if all(pair in found for found in outputs.values())
+        }
+        tables = [
+            table(
+                [strong("source"), symbols(pair[0])],
+                [
+                    [strong("reference"), symbols(pair[1])],
+                    *([mode(name, styles[name]), difference(pair[1], found[pair])] for name, found in outputs.items()),
+                ],
+                wordy=True,
+            )
+            for pair in sorted(agree, key=lambda pair: agree[pair])[:EXAMPLES]
+        ]
+        if tables:
+            where = f" ({plots.condition(question, x)})" if question["x"] else ""
+            note = f"Test pairs{where}, first those on which the modes disagree; of each mode its first finished seed."
+            return [heading(3, "Examples"), paragraph(note, small=True), marks(), *tables]
+    return []
+
+
+def _telling(results: Results, question: Question) -> list[Any]:
+    """The values of x, that one first at which the modes lie furthest apart."""
+
+    def spread(x: Any) -> float:
+        found = [e.value for e in _estimates(results, question, x).values() if e.runs]
+        return max(found) - min(found) if found else -1.0
+
+    return sorted(values(question), key=spread, reverse=True)
+
+
+# === At the end ===
+
+
+def _how_to_read(results: Results) -> list[Piece]:
+    interval = (
+        "Interval: 95 % percentile bootstrap over the seeds, drawn anew within each condition. It describes these "
+        "seeds and is too narrow when they are few."
+    )
+    seeds = len(results.suite["seeds"])
+    if 2 <= seeds <= 3:
+        # The chance that one of two samples from one distribution lies wholly above the other.
+        chance = round(100 * 2 / comb(2 * seeds, seeds))
+        interval += (
+            f" With {seeds} seeds it is the range from the worst to the best, and two modes that are equal in truth "
+            f"separate about {chance} times in 100."
+        )
+    lines = [
+        "Interquartile mean: the mean of the middle half of the runs; of three seeds or fewer it is their plain mean.",
+        interval,
+        "a > b: the whole interval of a is better than that of b. a > b > c says so of a and c as well; names with a "
+        "comma between them do not separate.",
+        "To 99 %: until exact match on the dev split, generated, first reached 99 %; if not in all runs, in how many.",
+        "Perplexity is teacher-forced: the model sees the right answer up to each symbol. All other scores are of what "
+        "it generates by itself.",
+    ]
+    return [heading(2, READING), bullets(lines)]
+
+
+def _environment(results: Results) -> list[Piece]:
+    facts: dict[str, list[str]] = {}
+    for record in results.records:
+        described = {**record.get("machine", {}), **record.get("versions", {})}
+        for key, value in described.items():
+            for name, fact in value.items() if isinstance(value, dict) else [(key, value)]:
+                if (text := _fact(name, fact)) not in facts.setdefault(name, []):
+                    facts[name].append(text)
+    rows: list[list[Inline]] = [[name, " / ".join(texts)] for name, texts in sorted(facts.items())]
+    when = sorted(record["when"] for record in results.records if record.get("when"))
+    rows += [["finished", when[0] if when[0] == when[-1] else f"{when[0]} to {when[-1]}"]] if when else []
+    commands = sorted({record["command"] for record in results.records if record.get("command")})
+    pieces = [heading(2, ENVIRONMENT), *([table(["", ""], rows, wordy=True)] if rows else [])]
+    pieces += [paragraph("The command that made the records:"), code("\n".join(commands))] if commands else []
+    return [
+        *pieces,
+        paragraph("The command that makes this report from them, in its folder:"),
+        code("seq2seq-zoo report ."),
+    ]
+
+
+def _fact(name: str, value: Any) -> str:
+    if name == "memory" and isinstance(value, int):
+        return f"{value / 2**30:.0f} GiB"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "unknown" if value is None else str(value)
+
+
+# === Shared ===
+
+
+def _estimates(results: Results, question: Question, x: Any) -> dict[str, Estimate]:
+    return {name: estimate(results.scores(question, x, name)) for name in results.modes}
+
+
+def _heads(results: Results) -> list[Inline]:
+    styles = plots.styles(results.modes)
+    return [mode(name, styles[name]) for name in results.modes]
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _number(metric: Metric, value: float) -> str:
+    return f"{100 * value:.1f}" if metric.percent else f"{value:.3f}" if value < 10 else _short(value)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

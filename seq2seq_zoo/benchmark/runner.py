@@ -1,0 +1,132 @@
+"""Runs a suite: what is finished stays, the rest goes to an executor, and each cell is recorded as soon as it ends."""
+
+import contextlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from seq2seq_zoo.benchmark.board import Board
+from seq2seq_zoo.benchmark.executor import Event, Executor
+from seq2seq_zoo.benchmark.records import FOLDER, SUITE, Record, RecordError, read_records, write_record
+from seq2seq_zoo.benchmark.report import report
+from seq2seq_zoo.benchmark.suite import Cell, Suite
+from seq2seq_zoo.files import write
+
+REPLACED = "replaced"
+
+
+def run(suite: Suite, directory: str | os.PathLike[str], executor: Executor, console: Console | None = None) -> int:
+    """Run every cell of a suite that has not finished yet, then write the report.
+
+    Finished cells are never run again. Failed ones are, at the next start: what failed them is mostly the machine (its
+    memory, somebody's kill), and what is wrong with the cell itself costs no more than that cell again. A cell whose
+    configuration has changed since is another cell; the old one's record moves to `replaced/`, and back if it is asked
+    for again.
+
+    Args:
+        suite: what to run.
+        directory: for records and report: a new one, or one that has been begun with this suite.
+        executor: where cells run.
+        console: what to tell progress to, as a live table or, where it is no terminal, line by line.
+
+    Returns:
+        The exit code: 0, or 1 if a cell failed, or 130 after Ctrl-C.
+
+    Raises:
+        RecordError: the directory holds something else.
+    """
+    console = console or Console()
+    directory = Path(directory)
+    _claim(directory, suite)
+    _sort_records(directory, {cell["id"] for cell in suite.cells})
+    finished = [record for record in read_records(directory) if record["status"] == "ok"]
+    done = {record["id"] for record in finished}
+    board = Board(suite, finished)
+    try:
+        _run_cells([cell for cell in suite.cells if cell["id"] not in done], directory, executor, board, console)
+    except KeyboardInterrupt:
+        _say(
+            console,
+            f"Stopped: {board.status()}. Their records are in {directory}; the same command goes on from there.",
+        )
+        return 130
+    page, *_ = report(directory)
+    for record in board.failed:
+        _say(console, board.line(record))
+    _say(console, f"{board.status()}. Report: {page}")
+    if board.failed:
+        _say(console, "The same command runs the failed cells again.")
+    return 1 if board.failed else 0
+
+
+def _run_cells(cells: list[Cell], directory: Path, executor: Executor, board: Board, console: Console) -> None:
+    by_id = {cell["id"]: cell for cell in cells}
+    live = Live(board, console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
+    with contextlib.closing(executor.run(cells, directory)) as events, live or contextlib.nullcontext():
+        for event in events:
+            identity = event["id"]
+            if event["event"] == "started":
+                board.start(by_id[identity], event["worker"])
+            elif event["event"] == "progress":
+                board.progress(identity, event["progress"])
+            else:
+                record = _record(by_id[identity], event, board.seconds(identity))
+                write_record(directory, record)
+                board.end(record)
+                if live is None:
+                    _say(console, board.line(record))
+            if live is not None and event["event"] != "progress":
+                live.refresh()
+    if live is not None:
+        console.print(board.table())
+
+
+def _record(cell: Cell, event: Event, seconds: float) -> Record:
+    result = event.get("result", {})
+    return {
+        **cell,
+        **({"status": "ok"} if event["event"] == "finished" else {"status": "failed", "reason": event["reason"]}),
+        **event.get("environment", {}),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        **result,
+        "seconds": {**result.get("seconds", {}), "cell": round(seconds, 3)},
+    }
+
+
+def _claim(directory: Path, suite: Suite) -> None:
+    """Make the directory this suite's, or refuse it."""
+    path = directory / SUITE
+    if path.is_file():
+        try:
+            held = json.loads(path.read_bytes())["name"]
+        except (ValueError, KeyError, TypeError):
+            raise RecordError(f"{path}: expected a suite, found something else. Name another directory.") from None
+        if held != suite.name:
+            raise RecordError(
+                f"{path}: expected the suite '{suite.name}', found '{held}'. Each suite needs a directory of its own: "
+                "name another."
+            )
+    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise RecordError(f"{directory}: expected a new or empty directory, or one with {SUITE} in it. Name another.")
+    write(path, json.dumps(suite.document(), ensure_ascii=False, indent=1) + "\n")
+
+
+def _sort_records(directory: Path, wanted: set[str]) -> None:
+    """Put aside the records of cells that the suite no longer has, fetch back those that it has again."""
+    folder, aside = directory / FOLDER, directory / REPLACED
+    folder.mkdir(exist_ok=True)
+    for path in list(aside.glob("*.json")):
+        if path.stem in wanted:
+            path.replace(folder / path.name)
+    for path in list(folder.glob("*.json")):
+        if path.stem not in wanted:
+            aside.mkdir(exist_ok=True)
+            path.replace(aside / path.name)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,54 @@
+"""Cell functions that workers run in the tests instead of training: fast, and bad in every way a cell can be."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def run_cell(cell, progress):
+    """Do what the cell's `x` says."""
+    what = cell["x"]
+    if what == "progress":
+        progress({"epoch": 1, "epochs": 2})
+        progress({"epoch": 2, "epochs": 2})
+    elif what == "raise":
+        raise ValueError("no such\nweather")
+    elif what == "exit":
+        os._exit(3)
+    elif what == "sys.exit":
+        sys.exit(4)
+    elif what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "segfault":
+        ctypes.string_at(0)
+    elif what == "nan":
+        return {"metrics": {"exact_match": 0.5}, "by_length": [{"exact_match": float("nan")}]}
+    elif what == "nan progress":
+        progress({"loss": float("nan")})
+    elif what == "object":
+        return {"metrics": {1, 2}}
+    elif what == "noise":
+        print('{"event": "finished", "id": "somebody else"}')
+        os.write(1, b"half a line")
+        subprocess.run(["echo", "a child speaks"], check=True)
+        print("a complaint", file=sys.stderr)
+        assert sys.stdin.read() == ""
+    elif what == "environment":
+        names = ["OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_CPP_MIN_LOG_LEVEL"]
+        return {name: os.environ[name] for name in names}
+    elif what == "sleep":
+        progress({"pid": os.getpid()})
+        time.sleep(60)
+    elif what == "slow":
+        time.sleep(0.3)
+    elif what == "once":
+        # Fails the first time: tells whether a cell is run again.
+        marker = Path(cell["config"]["marker"])
+        if not marker.exists():
+            marker.touch()
+            raise RuntimeError("the first time always fails")
+    return {"metrics": {"exact_match": cell["seed"] / 10}, "pid": os.getpid()}

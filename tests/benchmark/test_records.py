@@ -1,0 +1,115 @@
+import json
+
+import pytest
+from synthetic import FEW, LONG, make_record, make_run
+
+from seq2seq_zoo.benchmark.records import (
+    RecordError,
+    export_records,
+    read_records,
+    read_results,
+    write_record,
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path / "run", questions=(FEW, LONG), modes=("peek", "basic"), seeds=(1, 2))
+
+
+def test_what_is_written_is_read(tmp_path):
+    record = make_record(FEW, 250, "peek", 1)
+    path = write_record(tmp_path, record)
+    assert path.read_text().count("\n") == 1
+    assert read_records(tmp_path) == [record]
+
+
+def test_numbers_unknown_to_json_become_null(tmp_path):
+    write_record(tmp_path, make_record(FEW, 250, "peek", 1, metrics={"exact_match": 0.5, "perplexity": float("inf")}))
+    assert read_records(tmp_path)[0]["metrics"] == {"exact_match": 0.5, "perplexity": None}
+
+
+def test_no_records_yet(tmp_path):
+    assert read_records(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"id": "few', "broken one"),
+        ("", "broken one"),
+        (b"\xff\xfe", "broken one"),
+        ("[1]", "found list"),
+        ('{"id": "a", "question": "few_pairs"}', "without x, mode, seed, status"),
+    ],
+)
+def test_a_bad_file_is_named_with_the_next_step(run, content, words):
+    bad = run / "records" / "bad.json"
+    bad.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(RecordError, match=words) as error:
+        read_results(run)
+    assert str(bad) in str(error.value)
+    assert "Delete it and run the benchmark again" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_order_is_the_suites(run):
+    cells = [(r["question"], r["x"], r["mode"], r["seed"]) for r in read_results(run).records]
+    conditions = [("few_pairs", 250), ("few_pairs", 1000), ("few_pairs", 4000), ("long", None)]
+    assert cells == [
+        (*condition, mode, seed) for condition in conditions for mode in ("peek", "basic") for seed in (1, 2)
+    ]
+
+
+def test_the_export_stands_for_the_folder(run, tmp_path):
+    results = read_results(run)
+    export_records(run, results)
+    published = tmp_path / "published"
+    published.mkdir()
+    for name in ("suite.json", "records.jsonl"):
+        (published / name).write_bytes((run / name).read_bytes())
+    assert read_results(published) == results
+
+
+def test_a_bad_line_of_the_export_is_named(run):
+    results = read_results(run)
+    path = export_records(run, results)
+    lines = path.read_text().splitlines()
+    for file in (run / "records").iterdir():
+        file.unlink()
+    (run / "records").rmdir()
+    path.write_text("\n".join([lines[0], lines[1][:40]]))
+    with pytest.raises(RecordError, match=r"records\.jsonl line 2: expected one JSON object"):
+        read_results(run)
+    path.write_text("\n".join([lines[0], lines[0]]))
+    with pytest.raises(RecordError, match="line 2: expected each cell once"):
+        read_results(run)
+
+
+def test_a_directory_without_a_suite(tmp_path):
+    with pytest.raises(RecordError, match=r"found no suite\.json.*Name a directory"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"question": "other"}, {"x": 300}, {"mode": "attention"}])
+def test_a_record_of_another_suite(run, change):
+    write_record(run, {**make_record(FEW, 250, "peek", 1), "id": "stray", **change})
+    with pytest.raises(RecordError, match="no place for cell 'stray'"):
+        read_results(run)
+
+
+def test_failed_runs_are_kept_apart(run):
+    failed = make_record(FEW, 250, "peek", 1, status="failed", reason="killed")
+    del failed["metrics"]
+    write_record(run, failed)
+    results = read_results(run)
+    assert len(results.cells("few_pairs", 250, "peek")) == 2
+    assert [r["seed"] for r in results.runs("few_pairs", 250, "peek")] == [2]
+    assert len(results.scores(FEW, 250, "peek")) == 1
+
+
+def test_scores_by_length_start_with_the_shortest(run):
+    found = read_results(run).by_length(LONG, None, "peek")
+    assert list(found) == [5, 10, 15, 20, 25, 30]
+    assert all(len(scores) == 2 for scores in found.values())
+    assert json.loads((run / "suite.json").read_text())["modes"] == ["peek", "basic"]

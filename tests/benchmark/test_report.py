@@ -1,0 +1,330 @@
+import re
+import shutil
+import xml.etree.ElementTree
+
+import pytest
+from synthetic import FEW, LONG, MODES, make_record, make_run
+
+from seq2seq_zoo.benchmark import plots
+from seq2seq_zoo.benchmark.compare import compare
+from seq2seq_zoo.benchmark.page import difference, plain, table
+from seq2seq_zoo.benchmark.records import RecordError, read_results, write_record
+from seq2seq_zoo.benchmark.report import report
+
+FEW_SHORT = {**FEW, "x": {**FEW["x"], "values": [250, 1000]}}
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """A whole run with one failed cell, reported once; read it, change nothing."""
+    run = make_run(tmp_path_factory.mktemp("whole") / "run", questions=(FEW_SHORT, LONG))
+    write_record(run, make_record(FEW_SHORT, 250, "basic", 3, status="failed", reason="out of memory <script>"))
+    report(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def pages(reported):
+    return [(reported / name).read_text() for name in ("report.html", "report.md")]
+
+
+def small(directory, modes=("peek", "attention"), seeds=(1, 2), question=LONG, **changes):
+    """A run of one question without x, each record changed."""
+    run = make_run(directory, questions=(question,), modes=modes, seeds=seeds)
+    for mode in modes:
+        for seed in seeds:
+            write_record(run, make_record(question, None, mode, seed, **changes))
+    return run
+
+
+# === Contents ===
+
+
+def test_both_pages_say_the_same(pages):
+    for page in pages:
+        for words in ("How many training pairs", "35 of 36 cells finished, 1 failed", "Learning curves", "Attention"):
+            assert words in page
+        for mode in MODES:
+            assert mode in page
+        assert "With 3 seeds it is the range" in page
+        assert "10 times in 100" in page
+        assert "seq2seq-zoo report ." in page
+        assert "16 GiB" in page
+        assert "3.15.1" in page
+
+
+def test_numbers_are_those_of_the_records(reported, pages):
+    scores = [make_record(LONG, None, "peek", seed)["metrics"]["exact_match"] for seed in (1, 2, 3)]
+    mean, low, high = (f"{100 * score:.1f}" for score in (sum(scores) / 3, min(scores), max(scores)))
+    assert f"{mean}<small>{low}\N{EN DASH}{high}</small>" in pages[0]
+    assert f"{mean} <sub>{low}\N{EN DASH}{high}</sub>" in pages[1]
+
+
+def test_failed_cells_are_rows_that_say_why(pages):
+    html, markdown = pages
+    assert "Failed cells" in html
+    assert "out of memory &lt;script&gt;" in html
+    assert r"| basic | 250 | 3 | out of memory \<script> |" in markdown
+    assert "<small>n=2</small>" in html
+    assert "2 of 3" in markdown
+
+
+def test_the_html_page_needs_nothing_else(pages):
+    html = pages[0]
+    assert "<script" not in html
+    assert "@import" not in html
+    links = re.findall(r'(?:src|href)="([^"]*)"', html)
+    assert links
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+
+
+def test_every_reference_within_the_page_has_its_target_once(pages):
+    html = pages[0]
+    ids = re.findall(r'\bid="([^"]*)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', html)) <= {(i, "") for i in ids} | {("", i) for i in ids}
+
+
+def test_the_markdown_page_finds_its_figures(reported, pages):
+    named = re.findall(r"\]\((figures/[^)]*)\)", pages[1])
+    assert len(named) == 7
+    assert sorted(named) == sorted(f"figures/{path.name}" for path in (reported / "figures").iterdir())
+
+
+def test_figures_take_the_text_colour_of_the_page(pages):
+    assert "currentColor" in pages[0]
+    assert plots.INK not in pages[0].split("<figure>", 1)[1]
+
+
+def test_the_reading_comes_from_the_data(tmp_path):
+    def reading(name, best, worst):
+        run = make_run(tmp_path / name, questions=(LONG,), modes=("peek", "basic"), seeds=(1, 2))
+        for mode, base in ((best, 0.8), (worst, 0.5)):
+            for seed in (1, 2):
+                changed = {"exact_match": base + seed / 100}
+                write_record(run, make_record(LONG, None, mode, seed, metrics=changed))
+        report(run)
+        return (run / "report.md").read_text()
+
+    assert "- Intervals separate: peek > basic." in reading("one", "peek", "basic")
+    assert "- Intervals separate: basic > peek." in reading("other", "basic", "peek")
+
+
+def test_a_question_where_less_is_better(tmp_path):
+    question = {**LONG, "metric": "symbol_error_rate"}
+    run = small(tmp_path / "run", question=question)
+    for mode, error in (("peek", 0.3), ("attention", 0.1)):
+        for seed in (1, 2):
+            write_record(
+                run, make_record(question, None, mode, seed, metrics={"symbol_error_rate": error + seed / 100})
+            )
+    report(run)
+    page = (run / "report.md").read_text()
+    assert "Intervals separate: attention > peek." in page
+    assert "**11.5**" in page
+
+
+# === Rebuilding ===
+
+
+def test_a_report_made_again_is_the_same(reported, tmp_path):
+    published = tmp_path / "published"
+    published.mkdir()
+    for name in ("suite.json", "records.jsonl"):
+        shutil.copy(reported / name, published)
+    written = report(published)
+    assert {path.relative_to(published) for path in written} >= {(reported / "report.html").relative_to(reported)}
+    for path in written:
+        assert path.read_bytes() == (reported / path.relative_to(published)).read_bytes()
+
+
+def test_a_broken_record_is_no_report(tmp_path):
+    run = small(tmp_path / "run")
+    (run / "records" / "broken.json").write_text("{")
+    with pytest.raises(RecordError, match=r"broken\.json"):
+        report(run)
+    assert not (run / "report.html").exists()
+
+
+# === Few ===
+
+
+def test_one_seed_has_no_intervals(tmp_path):
+    run = small(tmp_path / "run", seeds=(1,))
+    report(run)
+    page = (run / "report.md").read_text()
+    assert "One seed has no interval, so this order may be chance: attention" in page
+    assert "nan" not in (run / "report.html").read_text().replace("feature", "").lower().split("<figure>")[0]
+    assert "times in 100" not in page
+
+
+def test_one_mode_is_compared_with_nothing(tmp_path):
+    run = small(tmp_path / "run", modes=("peek",))
+    report(run)
+    assert "One mode, nothing to compare: peek" in (run / "report.md").read_text()
+
+
+def test_nothing_has_finished(tmp_path):
+    run = small(tmp_path / "run", status="failed", reason="no memory")
+    report(run)
+    page = (run / "report.md").read_text()
+    assert "No cell of this question has finished yet." in page
+    assert "| peek | 1 | no memory |" in page
+    shutil.rmtree(run / "records")
+    (run / "records.jsonl").unlink()
+    report(run)
+    assert "0 of 4 cells finished, 4 not run yet" in (run / "report.md").read_text()
+
+
+def test_a_record_with_the_least_in_it(tmp_path):
+    run = make_run(tmp_path / "run", questions=(FEW_SHORT,), modes=("peek",), seeds=(1,))
+    for x in (250, 1000):
+        bare = make_record(FEW_SHORT, x, "peek", 1)
+        keys = ("id", "question", "x", "mode", "seed", "status", "metrics")
+        write_record(run, {key: bare[key] for key in keys})
+    report(run)
+    assert "1 of 1" in (run / "report.md").read_text()
+
+
+def test_x_may_be_names(tmp_path):
+    question = {**FEW, "x": {"label": "form", "key": "task.form", "values": ["whole", "each"]}}
+    run = make_run(tmp_path / "run", questions=(question,), modes=("peek", "attention"), seeds=(1, 2))
+    report(run)
+    assert "form: whole" in (run / "report.md").read_text()
+
+
+# === Symbols ===
+
+HARD = [
+    "<script>alert(1)</script>",
+    "$\\frac$",
+    "|",
+    "`",
+    "語",
+    "\U0001f600",
+    "שלום",
+    "é",
+    "\u0301",
+    " ",
+    "",
+    "\n",
+    "*",
+    "&lt;",
+]
+
+
+def test_symbols_of_any_kind(tmp_path):
+    weights = [[1 / len(HARD)] * len(HARD)] * len(HARD)
+    run = small(
+        tmp_path / "run",
+        modes=("attention", "<my mode>"),
+        examples=[{"source": HARD, "reference": HARD, "output": HARD[::-1]}],
+        attention={"source": HARD, "output": HARD, "weights": weights},
+    )
+    report(run)
+    html, markdown = ((run / name).read_text() for name in ("report.html", "report.md"))
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "&lt;my mode&gt;" in html
+    assert "語" in html
+    assert "<my mode>" not in html
+    body = re.search(r"<body>.*</body>", html, re.DOTALL)
+    xml.etree.ElementTree.fromstring(body[0].replace("\u0301", ""))  # every tag opened is closed
+    rows = [line for line in markdown.splitlines() if line.startswith("| ")]
+    assert rows
+    assert all(line.endswith(" |") for line in rows)
+
+
+def test_glyphs_that_the_font_lacks_become_code_points():
+    assert plots.printable("a語") == "aU+8A9E"
+    assert plots.printable("é\t") == "éU+0009"
+
+
+@pytest.mark.parametrize(
+    ("reference", "output", "markdown", "html"),
+    [
+        ("a b", "a b", "✓ `a b`", "a b"),
+        ("a b", "a", "✗ `a [-b-]`", "a <del>b</del>"),
+        ("a", "a b", "✗ `a {+b+}`", "a <ins>b</ins>"),
+        ("a b", "a c", "✗ `a [-b-]{+c+}`", "a <del>b</del>\N{THIN SPACE}<ins>c</ins>"),
+        ("a", "", "✗ `[-a-]`", "<del>a</del>"),
+        ("", "", "✓ `∅`", "∅"),
+        ("`", "`", "✓ `` ` ``", "`"),
+    ],
+)
+def test_mistakes_are_marked(reference, output, markdown, html):
+    piece = difference(reference.split(), output.split())
+    assert piece.markdown == markdown
+    assert f">{html}</span>" in piece.html
+
+
+def test_a_character_is_not_its_code():
+    assert difference(["97"], ["a"]).markdown == "✗ `[-97-]{+a+}`"
+
+
+def test_text_means_nothing_but_itself():
+    assert plain("a_b _c_ | <b> [x](y)").markdown == r"a_b \_c\_ \| \<b> \[x\](y)"
+    assert table(["", "n"], [["a|b", "1"]]).markdown == "|  | n |\n| --- | --: |\n| a\\|b | 1 |"
+
+
+# === Colours ===
+
+
+def test_a_mode_looks_the_same_in_every_suite():
+    alone, together = plots.styles(["attention"]), plots.styles([*MODES, "mine"])
+    assert alone["attention"] == together["attention"]
+    assert plots.styles(["mine"])["mine"] == plots.styles(["basic", "mine"])["mine"] == together["mine"]
+
+
+def test_further_modes_differ_in_colour_while_colours_last():
+    found = plots.styles([*MODES, "coverage", "mine_own_mode", "third"])
+    assert len({style.color for style in found.values()}) == 7
+
+
+def test_many_modes_all_differ():
+    modes = [*MODES, *(f"mode_{i}" for i in range(len(plots.FURTHER)))]
+    assert len(set(plots.styles(modes).values())) == len(modes)
+    assert len(plots.styles([*modes, "one_more"])) == len(modes) + 1
+
+
+# === Two runs ===
+
+
+def test_compare_says_what_moved_and_why(tmp_path):
+    a, b = (small(tmp_path / name, seeds=(1, 2, 3)) for name in "ab")
+    for seed in (1, 2, 3):
+        better = make_record(LONG, None, "peek", seed)
+        better["metrics"]["exact_match"] = 0.9 + seed / 100
+        better["config"]["decoder"]["units"] = 256
+        better["versions"]["keras"] = "3.99"
+        write_record(b, better)
+    page = compare(a, b)
+    assert "- long, all test pairs, peek: better" in page
+    assert re.search(
+        r"\| all test pairs \| peek \| [\d. to()]+ \| 92.0 \(91.0 to 93.0\) \| \+4[\d.]+ \(.*\) \| better \|", page
+    )
+    assert re.search(r"\| attention \| .* \| \+0.0 \(-[\d.]+ to \+[\d.]+\) \| no \|", page)
+    assert "- decoder.units: 128 in A, 256 in B (3 of 6 shared cells)" in page
+    assert "- keras: 3.15.1 in A, 3.99 in B (3 of 6 shared cells)" in page
+    assert "- long, all test pairs, peek: worse" in compare(b, a)
+    same = compare(a, a)
+    assert "No interval of a difference leaves out zero." in same
+    assert same.count("The same in all shared cells.") == 2
+
+
+def test_compare_names_cells_of_one_run_only(tmp_path):
+    a = small(tmp_path / "a", modes=("peek", "attention"))
+    b = small(tmp_path / "b", modes=("peek", "basic"), seeds=(1,))
+    write_record(b, make_record(LONG, None, "basic", 1, status="failed", reason="killed"))
+    page = compare(a, b)
+    assert "| only in A |" in page
+    assert "one seed: unknown" in page
+    assert "| basic | \N{EN DASH} | failed | \N{EN DASH} | in neither |" in page
+    assert "- only in A: long, attention, seed 1, 2" in page
+    assert "- only in B: long, basic, seed 1" in page
+
+
+def test_results_hold_what_the_suite_names(reported):
+    results = read_results(reported)
+    assert results.modes == MODES
+    assert len(results.conditions()) == 3

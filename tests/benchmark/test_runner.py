@@ -1,0 +1,251 @@
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from seq2seq_zoo.benchmark import runner
+from seq2seq_zoo.benchmark.board import Board
+from seq2seq_zoo.benchmark.executor import LocalProcesses
+from seq2seq_zoo.benchmark.records import RecordError, read_records
+from seq2seq_zoo.benchmark.suite import Suite
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def workers_find_the_fake_cells(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.fixture
+def no_report(monkeypatch):
+    """Drawing takes longer than everything else here."""
+    monkeypatch.setattr(runner, "report", lambda directory: [directory / "report.html"])
+
+
+def make_suite(xs, seeds=(1,), modes=("basic",), name="small", **config):
+    """Cells do what their x says; see fake_cells.py."""
+    question = {"name": "q", "title": "Is it so?", "why": "", "metric": "exact_match", "curve": "x"}
+    question["x"] = {"key": "task.x", "label": "what to do", "values": list(xs), "scale": "linear"}
+    version = "".join(map(str, config.values())).replace("/", "_")[-6:]
+    cells = [
+        {
+            "id": f"q-{x}-{mode}-{seed}-{version}",
+            "suite": name,
+            "question": "q",
+            "x": x,
+            "mode": mode,
+            "seed": seed,
+            "config": {**config, "seed": seed},
+        }
+        for x in xs
+        for mode in modes
+        for seed in seeds
+    ]
+    return Suite(name, "A small one", "", list(modes), list(seeds), False, [question], cells)
+
+
+def run(suite, directory, workers=1):
+    console = Console(file=io.StringIO(), width=200)
+    code = runner.run(suite, directory, LocalProcesses(workers, "fake_cells:run_cell"), console)
+    return code, console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def by_id(directory):
+    return {record["id"]: record for record in read_records(directory)}
+
+
+def test_every_cell_becomes_a_record(tmp_path):
+    code, said = run(make_suite(["ok"], seeds=(1, 2), modes=("basic", "peek"), units=8), tmp_path / "run", workers=2)
+    assert code == 0
+    records = by_id(tmp_path / "run")
+    assert len(records) == 4
+    record = records["q-ok-peek-2-8"]
+    assert record["status"] == "ok"
+    assert record["metrics"] == {"exact_match": 0.2}
+    assert record["config"] == {"units": 8, "seed": 2}
+    assert record["versions"]["python"]
+    assert record["machine"]["cores"] >= 1
+    assert record["seconds"]["cell"] > 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record["when"])
+    assert "q-ok-peek-2-8: exact match 20.0 %, " in said
+    assert "4 of 4 cells finished" in said
+    assert str(tmp_path / "run" / "report.html") in said
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_finished_cells_are_never_run_again(tmp_path, no_report):
+    run(make_suite(["ok"], seeds=(1, 2)), tmp_path)
+    before = by_id(tmp_path)
+    code, said = run(make_suite(["ok"], seeds=(1, 2, 3)), tmp_path)
+    after = by_id(tmp_path)
+    assert code == 0
+    assert len(after) == 3
+    assert {identity: after[identity] for identity in before} == before
+    assert "q-ok-basic-1-:" not in said
+    assert "q-ok-basic-3-:" in said
+
+
+def test_a_failed_cell_is_a_row_that_says_why_and_the_others_finish(tmp_path, no_report):
+    code, said = run(make_suite(["ok", "kill", "raise", "slow"]), tmp_path)
+    assert code == 1
+    records = by_id(tmp_path)
+    reason = "worker was killed by signal 9 (SIGKILL), perhaps out of memory; see logs/worker-1.log"
+    assert (records["q-kill-basic-1-"]["status"], records["q-kill-basic-1-"]["reason"]) == ("failed", reason)
+    assert records["q-raise-basic-1-"]["reason"] == "ValueError: no such weather"
+    assert records["q-slow-basic-1-"]["status"] == "ok"
+    end = said[said.index("2 of 4 cells finished, 2 failed, ") :]
+    assert f"q-kill-basic-1-: failed: {reason}" in said
+    assert "The same command runs the failed cells again." in end
+
+
+def test_failed_cells_are_run_again_at_the_next_start(tmp_path, no_report):
+    suite = make_suite(["once", "ok"], marker=str(tmp_path / "marker"))
+    assert run(suite, tmp_path / "run")[0] == 1
+    assert run(suite, tmp_path / "run")[0] == 0
+    assert {record["status"] for record in read_records(tmp_path / "run")} == {"ok"}
+
+
+def test_a_changed_configuration_is_a_new_cell_and_the_old_record_is_kept(tmp_path, no_report):
+    run(make_suite(["ok"], units=1), tmp_path)
+    old = by_id(tmp_path)["q-ok-basic-1-1"]
+    run(make_suite(["ok"], units=2), tmp_path)
+    assert list(by_id(tmp_path)) == ["q-ok-basic-1-2"]
+    assert json.loads((tmp_path / "replaced" / "q-ok-basic-1-1.json").read_text()) == old
+    run(make_suite(["ok"], units=1), tmp_path)
+    assert by_id(tmp_path) == {"q-ok-basic-1-1": old}
+
+
+def test_another_suite_or_other_files_are_refused(tmp_path, no_report):
+    run(make_suite(["ok"]), tmp_path / "run")
+    with pytest.raises(RecordError, match=r"run/suite\.json: expected the suite 'large', found 'small'\. Each suite"):
+        run(make_suite(["ok"], name="large"), tmp_path / "run")
+    (tmp_path / "run" / "suite.json").write_text("[]")
+    with pytest.raises(RecordError, match=r"suite\.json: expected a suite, found something else\."):
+        run(make_suite(["ok"]), tmp_path / "run")
+    with pytest.raises(RecordError, match=r"expected a new or empty directory, or one with suite\.json in it\."):
+        run(make_suite(["ok"]), tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(RecordError, match="expected a new or empty directory"):
+        run(make_suite(["ok"]), tmp_path / "file")
+
+
+SCRIPT = f"""
+import sys
+sys.path.insert(0, {str(HERE)!r})
+from test_runner import make_suite
+from seq2seq_zoo.benchmark import runner
+from seq2seq_zoo.benchmark.executor import LocalProcesses
+suite = make_suite(["ok", "sleep"], seeds=(1, 2))
+sys.exit(runner.run(suite, sys.argv[1], LocalProcesses(1, "fake_cells:run_cell")))
+"""
+
+
+def wait_for(path, process):
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert process.poll() is None, "the benchmark ended"
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_killed_and_started_again_it_continues(tmp_path, no_report):
+    directory = tmp_path / "run"
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, str(directory)], stdout=subprocess.DEVNULL) as process:
+        wait_for(directory / "records" / "q-ok-basic-2-.json", process)
+        process.kill()
+    before = by_id(directory)
+    assert set(before) == {"q-ok-basic-1-", "q-ok-basic-2-"}
+    # The same cells, with a fake that would now give other process ids.
+    code, _ = run(make_suite(["ok", "slow"], seeds=(1, 2)), directory)
+    after = by_id(directory)
+    assert code == 0
+    assert {identity: after[identity] for identity in before} == before
+    assert len(after) == 4
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
+    directory = tmp_path / "run"
+    command = [sys.executable, "-c", SCRIPT, str(directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        wait_for(directory / "records" / "q-ok-basic-2-.json", process)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everyone in the foreground
+        said, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Stopped: 2 of 4 cells finished, " in said
+    assert f"Their records are in {directory}; the same command goes on from there." in said
+    assert set(by_id(directory)) == {"q-ok-basic-1-", "q-ok-basic-2-"}
+
+
+# === What is shown ===
+
+
+def show(board, width=100, height=25):
+    console = Console(file=io.StringIO(), width=width, height=height)
+    console.print(board)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def record(cell, seconds=10.0, **changes):
+    found = {**cell, "status": "ok", "metrics": {"exact_match": cell["seed"] / 10}, "seconds": {"cell": seconds}}
+    return {**found, **changes}
+
+
+def test_the_table_fills_in():
+    suite = make_suite([250, 1000], seeds=(1, 2, 3), modes=("basic", "peek"))
+    board = Board(suite, [record(suite.cells[0])])
+    board.start(suite.cells[1], 1)
+    board.start(suite.cells[4], 2)
+    board.progress(suite.cells[4]["id"], {"epoch": 3, "epochs": 10})
+    board.end(record(suite.cells[1], status="failed", reason="out of luck"))
+    board.start(suite.cells[2], 1)
+    title, header, first, second, *rest = [re.split(r"\s{2,}", line.strip()) for line in show(board).splitlines()]
+    assert title == ["A small one"]
+    assert header == ["question", "x", "basic", "peek"]
+    assert first == ["q", "250", "▸ 10.0 % 1 failed 1/3", "▸ 0/3"]
+    assert second == ["1000", "0/3", "0/3"]
+    one, two, status = (" ".join(line) for line in rest)
+    assert one == "worker 1: q-250-basic-3-, starting, 0 s"
+    assert two == "worker 2: q-250-peek-2-, epoch 3 of 10, 0 s"
+    assert status.startswith("1 of 12 cells finished, 1 failed, 0 s elapsed, about ")
+
+
+def test_time_left_is_judged_by_cells_that_are_alike():
+    suite = make_suite([250, 1000], seeds=(1, 2), modes=("basic", "peek"))
+    board = Board(suite, [])
+    assert board.remaining() is None
+    assert "time left unknown yet" in board.status()
+    cells = {(cell["x"], cell["mode"], cell["seed"]): cell for cell in suite.cells}
+    board = Board(suite, [record(cells[250, "basic", 1], 10.0), record(cells[1000, "peek", 1], 40.0)])
+    # The same but for the seed: 10 and 40; the same x: 10 and 40, with both seeds of each.
+    assert board.remaining() == pytest.approx(10 + 40 + 2 * 10 + 2 * 40)
+    board.start(cells[250, "basic", 2], 1)
+    board.start(cells[1000, "peek", 2], 2)
+    assert board.remaining() == pytest.approx(150 / 2, abs=1)
+
+
+def test_a_table_too_tall_for_the_terminal_drops_finished_rows_from_its_top():
+    suite = make_suite(list(range(30)), seeds=(1,))
+    board = Board(suite, [record(cell) for cell in suite.cells[:20]])
+    lines = show(board, height=20).splitlines()
+    assert len(lines) <= 20
+    assert lines[2].split()[0] == "15"
+    assert lines[-2].strip() == "15 finished rows above"
+    assert [line.split()[0] for line in show(board, height=10).splitlines()[2:12]] == [str(x) for x in range(20, 30)]
+
+
+def test_a_terminal_shows_the_table(tmp_path, no_report):
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    code = runner.run(make_suite(["slow"]), tmp_path, LocalProcesses(1, "fake_cells:run_cell"), console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert code == 0
+    assert "worker 1: q-slow-basic-1-" in said
+    assert said.rindex("10.0 %") > said.rindex("worker 1")

@@ -1,0 +1,117 @@
+import math
+
+import numpy as np
+import pytest
+
+from seq2seq_zoo.benchmark.statistics import (
+    Estimate,
+    band,
+    difference,
+    estimate,
+    interquartile_mean,
+    ordering,
+    separated,
+)
+
+
+def between(low, high):
+    return Estimate((low + high) / 2, low, high, 3)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7, 1000], (3 + 4 + 5 + 6) / 4),
+        ([0.2, 0.4, 0.9], 0.5),  # a quarter of three is none: the plain mean
+        ([9, 1, 5, 3, 100], (3 + 5 + 9) / 3),
+        ([7], 7),
+    ],
+)
+def test_interquartile_mean_by_hand(scores, expected):
+    assert interquartile_mean(np.array(scores, float)) == pytest.approx(expected)
+
+
+def test_three_seeds_give_their_range():
+    assert estimate([0.9, 0.7, 0.8]) == Estimate(0.8, 0.7, 0.9, 3)
+
+
+def test_equal_scores_never_separate_by_rounding():
+    assert not separated(estimate([0.9, 0.9]), estimate([0.9] * 7))
+    change = difference([0.9, 0.9], [0.9] * 7)
+    assert (change.low, change.value, change.high) == (0, 0, 0)
+
+
+def test_one_run_has_no_interval_and_none_has_nothing():
+    one = estimate([0.5])
+    assert (one.value, one.runs) == (0.5, 1)
+    assert math.isnan(one.low)
+    assert math.isnan(one.high)
+    none = estimate([])
+    assert none.runs == 0
+    assert math.isnan(none.value)
+    assert math.isnan(estimate([0.1], [0.9]).low)  # one run a condition, drawn anew, is always itself
+
+
+def test_strata_are_drawn_among_themselves():
+    # Nothing varies within a condition, so nothing is uncertain, however far apart the conditions lie.
+    assert estimate([0.0, 0.0], [1.0, 1.0, 1.0]) == Estimate(
+        pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3), 5
+    )
+    assert estimate([0.0, 0.0, 1.0, 1.0, 1.0]).low < 0.5
+
+
+def test_the_interval_covers_what_it_says():
+    random = np.random.default_rng(1)
+    samples = random.normal(0.7, 0.1, (200, 20))
+    estimates = [estimate(sample, resamples=500) for sample in samples]
+    covered = np.mean([e.low <= 0.7 <= e.high for e in estimates])
+    assert 0.88 <= covered <= 0.99
+    few = [estimate(sample[:3]) for sample in samples]
+    assert 0.65 <= np.mean([e.low <= 0.7 <= e.high for e in few]) <= 0.85  # three in four, as the docstring says
+
+
+def test_the_same_scores_give_the_same_interval():
+    scores = np.random.default_rng(2).random(12)
+    assert estimate(scores) == estimate(scores)
+
+
+def test_a_band_is_the_interval_at_every_point():
+    curves = np.random.default_rng(3).random((3, 4))
+    value, low, high = band(curves)
+    for point in range(4):
+        assert estimate(curves[:, point]) == Estimate(*(pytest.approx(end[point]) for end in (value, low, high)), 3)
+    assert np.isnan(band(curves[:1])[1]).all()
+
+
+def test_separation():
+    assert separated(between(1, 2), between(3, 4))
+    assert separated(between(3, 4), between(1, 2))
+    assert not separated(between(1, 3), between(3, 4))
+    assert not separated(estimate([1]), between(3, 4))
+
+
+@pytest.mark.parametrize(
+    ("intervals", "expected"),
+    [
+        ({"a": (7, 8), "b": (5, 6), "c": (3, 4), "d": (1, 2)}, "a > b > c > d"),
+        ({"a": (7, 8), "b": (4, 6), "c": (3, 5), "d": (1, 2)}, "a > b, c > d"),
+        ({"a": (5, 8), "b": (4, 6), "c": (1, 3)}, "a, b > c"),
+        ({"a": (6, 8), "b": (4, 7), "c": (2, 5)}, "a > c"),  # b separates from neither
+        ({"a": (9, 10), "b": (5, 6), "c": (3, 8), "d": (1, 2)}, "a > b, c > d"),
+        ({"a": (9, 10), "b": (6, 8), "c": (4, 7), "d": (1, 5)}, "a > b, c; b > d"),
+        ({"a": (1, 3), "b": (2, 4)}, ""),
+    ],
+)
+def test_ordering(intervals, expected):
+    assert ordering({name: between(*ends) for name, ends in intervals.items()}) == expected
+
+
+def test_ordering_where_less_is_better():
+    assert ordering({"a": between(1, 2), "b": between(3, 4)}, higher_is_better=False) == "a > b"
+
+
+def test_difference():
+    assert difference([1, 2, 3], [5, 5, 5]) == Estimate(3, 2, 4, 6)
+    none = difference([0.5, 0.6, 0.7], [0.55, 0.6, 0.65])
+    assert none.low < 0 < none.high
+    assert math.isnan(difference([1], [2, 3]).low)
