@@ -23,8 +23,9 @@ def evaluate(model: Seq2Seq, pairs: Sequence[Pair], batch_size: int = 256) -> tu
     Returns:
         `(metrics, outputs)`: the metrics of `seq2seq_zoo.metrics`, by length too, and the symbols of each output.
     """
-    sources = [model.source_vocabulary.split(source) for source, _ in pairs]
-    references = [model.target_vocabulary.split(target) for _, target in pairs]
+    source_vocabulary, target_vocabulary = model.vocabularies
+    sources = [source_vocabulary.split(source) for source, _ in pairs]
+    references = [target_vocabulary.split(target) for _, target in pairs]
     outputs = model.generate_symbols([source for source, _ in pairs], batch_size=batch_size)
     return rates(references, outputs, sources), outputs
 
@@ -39,10 +40,11 @@ def perplexity(model: Seq2Seq, pairs: Sequence[Pair], batch_size: int = 256) -> 
         pairs: source and target texts.
         batch_size: pairs read at once; changes no result.
     """
+    source_vocabulary, target_vocabulary = model.vocabularies
     batches = Batches(
-        [model.source_vocabulary.encode(source) for source, _ in pairs],
-        [model.target_vocabulary.encode(target) for _, target in pairs],
-        end=model.target_vocabulary.end,
+        [source_vocabulary.encode(source) for source, _ in pairs],
+        [target_vocabulary.encode(target) for _, target in pairs],
+        end=target_vocabulary.end,
         batch_size=min(batch_size, len(pairs)),
     )
     total, count = 0.0, 0

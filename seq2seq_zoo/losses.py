@@ -14,8 +14,8 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
         loss = (1 - e) * -log p[y] + e * mean over k of -log p[k]
 
-    Without smoothing it is Keras's `SparseCategoricalCrossentropy(from_logits=True)`, which knows no smoothing. Padding is
-    left out by the mask that a decoder's logits carry.
+    Without smoothing it is Keras's `SparseCategoricalCrossentropy(from_logits=True)`, which knows no smoothing.
+    Padding is left out by the mask that a decoder's logits carry.
 
     Args:
         label_smoothing: the share `e`.

@@ -2,16 +2,19 @@
 
 import functools
 import os
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from seq2seq_zoo import losses  # noqa: F401  a saved model may have been compiled with ours
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.decoding.greedy import Generated, Greedy
-from seq2seq_zoo.layers.decoder import Decoder, modes
+from seq2seq_zoo.layers.decoder import Decoder
 from seq2seq_zoo.layers.encoder import Encoder
 
 
@@ -19,9 +22,9 @@ from seq2seq_zoo.layers.encoder import Encoder
 class Seq2Seq(keras.Model):
     """An encoder and a decoder: compile, fit, evaluate, predict and save as any Keras model.
 
-    Train with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its outputs carry the mask that
-    keeps padding out of losses and metrics. Without targets the model runs freely: `predict(sources)` gives the logits of a
-    free run, `search(sources)` the ids themselves, and `generate(texts)` texts.
+    Train with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its outputs carry the
+    mask that keeps padding out of losses and metrics. Without targets the model runs freely: `predict(sources)` gives
+    the logits of a free run, `search(sources)` the ids themselves, and `generate(texts)` texts.
 
     Args:
         encoder: an `Encoder`, or a layer that returns an `Encoded`.
@@ -81,6 +84,17 @@ class Seq2Seq(keras.Model):
         encoded = self.encoder(source, training=training)
         return self.decoder(encoded, targets, return_attention_scores=return_attention_scores, training=training)
 
+    @property
+    def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
+        """The source's and the target's.
+
+        Raises:
+            ValueError: the model has none.
+        """
+        if self.source_vocabulary is None or self.target_vocabulary is None:
+            raise ValueError("This model has no vocabularies, so it has no texts: give it ids (`search`).")
+        return self.source_vocabulary, self.target_vocabulary
+
     def search(self, sources: Any, max_length: int | None = None) -> Generated:
         """Greedy search over ids.
 
@@ -105,15 +119,14 @@ class Seq2Seq(keras.Model):
             ValueError: the model has no vocabularies.
         """
         outputs = self.generate_symbols(sources, max_length, batch_size)
-        return [self.target_vocabulary.join(symbols) for symbols in outputs]
+        return [self.vocabularies[1].join(symbols) for symbols in outputs]
 
     def generate_symbols(
         self, sources: Sequence[str], max_length: int | None = None, batch_size: int = 64
     ) -> list[list[str]]:
         """`generate`, but the symbols of each output rather than its text."""
-        if self.source_vocabulary is None or self.target_vocabulary is None:
-            raise ValueError("This model has no vocabularies, so it has no texts: give it ids (`search`).")
-        encoded = [self.source_vocabulary.encode(source) for source in sources]
+        source_vocabulary, target_vocabulary = self.vocabularies
+        encoded = [source_vocabulary.encode(source) for source in sources]
         # Few shapes, since each is compiled: full batches (the last one filled up), lengths that grow by doubling.
         lengths = [_rounded(len(ids)) for ids in encoded]
         batch_size = min(batch_size, _rounded(len(sources)))
@@ -126,7 +139,7 @@ class Seq2Seq(keras.Model):
                 filled = [encoded[row] for row in batch] + [[]] * (batch_size - len(batch))
                 found = self.search(pad(filled, length), max_length).ids
                 for row, ids in zip(batch, found, strict=False):
-                    outputs[row] = self.target_vocabulary.symbols_of(ids.tolist())
+                    outputs[row] = target_vocabulary.symbols_of(ids.tolist())
         return outputs
 
     def get_config(self) -> dict[str, Any]:
@@ -168,12 +181,15 @@ def load(path: str | os.PathLike[str]) -> Seq2Seq:
         path = path / "best.keras"
     if not path.exists():
         raise ModelFileError(f"{path}: there is no such file: expected a model (.keras) or a run directory with one.")
+    if not zipfile.is_zipfile(path):
+        raise ModelFileError(f"{path}: not a model: expected a .keras file.")
     modes.load_entry_points()  # other packages' modes register before their names are looked up
     try:
         model = keras.saving.load_model(path)
     except Exception as error:  # whatever a broken file sets off in Keras
-        reason = str(error).strip().splitlines()[0]
-        raise ModelFileError(f"{path}: not a model that can be read: {reason}") from error
+        # Of Keras's pages, the first sentence of what it puts last.
+        reason = str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0].partition(". ")[0]
+        raise ModelFileError(f"{path}: not a model that can be read: {reason.rstrip('.')}.") from error
     if not isinstance(model, Seq2Seq):
         raise ModelFileError(f"{path}: expected a Seq2Seq, found a {type(model).__name__}.")
     return model

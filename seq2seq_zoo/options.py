@@ -50,7 +50,8 @@ class Named:
 
     Args:
         registry: where the names come from.
-        exclude: the constructor's arguments that the owner supplies, so that a mapping may not.
+        exclude: the constructor's arguments that the owner supplies, so that a mapping may not; nor will an instance
+            do.
 
     Example:
 
@@ -79,7 +80,7 @@ class Named:
                 raise OptionError(("name",), f"is missing. Known: {', '.join(self.registry)}.")
             own = {key: argument for key, argument in value.items() if key != "name"}
             return {"name": value["name"], **self._resolve(value["name"], ("name",), own)}
-        if isinstance(value, self.registry.base):
+        if isinstance(value, self.registry.base) and not self.exclude:
             return value
         known = ", ".join(self.registry)
         raise OptionError((), f"must name a {self.registry.kind} ({known}), got {shown(value)}.")

@@ -102,7 +102,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         raise UnknownNameError(f"{cls.__name__} is not a registered {self.kind}.")
 
     def create(self, identifier: Any, **arguments: Any) -> T:
-        """An entry from its name, from a mapping of `name` and arguments, or from an instance, which is returned as it is.
+        """An entry from its name, or from a mapping of `name` and arguments; an instance is returned as it is.
 
         Args:
             identifier: `"copy"`, `{"name": "copy", ...}` or an instance.

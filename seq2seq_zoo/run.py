@@ -1,8 +1,12 @@
 """A run directory: one training from its configuration to its results, which a kill costs no finished epoch."""
 
+import contextlib
+import importlib.util
 import json
 import os
-from collections.abc import Callable, Mapping
+import shutil
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +14,14 @@ import keras
 from matplotlib.figure import Figure
 
 from seq2seq_zoo import factory
-from seq2seq_zoo.config import dump, read
+from seq2seq_zoo.config import ConfigError, dump, read
 from seq2seq_zoo.environment import environment
 from seq2seq_zoo.evaluation import evaluate, perplexity
 from seq2seq_zoo.files import whole
+from seq2seq_zoo.interrupt import interruptible
 from seq2seq_zoo.model import Seq2Seq, load
 from seq2seq_zoo.tasks.task import Data
+from seq2seq_zoo.training import TrainingError
 
 CONFIG = "config.yaml"
 EPOCHS = "epochs.jsonl"
@@ -33,20 +39,44 @@ class RunError(ValueError):
 class Run:
     """A training in a directory of its own.
 
-    The directory holds `config.yaml` (resolved), `source_vocabulary.json` and `target_vocabulary.json`, `epochs.jsonl` (a
-    line an epoch), `last.keras` and `best.keras` (each a whole model), and in the end `metrics.json` (the best model on dev
-    and test, with versions and machine), `predictions.tsv` (source, target and output of the test split) and `curves.png`.
+    The directory holds `config.yaml` (resolved), `source_vocabulary.json` and `target_vocabulary.json`, `epochs.jsonl`
+    (a line an epoch), `last.keras` and `best.keras` (each a whole model), and in the end `metrics.json` (the best model
+    on dev and test, with versions and machine), `predictions.tsv` (source, target and output of the test split) and
+    `curves.png`.
 
     Use `Run.start` for a new directory and `Run.resume` for one that is there.
 
     Args:
         directory: where it lives.
         config: resolved.
+
+    Attributes:
+        data: the task's.
+        model: as it stands after the last epoch of `history`.
+        history: one record for each finished epoch.
+
+    Raises:
+        ConfigError: the task's data cannot be had, or no model can be made, with this configuration.
     """
 
     def __init__(self, directory: Path, config: Mapping[str, Any]):
         self.directory = directory
         self.config = config
+        self.training = factory.make_training(config)
+        if self.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise ConfigError(
+                f"{_place(config, 'training', 'tensorboard')} needs a package that is not installed. "
+                "Run: pip install 'seq2seq-zoo[tensorboard]'"
+            )
+        keras.utils.set_random_seed(config["seed"])
+        self.data = load_data(config)
+        self.history: list[dict[str, Any]] = []
+        if (directory / LAST).exists():
+            self.model = load(directory / LAST)
+            self._continue()
+        else:
+            with _blaming(config, "decoder"):
+                self.model = factory.make_model(config, self.data)
 
     @classmethod
     def start(cls, directory: str | os.PathLike[str], config: Mapping[str, Any]) -> "Run":
@@ -58,89 +88,98 @@ class Run:
         directory = Path(directory)
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise RunError(
-                f"{directory} is there already and is not overwritten: give --out another name, or go on with it by --resume."
+                f"{directory} is there already and is not overwritten: give another name with --out, "
+                f"or go on with it by --resume {directory}."
             )
-        with whole(directory / CONFIG) as draft:
-            draft.write_text(dump(config), encoding="utf-8")
-        return cls(directory, config)
+        run = cls(directory, config)
+        run._write(CONFIG, dump(config))
+        for side, vocabulary in (("source", run.data.source), ("target", run.data.target)):
+            run._write(f"{side}_vocabulary.json", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
+        return run
 
     @classmethod
     def resume(cls, directory: str | os.PathLike[str]) -> "Run":
         """The run in a directory, to go on from its last finished epoch.
 
         Raises:
-            RunError: there is no run in the directory.
+            RunError: there is no run in the directory, or its data has changed.
         """
         directory = Path(directory)
-        if not (directory / CONFIG).exists():
-            raise RunError(f"{directory} holds no run: expected {CONFIG} in it. Give a directory that `train` made.")
-        return cls(directory, read(directory / CONFIG, factory.schema))
+        config = read_config(directory)
+        # What a kill in the middle of writing left behind.
+        for name in (EPOCHS, LAST, BEST, METRICS, PREDICTIONS, CURVES):
+            for draft in directory.glob(f".{name}.*"):
+                shutil.rmtree(draft)
+        return cls(directory, config)
 
-    def train(self, on_epoch: Callable[[dict[str, Any], bool], None] | None = None) -> dict[str, Any]:
+    def train(
+        self,
+        on_epoch: Callable[[dict[str, Any], bool], None] | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> dict[str, Any]:
         """Train to the end, from the last finished epoch on if there is one; then measure the best model.
 
-        A run that was killed at any moment and goes on ends like one that was not. On the first Ctrl-C the epoch under way
-        is given up and the run can go on later from the epoch before it.
+        A run that was stopped at any moment, by Ctrl-C or a kill, and goes on ends like one that was not: the epoch
+        under way is given up and begun again.
 
         Args:
-            on_epoch: called with each epoch's record and whether it is the best so far.
+            on_epoch: called with each epoch's record and whether it is the best so far, once it is saved.
+            callbacks: further Keras callbacks.
 
         Returns:
             What `metrics.json` holds.
 
         Raises:
             TrainingError: the loss is not a number any more; the last good checkpoints stay.
-            KeyboardInterrupt: stopped by Ctrl-C; everything finished is saved.
         """
-        data = factory.make_task(self.config).load()
-        training = factory.make_training(self.config)
-        seed = self.config["seed"]
-        keras.utils.set_random_seed(seed)
-        model, history = self._last()
-        if model is None:
-            model = factory.make_model(self.config, data)
-            for side, vocabulary in (("source", data.source), ("target", data.target)):
-                self._write(f"{side}_vocabulary.json", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
-        records = list(history)
 
         def save(model: Seq2Seq, record: dict[str, Any], better: bool) -> None:
-            # `last.keras` goes last, since it tells which epochs are finished: killed before it, the epoch is run again.
-            records.append(record)
-            self._write(EPOCHS, "".join(json.dumps(each) + "\n" for each in records))
+            # `last.keras` goes last, since it tells which epochs are finished: killed before it, one is run again.
+            self._write(EPOCHS, "".join(json.dumps(each) + "\n" for each in [*self.history, record]))
             for name in (BEST, LAST) if better else (LAST,):
                 with whole(self.directory / name) as draft:
                     model.save(draft)
+            self.history.append(record)
             if on_epoch is not None:
                 on_epoch(record, better)
 
-        callbacks = [keras.callbacks.TensorBoard(self.directory / "tensorboard")] if training.tensorboard else []
-        history = training.fit(model, data, seed, history, save, callbacks)
-        return self._measure(load(self.directory / BEST), data, history)
+        with interruptible() as check:
+            callbacks = [*callbacks, keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: check())]
+            if self.training.tensorboard:
+                callbacks.append(keras.callbacks.TensorBoard(str(self.directory / "tensorboard")))
+            try:
+                self.training.fit(self.model, self.data, self.config["seed"], self.history, save, callbacks)
+            except TrainingError as error:
+                kept = f" The model of epoch {len(self.history)} is kept in {self.directory}." if self.history else ""
+                raise TrainingError(f"{error}{kept}") from None
+            return self._measure(load(self.directory / BEST))
 
-    def _last(self) -> tuple[Seq2Seq | None, list[dict[str, Any]]]:
-        """The model after its last finished epoch, and the records of the finished epochs."""
-        if not (self.directory / LAST).exists():
-            return None, []
-        model = load(self.directory / LAST)
+    def _continue(self) -> None:
+        """The records of the epochs that the loaded model has been through."""
+        if (self.model.source_vocabulary, self.model.target_vocabulary) != (self.data.source, self.data.target):
+            raise RunError(
+                f"{self.directory}: the task's data has other symbols now than when the run began. "
+                "Put the data back as it was, or begin a new run."
+            )
         lines = (self.directory / EPOCHS).read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
-        return model, [record for record in records if record["steps"] <= int(model.optimizer.iterations)]
+        steps = int(self.model.optimizer.iterations)
+        self.history = [record for record in map(json.loads, lines) if record["steps"] <= steps]
 
-    def _measure(self, model: Seq2Seq, data: Data, history: list[dict[str, Any]]) -> dict[str, Any]:
+    def _measure(self, model: Seq2Seq) -> dict[str, Any]:
         """Dev and test of the best model, the predictions, the curves."""
         measured: dict[str, Any] = {
-            "epochs": len(history),
-            "seconds": history[-1]["seconds"],
+            "epochs": len(self.history),
+            "seconds": self.history[-1]["seconds"],
             "parameters": model.count_params(),
         }
         for split in ("dev", "test"):
-            pairs = data.splits[split]
+            pairs = self.data.splits[split]
             metrics, outputs = evaluate(model, pairs)
             measured[split] = {**metrics, "perplexity": perplexity(model, pairs)}
-        rows = [(*pair, data.target.join(output)) for pair, output in zip(pairs, outputs, strict=True)]
+        rows = [(*pair, self.data.target.join(output)) for pair, output in zip(pairs, outputs, strict=True)]
         self._write(PREDICTIONS, "".join("\t".join(row) + "\n" for row in [("source", "target", "output"), *rows]))
         with whole(self.directory / CURVES) as draft:
-            _draw_curves(history, draft)
+            _draw_curves(self.history, draft)
         measured |= environment()
         self._write(METRICS, json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
         return measured
@@ -148,6 +187,46 @@ class Run:
     def _write(self, name: str, text: str) -> None:
         with whole(self.directory / name) as draft:
             draft.write_text(text, encoding="utf-8")
+
+
+def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """The resolved configuration of a run.
+
+    Raises:
+        RunError: there is no run in the directory.
+    """
+    path = Path(directory, CONFIG)
+    if not path.exists():
+        raise RunError(f"{Path(directory)} holds no run: expected {CONFIG} in it. Give a directory that `train` made.")
+    return read(path, factory.schema)
+
+
+def load_data(config: Mapping[str, Any]) -> Data:
+    """The data of a resolved configuration's task.
+
+    Raises:
+        ConfigError: the task refuses its arguments, or its data cannot be read.
+    """
+    with _blaming(config, "task"):
+        return factory.make_task(config).load()
+
+
+@contextlib.contextmanager
+def _blaming(config: Mapping[str, Any], section: str) -> Iterator[None]:
+    """What our own constructors refuse is the configuration's fault; an error from elsewhere stays what it is."""
+    try:
+        yield
+    except ValueError as error:
+        thrower = traceback.extract_tb(error.__traceback__)[-1].filename
+        if not Path(thrower).is_relative_to(Path(__file__).parent):
+            raise
+        raise ConfigError(f"{_place(config, section)}: {error}") from error
+
+
+def _place(config: Mapping[str, Any], *keys: str) -> str:
+    """A key of a configuration, with the file and line that set it where that is known."""
+    origins = getattr(config, "origins", {})
+    return ": ".join(part for part in (origins.get(keys), ".".join(keys)) if part)
 
 
 def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:

@@ -28,21 +28,22 @@ class TrainingError(RuntimeError):
 class Training:
     """How a model is trained.
 
-    Everything random in an epoch (the order of the data, dropout, sampling) follows from the seed and the epoch's number,
-    so a training that goes on from an epoch's end goes on as if it had never stopped.
+    Everything random in an epoch (the order of the data, dropout, sampling) follows from the seed and the epoch's
+    number, so a training that goes on from an epoch's end goes on as if it had never stopped.
 
     Args:
         epochs: how many epochs at most; after each, the model generates from the dev split.
-        steps_per_epoch: updates in an epoch; one pass over the training pairs if not given. With it the budget is the same
-            however many pairs there are.
+        steps_per_epoch: updates in an epoch; one pass over the training pairs if not given. With it the budget is the
+            same however many pairs there are.
         batch_size: pairs in an update.
         optimizer: the rule of the update.
         learning_rate: its step size, at the beginning.
-        schedule: how the learning rate goes over the whole training: it stays, or falls to zero along half a cosine or a line.
+        schedule: how the learning rate goes over the whole training: it stays, or falls to zero along half a cosine
+            or a line.
         clip_norm: the most that the norm of all gradients together may be; null for no limit.
         label_smoothing: share of the target's probability given to all symbols alike.
-        buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest; each shape is
-            compiled once.
+        buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest; each
+            shape is compiled once.
         monitor: the dev metric, of generated output, that tells which epoch was best.
         patience: epochs without a better one after which training stops; null for never.
         tensorboard: whether a run also writes logs for TensorBoard.
@@ -102,14 +103,15 @@ class Training:
             callbacks: further Keras callbacks.
 
         Returns:
-            One record an epoch: `epoch` (from 1), `steps` and `seconds` since the beginning, `loss`, and the dev metrics.
+            One record an epoch: `epoch` (from 1), `steps` and `seconds` since the beginning, `loss`, and the dev
+            metrics.
 
         Raises:
             TrainingError: the loss is not a number any more.
         """
         feed = _Feed(self, data, seed, len(history))
         if not model.compiled:
-            model.compile(self._make_optimizer(len(feed) * self.epochs), SmoothedCrossentropy(self.label_smoothing))
+            self.compile(model, data)
         epochs = _Epochs(self, data, seed, list(history), on_epoch, len(feed))
         if not epochs.over:
             model.fit(
@@ -123,14 +125,16 @@ class Training:
         return epochs.history
 
     def is_better(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> bool:
-        """Whether an epoch's monitored metric beats all before it, or, where it equals the best, the error rate does."""
+        """Whether an epoch beats all before it in the monitored metric, or equals the best with a lower error rate."""
 
         def merit(record: dict[str, Any]) -> tuple[float, float]:
             return _SIGN[self.monitor] * record[self.monitor], -record["symbol_error_rate"]
 
         return all(merit(record) > merit(earlier) for earlier in history)
 
-    def _make_optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+    def compile(self, model: Seq2Seq, data: Data) -> None:
+        """Give a model its optimizer and loss; `data` tells over how many steps the learning rate falls."""
+        steps = self.epochs * len(_Feed(self, data, seed=0, epoch=0))
         rate: Any = self.learning_rate
         if self.schedule == "cosine":
             rate = keras.optimizers.schedules.CosineDecay(rate, steps)
@@ -143,7 +147,8 @@ class Training:
             "rmsprop": keras.optimizers.RMSprop,
             "sgd": keras.optimizers.SGD,
         }[self.optimizer]
-        return make(learning_rate=rate, global_clipnorm=self.clip_norm)
+        optimizer = make(learning_rate=rate, global_clipnorm=self.clip_norm)
+        model.compile(optimizer, SmoothedCrossentropy(self.label_smoothing))
 
 
 class _Feed(keras.utils.PyDataset):
@@ -159,11 +164,20 @@ class _Feed(keras.utils.PyDataset):
         self._seed = seed
         self._epoch = epoch
         self._pass: tuple[int, list] = (-1, [])
+        self._begun = False
 
     def __len__(self) -> int:
         return self._steps
 
+    def on_epoch_begin(self) -> None:
+        self._begun = True
+
     def __getitem__(self, index: int) -> Any:
+        if not self._begun and len(self._batches.shapes) > 1:
+            # Before it begins, Keras on TensorFlow asks for the first batches, to know what is the same in all of them.
+            in_order = self._batches.in_order()
+            _, source, target = in_order[0] if index == 0 else in_order[-1]
+            return (source, target), target
         number, position = divmod(self._epoch * self._steps + index, len(self._batches))
         if self._pass[0] != number:
             self._pass = (number, self._batches.epoch(self._seed, number))
@@ -201,7 +215,8 @@ class _Epochs(keras.callbacks.Callback):
         if len(self.history) >= self._training.epochs:
             return True
         best = max(
-            (i for i, record in enumerate(self.history) if self._training.is_better(record, self.history[:i])), default=0
+            (i for i, record in enumerate(self.history) if self._training.is_better(record, self.history[:i])),
+            default=0,
         )
         patience = self._training.patience
         return patience is not None and len(self.history) - 1 - best >= patience
@@ -214,13 +229,12 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if logs and not math.isfinite(float(logs["loss"])):
-            raise TrainingError(
-                f"The loss became {float(logs['loss'])} in step {batch + 1} of epoch {len(self.history) + 1}. "
-                f"Lower training.learning_rate ({self._training.learning_rate}) or set training.clip_norm "
-                f"({self._training.clip_norm})."
-            )
+            raise TrainingError(self._broken(f"The loss became {float(logs['loss'])}", batch + 1))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        # The last step's loss was measured before its update, which may still have broken the weights.
+        if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
+            raise TrainingError(self._broken("The weights became NaN or infinite", self._steps))
         metrics, _ = evaluate(self.model, self._dev)
         del metrics["by_length"]
         record = {
@@ -238,3 +252,9 @@ class _Epochs(keras.callbacks.Callback):
             self._on_epoch(self.model, record, better)
         if self.over:
             self.model.stop_training = True
+
+    def _broken(self, what: str, step: int) -> str:
+        return (
+            f"{what} in step {step} of epoch {len(self.history) + 1}. Lower training.learning_rate "
+            f"({self._training.learning_rate}) or training.clip_norm ({self._training.clip_norm})."
+        )

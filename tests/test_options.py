@@ -200,8 +200,13 @@ def test_checked_passes_values_on():
     assert decoder.cell == {"name": "lstm", "bias": False}
     assert type(decoder.units) is int
     assert Decoder(4, {"name": "lstm"}).cell == {"name": "lstm", "bias": True}
+
+
+def test_an_instance_will_do_unless_its_owner_supplies_arguments():
     cell = Lstm(3)
-    assert Decoder(4, cell).cell is cell
+    assert Option("cell", Annotated[Any, Named(cells)]).check(cell) is cell
+    with pytest.raises(ValueError, match=r"^Decoder: `cell` must name a cell \(.*\), got <.*Lstm"):
+        Decoder(4, cell)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import functools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -30,8 +30,8 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         progress: called after each epoch.
 
     Returns:
-        The measured fields of a record: `metrics` and `by_length` on test, `dev`, `epochs`, `parameters`, `seconds`, `to_99`,
-        `generation`, `peak_memory_mb`, `examples` and `attention`.
+        The measured fields of a record: `metrics` and `by_length` on test, `dev`, `epochs`, `parameters`, `seconds`,
+        `to_99`, `generation`, `peak_memory_mb`, `examples` and `attention`.
 
     Raises:
         TrainingError: the loss is not a number any more.
@@ -96,7 +96,7 @@ def _load(task: str) -> Data:
     return factory.make_task({"task": json.loads(task)}).load()
 
 
-def match_parameters(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def match_parameters(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same configurations with decoder units such that each has about as many parameters as the first.
 
     Args:
@@ -135,8 +135,11 @@ _compiled: dict[str, tuple[Seq2Seq, list[np.ndarray]]] = {}
 
 
 def _fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> Seq2Seq:
-    """An untrained model; where the last cell's differed only in its seed or its data, that one's compiled code, so that a
-    cell of seconds does not pay for compilation again. Its weights are those of a new model either way."""
+    """An untrained model.
+
+    Where the last cell differed only in its seed or its pairs, that cell's model with new weights: it is compiled, and
+    a cell of seconds should not pay for that again.
+    """
     keras.utils.set_random_seed(config["seed"])
     model = factory.make_model(config, data)
     sections = [config[section] for section in ("encoder", "decoder", "training")]

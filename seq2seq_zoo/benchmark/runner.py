@@ -19,7 +19,13 @@ from seq2seq_zoo.files import write
 REPLACED = "replaced"
 
 
-def run(suite: Suite, directory: str | os.PathLike[str], executor: Executor, console: Console | None = None) -> int:
+def run(
+    suite: Suite,
+    directory: str | os.PathLike[str],
+    executor: Executor,
+    console: Console | None = None,
+    command: str | None = None,
+) -> int:
     """Run every cell of a suite that has not finished yet, then write the report.
 
     Finished cells are never run again. Failed ones are, at the next start: what failed them is mostly the machine (its
@@ -32,6 +38,7 @@ def run(suite: Suite, directory: str | os.PathLike[str], executor: Executor, con
         directory: for records and report: a new one, or one that has been begun with this suite.
         executor: where cells run.
         console: what to tell progress to, as a live table or, where it is no terminal, line by line.
+        command: what a reader types to measure the same again; goes into each record.
 
     Returns:
         The exit code: 0, or 1 if a cell failed, or 130 after Ctrl-C.
@@ -46,8 +53,9 @@ def run(suite: Suite, directory: str | os.PathLike[str], executor: Executor, con
     finished = [record for record in read_records(directory) if record["status"] == "ok"]
     done = {record["id"] for record in finished}
     board = Board(suite, finished)
+    waiting = [cell for cell in suite.cells if cell["id"] not in done]
     try:
-        _run_cells([cell for cell in suite.cells if cell["id"] not in done], directory, executor, board, console)
+        _run_cells(waiting, directory, executor, board, console, command)
     except KeyboardInterrupt:
         _say(
             console,
@@ -63,7 +71,9 @@ def run(suite: Suite, directory: str | os.PathLike[str], executor: Executor, con
     return 1 if board.failed else 0
 
 
-def _run_cells(cells: list[Cell], directory: Path, executor: Executor, board: Board, console: Console) -> None:
+def _run_cells(
+    cells: list[Cell], directory: Path, executor: Executor, board: Board, console: Console, command: str | None
+) -> None:
     by_id = {cell["id"]: cell for cell in cells}
     live = Live(board, console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
     with contextlib.closing(executor.run(cells, directory)) as events, live or contextlib.nullcontext():
@@ -74,7 +84,7 @@ def _run_cells(cells: list[Cell], directory: Path, executor: Executor, board: Bo
             elif event["event"] == "progress":
                 board.progress(identity, event["progress"])
             else:
-                record = _record(by_id[identity], event, board.seconds(identity))
+                record = _record(by_id[identity], event, board.seconds(identity), command)
                 write_record(directory, record)
                 board.end(record)
                 if live is None:
@@ -85,12 +95,13 @@ def _run_cells(cells: list[Cell], directory: Path, executor: Executor, board: Bo
         console.print(board.table())
 
 
-def _record(cell: Cell, event: Event, seconds: float) -> Record:
+def _record(cell: Cell, event: Event, seconds: float, command: str | None) -> Record:
     result = event.get("result", {})
     return {
         **cell,
         **({"status": "ok"} if event["event"] == "finished" else {"status": "failed", "reason": event["reason"]}),
         **event.get("environment", {}),
+        **({} if command is None else {"command": command}),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         **result,
         "seconds": {**result.get("seconds", {}), "cell": round(seconds, 3)},

@@ -1,8 +1,8 @@
 """What differs between modes: one mode, one file, one class.
 
 >>> from seq2seq_zoo import decoders
->>> list(decoders.list())
-['attention', 'basic', 'feedback', 'peek']
+>>> print(*decoders.list())
+attention basic feedback peek
 """
 
 from seq2seq_zoo.decoders.attention import AttentionDecoder as AttentionDecoder

@@ -13,8 +13,8 @@ class BasicDecoder(Decoder):
         s[t] = cell(x[t], s[t-1])
         y[t] = readout(s[t])
 
-    Its outputs are conditionally independent given the source: it cannot know which of several good answers it has begun.
-    Arguments, call arguments and return value are `Decoder`'s.
+    Its outputs are conditionally independent given the source: it cannot know which of several good answers it has
+    begun. Arguments, call arguments and return value are `Decoder`'s.
 
     Example:
 

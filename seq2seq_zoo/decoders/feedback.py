@@ -5,7 +5,7 @@ from typing import Any
 from seq2seq_zoo.layers.decoder import Decoder, modes
 
 
-@modes.register("feedback", "reads its own last output; the source arrives only through the first state (Sutskever et al.)")
+@modes.register("feedback", "reads its own last output; knows the source by its first state alone (Sutskever et al.)")
 class FeedbackDecoder(Decoder):
     """A decoder that reads its own last output; of the source it knows only its first state.
 

@@ -18,7 +18,7 @@ class Generated(NamedTuple):
     log_probs: Any
     """`(batch, length)`: log-probability of each output, the end included; 0 after it."""
     weights: Any = None
-    """`(batch, length, source length)`: where each output looked; 0 after the end. `None` in a mode that does not look."""
+    """`(batch, length, source length)`: where each output looked; 0 after the end; `None` if the mode does not."""
 
 
 class Greedy(keras.Model):
@@ -38,9 +38,14 @@ class Greedy(keras.Model):
     """
 
     def __init__(self, model: Any, max_length: int, **kwargs: Any):
-        super().__init__(dtype=model.dtype_policy, **kwargs)
+        super().__init__(dtype=model.decoder.dtype_policy, **kwargs)  # whose step runs here, outside its call
         self.model = model
         self.max_length = max_length
+
+    def build(self, input_shape: Any) -> None:
+        """Create the model's weights, where it has not been called yet."""
+        if not self.model.built:
+            self.model.build(input_shape)
 
     def call(self, inputs: Any) -> dict[str, Any]:
         """Search."""

@@ -120,9 +120,9 @@ class DotAttention(_Product):
         """Check that query and key are equally wide."""
         if query != key:
             raise ValueError(
-                f"{type(self).__name__} multiplies the decoder's state with the encoder's output, which must be equally "
-                f"wide: got {query} and {key}. Change the units of one (an encoder of two directions puts out twice its "
-                f"units), or use attention='general'."
+                f"{type(self).__name__} multiplies the decoder's state with the encoder's output, which must be "
+                f"equally wide: got {query} and {key}. Change the units of one (an encoder of two directions puts out "
+                f"twice its units), or use attention='general'."
             )
         super().build(query, key)
 

@@ -1,7 +1,5 @@
 """From the encoder's last states to the decoder's first."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
@@ -65,9 +63,9 @@ class CopyBridge(Bridge):
         super().build(summary, states, wanted)
         if states != wanted:
             raise ValueError(
-                f"The copy bridge needs an encoder whose states are those of the decoder, layer by layer: the decoder has "
-                f"{_described(wanted)}, the encoder {_described(states)}. Give both the same cell, depth and units (an "
-                f"encoder of two directions counts twice its units), or use bridge='dense'."
+                "The copy bridge needs an encoder whose states are those of the decoder, layer by layer: the decoder "
+                f"has {_described(wanted)}, the encoder {_described(states)}. Give both the same cell, depth and units "
+                f"(an encoder of two directions counts twice its units), or use bridge='dense'."
             )
 
     def call(self, encoded: Encoded) -> States:
@@ -86,9 +84,7 @@ class DenseBridge(Bridge):
     def build(self, summary: int, states: Widths, wanted: Widths) -> None:
         """Create the projection."""
         super().build(summary, states, wanted)
-        self.dense = keras.layers.Dense(
-            sum(map(sum, wanted)), activation="tanh", name="dense", dtype=self.dtype_policy
-        )
+        self.dense = keras.layers.Dense(sum(map(sum, wanted)), activation="tanh", name="dense", dtype=self.dtype_policy)
         self.dense.build((None, summary))
 
     def call(self, encoded: Encoded) -> States:

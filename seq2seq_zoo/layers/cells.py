@@ -1,7 +1,7 @@
 """Recurrent cells, and the stack of them that encoder and decoders share.
 
-A cell's step is split where speed needs it split: `project` (what it takes from its input) leaves the loop over time as one
-large matrix product, `advance` (what it takes from its state) stays in it.
+A cell's step is split where speed needs it split: `project` (what it takes from its input) leaves the loop over time
+as one large matrix product, `advance` (what it takes from its state) stays in it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ States = tuple[tuple[Any, ...], ...]  # one tuple a layer, the layer's output st
 
 
 def matmul(x: Any, kernel: Any) -> Any:
-    """`x @ kernel` over the last axis, as one flat product: a batched product's gradient would keep every batch's kernel."""
+    """`x @ kernel` over the last axis, as one flat product: a batched one would have a gradient for each row."""
     if len(x.shape) <= 2:
         return ops.matmul(x, kernel)
     shape = ops.shape(x)
@@ -30,8 +30,8 @@ def matmul(x: Any, kernel: Any) -> Any:
 class Cell(Part):
     """One recurrent layer's weights and step. Abstract: `LSTMCell`, `GRUCell` and `SimpleCell` are the final ones.
 
-    The input may come in parts, each with its own width: a product with a concatenation is the sum of the products with its
-    parts, so a part that never changes is projected once, whatever the others do.
+    The input may come in parts, each with its own width: a product with a concatenation is the sum of the products
+    with its parts, so a part that never changes is projected once, whatever the others do.
 
     Args:
         units: width of each state.
@@ -215,8 +215,8 @@ def dropped(x: Any, mask: Any) -> Any:
 class Stack(Part):
     """Recurrent layers on top of one another: the body of the encoder and of every decoder.
 
-    Dropout masks are drawn once a sequence and hold for all its steps, as in Gal and Ghahramani 2016 (arXiv:1512.05287), so
-    that a step inside a search, inside training and inside the sequence pass is the same step.
+    Dropout masks are drawn once a sequence and hold for all its steps, as in Gal and Ghahramani 2016
+    (arXiv:1512.05287), so that a step inside a search, inside training and inside the sequence pass is the same step.
 
     Args:
         units: width of each layer (of each direction).

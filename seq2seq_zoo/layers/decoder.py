@@ -30,7 +30,8 @@ class Memory(NamedTuple):
 class Decoder(keras.layers.Layer):
     """A recurrent decoder. Abstract: a mode is a subclass that says what a step *reads*, in at most two pure methods.
 
-    - `inputs(previous, source)`: what a step reads that does not depend on the state. It serves one step and a whole sequence
+    - `inputs(previous, source)`: what a step reads that does not depend on the state. It serves one step and a whole
+    sequence
       alike, so in training its product with the kernel leaves the loop over time.
     - `look(query, source)`: what a step reads that does (attention). Most modes have none.
 
@@ -45,28 +46,30 @@ class Decoder(keras.layers.Layer):
         dropout: share of the embedding and of each layer's outputs to drop in training.
         recurrent_dropout: share of the state that each recurrent product reads to drop in training.
         residual: whether each layer after the first adds its input to its output.
-        sampling: a registered schedule's name, a mapping, or a `Schedule`: the probability, over training steps, that a step
-            reads the right previous output rather than the decoder's own; `None` for always.
+        sampling: a registered schedule's name, a mapping, or a `Schedule`: the probability, over training steps, that
+            a step reads the right previous output rather than the decoder's own; `None` for always.
         max_length: the most outputs of a free run.
 
     Call arguments:
         encoded: an `Encoded`.
-        targets: the right answers, `(batch, target length)` ids whose padding is 0. With them, the step for `targets[:, t]`
-            reads `targets[:, t - 1]` (the shift happens inside). Without them, the decoder runs freely for at most
-            `max_length` outputs, each step reading the output before; outputs after the end of every row are zeros.
+        targets: the right answers, `(batch, target length)` ids whose padding is 0. With them, the step for
+            `targets[:, t]` reads `targets[:, t - 1]` (the shift happens inside). Without them, the decoder runs
+            freely for at most `max_length` outputs, each step reading the output before; outputs after the end of
+            every row are zeros.
         return_attention_scores: whether to return the attention weights as well.
         training: whether to drop out and to sample by schedule.
 
     Returns:
-        Logits `(batch, target length or max_length, vocabulary_size)`, which carry the mask of real targets for Keras's losses
-        and metrics; with attention scores, `(logits, weights)`, the weights `(batch, length, source length)`.
+        Logits `(batch, target length or max_length, vocabulary_size)`, which carry the mask of real targets for
+        Keras's losses and metrics; with attention scores, `(logits, weights)`, the weights `(batch, length, source
+        length)`.
     """
 
     feeds_back: bool = True
     """Whether a step reads the output before it."""
     looks_before: bool = True
-    """Whether `look` asks with the state before the step, so that the cell reads what it saw; else it asks with the state
-    after, and only the readout reads it."""
+    """Whether `look` asks with the state before the step, so that the cell reads what it saw; else it asks with the
+    state after, and only the readout reads it."""
 
     @checked
     def __init__(
@@ -94,7 +97,6 @@ class Decoder(keras.layers.Layer):
         self.residual = residual
         self.sampling = sampling
         self.max_length = max_length
-        self.supports_masking = True
         if readout.embedding_dim is None:
             readout.embedding_dim = units
         self.seed_generator = keras.random.SeedGenerator()
@@ -123,8 +125,8 @@ class Decoder(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def look(self, query: Any, source: Any) -> tuple[Any, Any] | None:
-        """What a step reads by asking with its state; `None` in a mode that does not look.
+    def look(self, query: Any, source: Any) -> tuple[Any, Any]:
+        """What a step reads by asking with its state; a mode that does not look leaves this as it is.
 
         Args:
             query: top states `(batch, time, units)`.
@@ -133,7 +135,7 @@ class Decoder(keras.layers.Layer):
         Returns:
             `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
         """
-        return None
+        raise NotImplementedError
 
     @property
     def looks(self) -> bool:
@@ -144,6 +146,10 @@ class Decoder(keras.layers.Layer):
 
     def begin(self, encoded: Encoded, training: bool | None = None) -> tuple[Memory, States]:
         """What one batch is decoded with: the memory, and the first states."""
+        sequence, summary, states, mask = encoded  # lists, where Keras loaded a functional model
+        if mask is None:
+            mask = ops.ones(ops.shape(sequence)[:2], dtype="bool")
+        encoded = Encoded(sequence, summary, tuple(map(tuple, states)), mask)
         batch = ops.shape(encoded.summary)[0]
         previous = None
         if self.feeds_back:
@@ -161,8 +167,8 @@ class Decoder(keras.layers.Layer):
             memory: from `begin`.
 
         Returns:
-            `(logits, states, weights)`: logits `(batch, vocabulary_size)`; weights `(batch, source length)`, or `None` in a
-            mode that does not look.
+            `(logits, states, weights)`: logits `(batch, vocabulary_size)`; weights `(batch, source length)`, or
+            `None` in a mode that does not look.
         """
         parts = [ops.squeeze(part, 1) for part in self._parts(ops.expand_dims(previous, 1), memory)]
         features, states, weights = self._advance(self.stack.project(parts), states, memory)
@@ -206,7 +212,9 @@ class Decoder(keras.layers.Layer):
             outputs, weights = self._free(memory, states, training)
         else:
             if training and self.schedule is not None and self.feeds_back:
-                outputs, weights = self._sampled(targets, memory, states)
+                probability = self.schedule(self.training_steps.value)
+                self.training_steps.assign_add(1.0)
+                outputs, weights = self._sampled(targets, memory, states, probability)
             else:
                 outputs, weights = self._forced(memory, states, targets)
             outputs = self.masked((outputs, self.readout.mask(targets)))
@@ -251,7 +259,8 @@ class Decoder(keras.layers.Layer):
             memory: from `begin`.
             states: from `begin`.
             choose: `(logits, x) -> (next, kept)`: what the next step reads, and what to keep of this one.
-            xs: a structure of `(length, ...)` tensors, one slice a step for `choose` (what chance decides is drawn before).
+            xs: a structure of `(length, ...)` tensors, one slice a step for `choose` (what chance decides is drawn
+                before).
             length: the number of steps, where `xs` holds no tensor.
             early: whether to stop when every row has ended (such a run has no gradient on JAX).
 
@@ -272,12 +281,10 @@ class Decoder(keras.layers.Layer):
         _, kept = scan(step, carry, xs, length, until=until)
         return kept if self.looks else (*kept, None)
 
-    def _sampled(self, targets: Any, memory: Memory, states: States) -> tuple[Any, Any]:
-        """Scheduled sampling: one coin a token says whether the next step reads the target or the decoder's own output."""
+    def _sampled(self, targets: Any, memory: Memory, states: States, probability: Any) -> tuple[Any, Any]:
+        """Scheduled sampling: a coin a token says if the next step reads the target or the decoder's own output."""
         batch, length = ops.shape(targets)[:2]
-        coins = keras.random.uniform((length, batch), seed=self.seed_generator)
-        told = coins < self.schedule(self.training_steps.value)
-        self.training_steps.assign_add(1.0)
+        told = keras.random.uniform((length, batch), seed=self.seed_generator) < probability
 
         def choose(logits, x):
             told, target = x
@@ -303,7 +310,7 @@ class Decoder(keras.layers.Layer):
             return outputs, weights
         ends = ops.cast(self.readout.ends(self.readout.choose(outputs)), "int32")
         real = ops.expand_dims(ops.equal(ops.cumsum(ends, axis=1) - ends, 0), -1)
-        return tuple(None if x is None else ops.where(real, x, ops.zeros_like(x)) for x in (outputs, weights))
+        return ops.where(real, outputs, 0.0), None if weights is None else ops.where(real, weights, 0.0)
 
     # === Keras ===
 
@@ -330,6 +337,11 @@ class Decoder(keras.layers.Layer):
             if self.looks_before:
                 widths.append(context.shape[-1])
         self.stack.build(widths)
+        if self.readout.built:
+            raise ValueError(
+                f"The readout of this {type(self).__name__} already belongs to another decoder. Give each decoder a "
+                f"{type(self.readout).__name__} of its own."
+            )
         self.readout.build(features, self.feeds_back)
         if self.schedule is not None:
             self.training_steps = self.add_weight(
@@ -347,6 +359,9 @@ class Decoder(keras.layers.Layer):
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Create the weights for given widths."""
         self.build(tree.map_structure(lambda x: x.shape, _zeros(config, "float32")))
+
+    def compute_mask(self, encoded: Any, previous_mask: Any = None) -> None:
+        """Nothing that comes from the source: the outputs carry the mask of the targets already."""
 
     def compute_output_shape(self, encoded_shape: Any, targets_shape: Any = None) -> tuple[int | None, ...]:
         """The logits' shape."""
@@ -372,14 +387,13 @@ class Decoder(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Decoder":
         """The decoder of a `get_config`."""
-        return cls(
-            **{
-                key: keras.saving.deserialize_keras_object(value)
-                if isinstance(value, dict) and "class_name" in value and key != "dtype"
-                else value
-                for key, value in config.items()
-            }
-        )
+        arguments: dict[str, Any] = {
+            key: keras.saving.deserialize_keras_object(value)
+            if isinstance(value, dict) and "class_name" in value and key != "dtype"
+            else value
+            for key, value in config.items()
+        }
+        return cls(**arguments)
 
 
 modes: Registry[Decoder] = Registry(

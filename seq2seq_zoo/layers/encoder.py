@@ -10,7 +10,7 @@ from seq2seq_zoo.options import Fraction, Named, Positive, checked
 
 
 class Encoded(NamedTuple):
-    """What an encoder knows of its source; what a decoder reads. Make one by hand to put another encoder before a decoder."""
+    """What an encoder knows of its source, for a decoder to read. Made by hand, it puts any encoder before one."""
 
     sequence: Any
     """`H`, every step's output: `(batch, source length, width)`."""
@@ -18,16 +18,16 @@ class Encoded(NamedTuple):
     """`c`, the output after the last real step (of each direction): `(batch, width)`."""
     states: States
     """The last states, a tuple a layer: `(batch, width)` each."""
-    mask: Any
-    """Which steps are real: boolean `(batch, source length)`."""
+    mask: Any = None
+    """Which steps are real: boolean `(batch, source length)`; `None` where all are."""
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class Encoder(keras.layers.Layer):
     """Recurrent layers over a source of symbol ids or of real-valued vectors.
 
-    Padding is respected in both directions: the summary and the final states are those of the last real symbol, whichever
-    side the padding is on, and more padding changes nothing.
+    Padding is respected in both directions: the summary and the final states are those of the last real symbol,
+    whichever side the padding is on, and more padding changes nothing.
 
     Args:
         units: width of each layer (of each direction).
@@ -58,7 +58,8 @@ class Encoder(keras.layers.Layer):
     (TensorShape([2, 3, 16]), TensorShape([2, 16]))
 
     Reference:
-        Sutskever et al. 2014, arXiv:1409.3215, section 2; in both directions: Bahdanau et al. 2015, arXiv:1409.0473, A.2.1.
+        Sutskever et al. 2014, arXiv:1409.3215, section 2; in both directions: Bahdanau et al. 2015, arXiv:1409.0473,
+        A.2.1.
     """
 
     @checked
@@ -85,7 +86,6 @@ class Encoder(keras.layers.Layer):
         self.residual = residual
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
-        self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator()
         self.embedding = None
         if vocabulary_size is not None:
@@ -104,7 +104,7 @@ class Encoder(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Create the weights for sources of the given shape."""
         self._check_rank(len(input_shape))
         if self.embedding is not None:
@@ -119,6 +119,11 @@ class Encoder(keras.layers.Layer):
         self._check_rank(len(inputs.shape))
         batch, length = ops.shape(inputs)[:2]
         if self.embedding is not None:
+            if keras.backend.standardize_dtype(inputs.dtype) in ("float16", "bfloat16"):
+                raise ValueError(
+                    f"{type(self).__name__} got ids as {keras.backend.standardize_dtype(inputs.dtype)}, which cannot "
+                    f"tell all of them apart. Give integers: an Input before it needs dtype='int32'."
+                )
             real = ops.not_equal(inputs, 0)
             mask = real if mask is None else ops.logical_and(real, mask)
             x = self.embedding(ops.transpose(inputs))  # time first, where it is still only ids
@@ -130,6 +135,9 @@ class Encoder(keras.layers.Layer):
         if mask is None:
             mask = ops.ones((batch, length), dtype="bool")
         return Encoded(ops.transpose(sequence, (1, 0, 2)), summary, states, mask)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Nothing that Keras should attach to a tensor: the mask is a field of the `Encoded`."""
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Encoded:
         """The shapes of what `call` returns."""

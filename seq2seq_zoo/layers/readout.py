@@ -37,7 +37,7 @@ class Readout(Part):
         raise NotImplementedError
 
     def shift(self, targets: Any) -> Any:
-        """What a step reads when it is told the right answers: the target before its own, and `first` before them all."""
+        """What a step reads when it is told the right answers: the target before its own, after `first`."""
         first = ops.expand_dims(self.first(ops.shape(targets)[0]), 1)
         return ops.concatenate([ops.cast(first, targets.dtype), targets[:, :-1]], axis=1)
 
@@ -63,7 +63,7 @@ class Readout(Part):
 
 
 class Masked(keras.layers.Layer):
-    """Outputs that carry a mask, for Keras's losses and metrics to leave padding out: `(outputs, mask)` in, outputs out."""
+    """Outputs that carry a mask, so that Keras's losses and metrics leave padding out: `(outputs, mask)` to outputs."""
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
         """The outputs as they are."""
@@ -83,8 +83,8 @@ class Tokens(Readout):
     Args:
         vocabulary_size: number of symbol ids, padding, start and end included.
         embedding_dim: width of the symbols' vectors; the decoder's units if not given.
-        tied: whether the output matrix is the embedding's transpose (a projection to the embedding's width comes before it
-            where the features are not that wide).
+        tied: whether the output matrix is the embedding's transpose (a projection to the embedding's width comes
+            before it where the features are not that wide).
         start: id that stands before the first symbol.
         end: id that ends a sequence.
 

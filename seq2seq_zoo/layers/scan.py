@@ -1,7 +1,7 @@
 """The loop over time: the only file that asks which backend runs.
 
-Keras has `ops.scan`, but on TensorFlow its loop has no static bound (so XLA cannot differentiate it) and it asks that every
-output look like the carry. A small scan of our own lifts both limits.
+Keras has `ops.scan`, but on TensorFlow its loop has no static bound (so XLA cannot differentiate it) and it asks that
+every output look like the carry. A small scan of our own lifts both limits.
 """
 
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def scan(
         xs: a structure of tensors of shape `(time, ...)`, or `None`.
         length: the number of steps; needed only where `xs` holds no tensor.
         reverse: whether to run from the last step to the first. The outputs keep the order of `xs`.
-        until: `carry -> scalar bool`: the loop ends before the first step at which it holds, but never before one step has
-            run; what the other steps would have put out is zero. On JAX such a loop has no gradient.
+        until: `carry -> scalar bool`: the loop ends before the first step at which it holds, but never before one
+            step has run; what the other steps would have put out is zero. On JAX such a loop has no gradient.
 
     Returns:
         `(carry, ys)`: the last carry, and each output stacked along a new leading axis.
@@ -106,6 +106,8 @@ def _jax_scan(step, carry, xs, length, reverse, until):
 
 
 def _python_scan(step, carry, xs, length, reverse, until):
+    if not length:
+        raise ValueError("A sequence of no steps has nothing to loop over. Give it at least one, which may be padding.")
     ys = []
     for i in range(length):
         if until is not None and ys and bool(until(carry)):

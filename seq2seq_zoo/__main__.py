@@ -1,0 +1,6 @@
+"""`python -m seq2seq_zoo` is `seq2seq-zoo`."""
+
+from seq2seq_zoo.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Small models of every registered kind, for the relations that must hold whatever the kind."""
+
+import functools
+import itertools
+
+import numpy as np
+
+from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
+from seq2seq_zoo.layers.attention import attentions
+from seq2seq_zoo.layers.bridge import bridges
+from seq2seq_zoo.layers.cells import cells
+from seq2seq_zoo.options import options_of
+
+# Full, padded right, padded left, nothing but padding. 1 starts, 2 ends.
+SOURCE = np.array([[4, 5, 6, 7], [8, 4, 0, 0], [0, 5, 6, 5], [0, 0, 0, 0]], "int32")
+TARGET = np.array([[4, 5, 6, 2], [7, 2, 0, 0], [5, 8, 2, 0], [0, 0, 0, 0]], "int32")
+REAL = TARGET != 0
+SYMBOLS = 9
+LENGTH = 6
+
+BODIES = {"flat": {}, "deep": {"depth": 2}, "residual": {"depth": 2, "residual": True}}
+OPTIONS = {
+    "cell": cells,
+    "body": ["flat", "deep", "residual"],
+    "bridge": bridges,
+    "tied": [False, True],
+    "bidirectional": [False, True],
+    "attention": attentions,
+    "input_feeding": [True, False],
+}
+
+
+class Case:
+    """One mode with one choice of each option; builds its encoder and decoder, every weight at random."""
+
+    def __init__(self, mode, **chosen):
+        self.mode = mode
+        self.chosen = chosen
+
+    def __str__(self):
+        said = (value if isinstance(value, str) else name for name, value in self.chosen.items() if value)
+        return "-".join([self.mode, *said])
+
+    def build(self):
+        own = dict(self.chosen)
+        shared = {"cell": own.pop("cell"), **BODIES[own.pop("body")]}
+        bidirectional, tied = own.pop("bidirectional"), own.pop("tied", False)
+        # As wide as the encoder's output where something needs it.
+        units = 5 if own.get("bridge") != "copy" and "attention" not in own else 4
+        encoder = {"units": 2 if bidirectional else 4, "bidirectional": bidirectional, "embedding_dim": 3}
+        self.encoder = Encoder(vocabulary_size=SYMBOLS, **encoder, **shared)
+        readout = Tokens(SYMBOLS, embedding_dim=3, tied=tied)
+        self.decoder = decoders.create(self.mode, units=units, readout=readout, max_length=LENGTH, **shared, **own)
+        self.model = Seq2Seq(self.encoder, self.decoder)
+        self.model.build(((None, None), (None, None)))
+        randomise(self.model)
+        return self
+
+    def forced(self, source=SOURCE, target=TARGET):
+        return np.asarray(self.model((source, target)))
+
+    def free(self, source=SOURCE):
+        return np.asarray(self.model(source))
+
+    logits = functools.cached_property(forced)
+    outputs = functools.cached_property(free)
+    encoded = functools.cached_property(lambda self: self.encoder(SOURCE))
+
+
+def randomise(layer, seed=1):
+    """Every weight at random, biases too, so that none hides behind its zeros."""
+    random = np.random.default_rng(seed)
+    for weight in layer.trainable_weights:
+        weight.assign(random.normal(0, 0.7, weight.shape))
+
+
+def small(mode, **options):
+    """A model of 4 units and of any mode, every weight at random."""
+    encoder, readout = Encoder(4, vocabulary_size=SYMBOLS), Tokens(SYMBOLS)
+    model = Seq2Seq(encoder, decoders.create(mode, units=4, readout=readout, **{"max_length": LENGTH, **options}))
+    model.build((None, None))
+    randomise(model)
+    return model
+
+
+def cases():
+    """Every mode, with few choices of its options, in which any two values of two options meet."""
+    for mode in decoders.list():
+        known = {**options_of(decoders.modes[mode]), "body": ..., "bidirectional": ...}
+        if decoders.modes[mode].feeds_back:
+            known["tied"] = ...
+        yield from (Case(mode, **choice) for choice in pairwise({k: list(v) for k, v in OPTIONS.items() if k in known}))
+
+
+def pairwise(options):
+    """Few choices of one value of each option, in which every two values of two options meet."""
+    choices = [dict(zip(options, values, strict=True)) for values in itertools.product(*options.values())]
+
+    def meetings(choice):
+        return {str(pair) for pair in itertools.combinations(choice.items(), 2)}
+
+    missing = set().union(*map(meetings, choices))
+    while missing:
+        best = max(choices, key=lambda choice: len(meetings(choice) & missing))
+        missing -= meetings(best)
+        yield best
+
+
+def gradients(model, loss):
+    """The gradient of every trainable weight, by path."""
+    import tensorflow as tf  # here, since other backends' processes read this file too
+
+    with tf.GradientTape() as tape:
+        value = loss()
+    found = tape.gradient(value, [weight.value for weight in model.trainable_weights])
+    missing = [weight.path for weight, gradient in zip(model.trainable_weights, found, strict=True) if gradient is None]
+    assert not missing, f"no gradient for {missing}"
+    dense = [tf.convert_to_tensor(gradient).numpy() for gradient in found]
+    return {weight.path: gradient for weight, gradient in zip(model.trainable_weights, dense, strict=True)}
+
+
+def nll(logits, targets=TARGET):
+    """Minus the log-probability of each target, zero on padding."""
+    logits = np.asarray(logits, "float64")
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    return np.where(targets != 0, -np.take_along_axis(log_probs, targets[..., None], -1)[..., 0], 0)
+
+
+def memorised(model):
+    """Every random generator's state and every counter, to `recall`."""
+    return [(weight, np.asarray(weight)) for weight in model.non_trainable_variables]
+
+
+def recall(states):
+    for weight, value in states:
+        weight.assign(value)
+
+
+close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)

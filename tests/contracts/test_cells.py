@@ -1,0 +1,132 @@
+"""Every cell, and layers of them on top of one another."""
+
+import keras
+import numpy as np
+import pytest
+from cases import close, randomise
+from references.cells import CELLS, STATES, stack_step, weights
+
+from seq2seq_zoo.layers.cells import Stack, cells
+
+random = np.random.default_rng(0)
+X = random.normal(size=(5, 3, 4)).astype("float32")  # (time, batch, width)
+H = random.normal(size=(2, 3, 6)).astype("float32")  # two states
+KEEP = random.integers(0, 2, (3, 6)) * 2.0
+
+
+def built(name, widths=(4,)):
+    cell = cells.create(name, units=6)
+    cell.build(widths)
+    randomise(cell)
+    return cell
+
+
+@pytest.fixture(params=list(cells))
+def name(request):
+    if request.param not in CELLS:
+        ours = cells[request.param].__module__.startswith("seq2seq_zoo.")
+        (pytest.fail if ours else pytest.skip)(
+            f"No twin of cell {request.param!r}: write one in tests/references/cells.py."
+        )
+    return request.param
+
+
+@pytest.mark.parametrize("keep", [None, KEEP])
+def test_a_step_is_what_its_twin_says(name, keep):
+    cell = built(name)
+    states = tuple(H[: cell.state_count])
+    following = cell.advance(cell.project((X[0],)), states, None if keep is None else keep.astype("float32"))
+    for row in range(3):
+        dropping = {} if keep is None else {"keep": keep[row]}
+        twin = CELLS[name](X[0, row], [state[row] for state in states], **weights(cell), **dropping)
+        close([state[row] for state in following], twin)
+
+
+@pytest.mark.parametrize(("name", "layer"), [("lstm", "LSTM"), ("gru", "GRU"), ("simple", "SimpleRNN")])
+def test_a_cell_is_kerass_own(name, layer):
+    stack = Stack(6, name)
+    stack.build((4,))
+    randomise(stack)
+    theirs = getattr(keras.layers, layer)(6, return_sequences=True)
+    theirs.build((None, None, 4))
+    own = [np.asarray(weight) for weight in stack.trainable_weights]
+    if name == "gru":  # theirs has two biases for each gate
+        recurrent = np.concatenate([np.zeros(12), own.pop()])
+        own[2] = np.stack([own[2], recurrent])
+    theirs.set_weights(own)
+    outputs, _, _ = stack.scan((X,), stack.noise(3, None))
+    close(np.swapaxes(outputs, 0, 1), theirs(np.swapaxes(X, 0, 1)))
+
+
+def test_the_lstm_forgets_nothing_at_first():
+    cell = cells.create("lstm", units=2)
+    cell.build((1,))
+    np.testing.assert_array_equal(cell.bias, [0, 0, 1, 1, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("name", cells)
+def test_parts_are_projected_as_their_concatenation(name):
+    cell = built(name, (4, 4, 4))
+    whole = cell.project(X[:3])
+    close(whole, cell.project(X[:2]) + cell.project(X[2:3], first=2))
+    close(whole, np.concatenate(X[:3], axis=-1) @ cell.kernel + cell.bias)
+    close(cell.project((X, X[:1], X[:1]))[0], cell.project((X[0],) * 3))
+
+
+@pytest.mark.parametrize("name", cells)
+def test_a_cell_is_built_again_from_its_config(name):
+    cell = cells.create({"name": name, "activation": "relu", "recurrent_activation": "hard_sigmoid"}, units=6)
+    twin = type(cell).from_config(cell.get_config())
+    assert twin.get_config() == cell.get_config()
+    assert (twin.units, twin.activation) == (6, keras.activations.relu)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"depth": 3}, {"depth": 3, "residual": True}], ids=["flat", "deep", "residual"]
+)
+def test_all_steps_at_once_are_one_step_after_another(name, options):
+    stack = Stack(6, name, **options)
+    stack.build((4,))
+    randomise(stack)
+    states = tuple(tuple(H[: STATES[name]]) for _ in stack.cells)
+    noise = stack.noise(3, None)
+    outputs, last, finals = stack.scan((X,), noise, states)
+    stepwise, twins = states, [[[state[row] for state in layer] for layer in states] for row in range(3)]
+    for t, x in enumerate(X):
+        output, stepwise = stack.advance(stack.project((x,)), stepwise, noise)
+        close(output, outputs[t])
+        for row in range(3):
+            twin, twins[row] = stack_step(name, stack, x[row], twins[row])
+            close(output[row], twin)
+    close(last, outputs[-1])
+    keras.tree.map_structure(close, stepwise, finals)
+
+
+def test_dropout_masks_hold_for_all_steps_and_reach_each_layer():
+    stack = Stack(6, depth=2, dropout=0.5, recurrent_dropout=0.5, residual=True)
+    stack.build((4,))
+    randomise(stack)
+    noise = stack.noise(3, training=True)
+    masks = [np.asarray(mask) for layer in noise for mask in (*layer.states, layer.output)]
+    assert {tuple(np.unique(mask)) for mask in masks} == {(0.0, 2.0)}
+    assert len({mask.tobytes() for mask in masks}) == 4
+    states = tuple((H[0], H[1]) for _ in stack.cells)
+    outputs, last, _ = stack.scan((X,), noise, states)
+    for t, x in enumerate(X):
+        output, states = stack.advance(stack.project((x,)), states, noise)
+        close(output, outputs[t])
+    close(last, outputs[-1])
+    assert all(layer == ((None,), None) for layer in stack.noise(3, training=False))
+
+
+def test_a_part_of_one_step_serves_all_steps():
+    stack = Stack(6)
+    stack.build((4,))
+    noise = stack.noise(3, None)
+    once, _, _ = stack.scan((X[:1],), noise, length=5)
+    close(once, stack.scan((np.repeat(X[:1], 5, axis=0),), noise)[0])
+
+
+def test_a_cell_object_is_refused_since_each_layer_needs_its_own():
+    with pytest.raises(ValueError, match=r"^Stack: `cell` must name a cell \(gru, lstm, simple.*\), got <LSTMCell"):
+        Stack(6, cells.create("lstm", units=6))

@@ -1,0 +1,268 @@
+"""The relations that must hold for every mode, with every cell, depth, bridge and attention."""
+
+import re
+
+import numpy as np
+import pytest
+from cases import LENGTH, REAL, SOURCE, SYMBOLS, TARGET, cases, close, gradients, memorised, nll, recall, small
+from keras import ops, tree
+from references.decoders import READS, decode
+from references.encoder import encode
+
+from seq2seq_zoo import Encoder, Tokens, decoders
+from seq2seq_zoo.decoders import modes
+from seq2seq_zoo.decoding.greedy import Greedy
+from seq2seq_zoo.layers.schedules import Constant
+
+MODES = list(decoders.list())
+FEEDING_BACK = [mode for mode in MODES if modes[mode].feeds_back]
+
+
+@pytest.fixture(scope="module", params=cases(), ids=str)
+def case(request):
+    return request.param.build()
+
+
+@pytest.fixture(scope="module", params=MODES)
+def model(request):
+    """A model of each mode, random but inclined to end."""
+    model = small(request.param)
+    model.decoder.readout.bias.assign(2.0 * np.eye(SYMBOLS)[2])
+    return model
+
+
+def until_the_end(ids):
+    """Ids up to and with the end of each row; padding after it."""
+    ended = np.cumsum(ids == 2, axis=1) - (ids == 2)
+    return np.where(ended, 0, ids)
+
+
+# === Relations of DESIGN.md, over all cases ===
+
+
+def test_each_row_is_what_its_twin_says(case):
+    if case.mode not in READS:
+        ours = type(case.decoder).__module__.startswith("seq2seq_zoo.")
+        (pytest.fail if ours else pytest.skip)(
+            f"No twin of mode {case.mode!r}: write one in tests/references/decoders.py."
+        )
+    for row, source in enumerate(SOURCE):
+        encoded = encode(case.chosen["cell"], case.encoder, source[source != 0])
+        close(case.logits[row], decode(case.mode, case.decoder, encoded, targets=TARGET[row])[0])
+        free, _ = decode(case.mode, case.decoder, encoded, length=LENGTH)
+        close(case.outputs[row], np.pad(free, ((0, LENGTH - len(free)), (0, 0))))
+
+
+def test_a_free_run_told_to_itself_is_the_same(case):
+    said = until_the_end(np.asarray(case.decoder.readout.choose(case.outputs)))
+    close(np.where(said[..., None], case.forced(target=said), 0), case.outputs)
+
+
+def test_padding_and_neighbours_change_no_row(case):
+    source = np.concatenate(
+        [np.pad(SOURCE[rows], ((0, 0), sides)) for rows, sides in [([2, 1], (3, 0)), ([1, 2, 3], (0, 3))]]
+    )
+    rows = [2, 1, 1, 2, 3]
+    close(case.forced(source, np.pad(TARGET, ((0, 0), (0, 2)))[rows])[:, :4], case.logits[rows])
+    close(case.free(source), case.outputs[rows])
+
+
+def test_a_target_changes_only_later_logits_and_none_of_basic(case):
+    other = TARGET.copy()
+    other[:, 1:] = 3
+    changed = np.abs(case.forced(target=other) - case.logits).max(-1)
+    assert not changed[:, :2].any()
+    assert (changed[:, 2:] > 1e-6).all() if case.decoder.feeds_back else not changed.any()
+
+
+def test_basic_and_peek_read_the_summary_at_every_step(case):
+    memory, states = case.decoder.begin(case.encoded)
+    without, _ = case.decoder.begin(case.encoded._replace(summary=ops.zeros_like(case.encoded.summary)))
+    _, states, _ = case.decoder.step(TARGET[:, 0], states, memory)
+    with_it, without_it = (np.asarray(case.decoder.step(TARGET[:, 1], states, each)[0]) for each in (memory, without))
+    reads = {"basic": True, "peek": True, "feedback": False, "attention": False}
+    assert reads.get(case.mode, ...) in (..., bool(np.abs(with_it - without_it).max() > 1e-5))
+
+
+def test_attention_sums_to_one_over_real_positions_and_moves(case):
+    if not case.decoder.looks:
+        with pytest.raises(
+            ValueError, match=r"\w+Decoder does not look at its source, so it has no attention scores\."
+        ):
+            case.decoder(case.encoded, return_attention_scores=True)
+        return
+    padding = SOURCE == 0
+    for inputs, expected in [((SOURCE, TARGET), case.logits), (SOURCE, case.outputs)]:
+        logits, weights = map(np.asarray, case.model(inputs, return_attention_scores=True))
+        close(logits, expected)
+        before_the_end = (logits != 0).any(-1)
+        close(weights.sum(-1), before_the_end & ~padding.all(1)[:, None])
+        assert (weights >= 0).all()
+        assert not weights[np.broadcast_to(padding[:, None], weights.shape)].any()
+        assert np.ptp(weights[0, before_the_end[0]], axis=0).max() > 1e-4 or before_the_end[0].sum() < 2
+
+
+def test_a_config_makes_the_same_model(case):
+    twin = type(case.model).from_config(case.model.get_config())
+    assert twin.get_config() == case.model.get_config()
+    twin.build((None, None))
+    names = [[(weight.name, tuple(weight.shape)) for weight in model.weights] for model in (twin, case.model)]
+    assert names[0] == names[1]
+
+
+def test_shapes_are_foretold(case):
+    foretold = case.encoder.compute_output_shape(SOURCE.shape)
+    assert tree.map_structure(lambda x: tuple(x.shape), case.encoded) == foretold
+    assert case.logits.shape == case.decoder.compute_output_shape(foretold, TARGET.shape)
+    assert case.outputs.shape == case.decoder.compute_output_shape(foretold)
+
+
+def test_every_weight_learns_and_padding_teaches_nothing_infinite(case):
+    deaf = case.mode == "feedback" and case.decoder.bridge == "zero"  # such a decoder hears nothing of the source
+    learning = case.decoder if deaf else case.model
+    for path, gradient in gradients(learning, lambda: loss(case.model((SOURCE, TARGET), training=True))).items():
+        assert np.isfinite(gradient).all(), path
+        assert np.abs(gradient).max() > 0, path
+
+
+def loss(logits):
+    return ops.sum(ops.where(REAL, ops.sparse_categorical_crossentropy(TARGET, logits, from_logits=True), 0.0))
+
+
+# === Greedy search ===
+
+
+def test_greedy_is_the_free_run_scored_by_the_forced_pass(model):
+    found = {name: np.asarray(value) for name, value in Greedy(model, LENGTH)(SOURCE).items()}
+    said = until_the_end(np.asarray(model.decoder.readout.choose(model(SOURCE))))
+    np.testing.assert_array_equal(found["ids"], said)
+    np.testing.assert_array_equal(found["lengths"], ((said != 0) & (said != 2)).sum(1))
+    close(found["log_probs"], -nll(model((SOURCE, said)), said))
+    assert ("weights" in found) == model.decoder.looks
+    if model.decoder.looks:
+        _, weights = model((SOURCE, said), return_attention_scores=True)
+        close(found["weights"], np.where(said[..., None], weights, 0))
+
+
+def test_greedy_of_a_row_alone_or_of_a_longer_run_is_the_same(model):
+    together = Greedy(model, 2 * LENGTH)(SOURCE)
+    for row in range(len(SOURCE)):
+        for length in (LENGTH, 2 * LENGTH):
+            alone = Greedy(model, length)(SOURCE[[row]])
+            for name in {"ids", "log_probs"}:
+                close(alone[name][0], together[name][row, :length])
+
+
+def test_greedy_stops_when_every_row_has_ended(model, monkeypatch):
+    steps = []
+    step = model.decoder.step
+    monkeypatch.setattr(model.decoder, "step", lambda *args: steps.append(1) or step(*args))
+    needed = int(np.asarray(Greedy(model, 50)(SOURCE)["ids"] != 0).sum(1).max())
+    assert len(steps) == needed < 50
+
+
+def test_a_compiled_search_is_the_same(model):
+    for name, value in model.search(SOURCE, LENGTH)._asdict().items():
+        if value is not None:
+            close(value, Greedy(model, LENGTH)(SOURCE)[name])
+
+
+def test_padding_and_start_are_never_chosen():
+    logits = np.eye(SYMBOLS)[[0, 1, 5]] + 0.5 * np.eye(SYMBOLS)[[4, 4, 4]]
+    np.testing.assert_array_equal(Tokens(SYMBOLS).choose(logits), [4, 4, 5])
+
+
+# === Dropout and scheduled sampling ===
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_dropout_is_for_training_and_the_same_at_every_step(mode):
+    model, plain = small(mode, cell="simple", dropout=0.5), small(mode, cell="simple")
+    forgetful = model.decoder.stack.cells[0][0].recurrent_kernel
+    forgetful.assign(ops.zeros_like(forgetful))
+    plain.set_weights([np.asarray(weight) for weight in model.weights])
+    same = np.array([[4], [5], [6], [7]]), np.ones((4, 5), "int32")  # every step reads and sees the same
+    close(model(same), plain(same))
+    close(model(same[0]), plain(same[0]))
+    dropped = np.asarray(model(same, training=True))
+    assert np.abs(dropped - plain(same)).max(axis=(1, 2)).min() > 0.01
+    close(dropped, dropped[:, :1].repeat(5, axis=1))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_sampling_with_certainty_is_the_forced_pass(mode):
+    model = small(mode, dropout=0.3, recurrent_dropout=0.3, sampling={"name": "constant", "p": 1})
+    state = memorised(model)
+    sampled = model((SOURCE, TARGET), training=True)
+    recall(state)
+    model.decoder.schedule = None
+    close(sampled, model((SOURCE, TARGET), training=True))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_sampling_without_hope_is_the_free_run(mode):
+    model = small(mode, sampling={"name": "constant", "p": 0})
+    close(model((SOURCE, TARGET), training=True), model(SOURCE, training=True)[:, :4])
+    close(model((SOURCE, TARGET)), small(mode)((SOURCE, TARGET)))
+
+
+@pytest.mark.parametrize("mode", FEEDING_BACK)
+def test_sampling_tosses_a_coin_for_every_symbol(mode):
+    model = small(mode, cell="simple", sampling=Constant(0.5))
+    forgetful = model.decoder.stack.cells[0][0].recurrent_kernel
+    forgetful.assign(ops.zeros_like(forgetful))  # a logit then tells which symbol was read
+    model.decoder.readout.bias.assign(-99.0 * np.eye(SYMBOLS)[5])  # never its own choice
+    source, target = np.full((40, 1), 4), np.full((40, 6), 5)
+    logits = np.asarray(model((source, target), training=True))
+    told = np.isclose(logits, model((source, target))).all(-1)[:, 1:]
+    assert 0.3 < told.mean() < 0.7
+    assert told.any(axis=0).all()
+    assert not told.all(axis=0).any()
+    assert len(np.unique(told, axis=0)) > 5
+
+
+@pytest.mark.parametrize("mode", FEEDING_BACK)
+def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
+    model = small(mode, sampling="linear")
+    assert int(model.decoder.training_steps) == 0
+    found = gradients(model, lambda: loss(model((SOURCE, TARGET), training=True)))
+    assert all(np.isfinite(gradient).all() and gradient.any() for gradient in found.values())
+    model((SOURCE, TARGET))
+    assert int(model.decoder.training_steps) == 1
+
+
+# === Refusals, by their words ===
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "words"),
+    [
+        ("basic", {"readout": Tokens(9, tied=True)}, "tied=True needs a mode that reads its own outputs"),
+        ("peek", {"units": 0}, "PeekDecoder: `units` must be an integer of at least 1, got 0."),
+        ("peek", {"cell": "lsmt"}, "unknown cell 'lsmt'. Did you mean 'lstm'?"),
+        ("peek", {"bridge": "dens"}, "unknown bridge 'dens'. Did you mean 'dense'?"),
+        ("peek", {"sampling": "linea"}, "unknown schedule 'linea'. Did you mean 'linear'?"),
+        ("peek", {"sampling": {"name": "linear", "step": 3}}, "`sampling.step` is not an option"),
+        ("peek", {"unit": 3}, "PeekDecoder: `unit` is not an option. Did you mean 'units'?"),
+        ("attention", {"attention": "aditive"}, "nknown attention 'aditive'. Did you mean 'additive'?"),
+        ("atention", {}, "Unknown decoder mode 'atention'. Did you mean 'attention'?"),
+        ("attention", {"attention": "dot", "units": 5}, "must be equally wide: got 5 and 4."),
+        ("feedback", {"bridge": "copy", "units": 5}, "layer 1: 2 x 5, the encoder layer 1: 2 x 4"),
+    ],
+)
+def test_mistakes_are_named(mode, options, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        decoders.create(mode, **{"units": 4, "readout": Tokens(9), **options})(Encoder(4, vocabulary_size=9)(SOURCE))
+
+
+def test_a_readout_belongs_to_one_decoder():
+    readout, encoded = Tokens(SYMBOLS), Encoder(4, vocabulary_size=SYMBOLS)(SOURCE)
+    decoders.create("basic", units=4, readout=readout)(encoded)
+    with pytest.raises(ValueError, match=r"already belongs to another decoder\. Give each decoder a Tokens of its own"):
+        decoders.create("peek", units=4, readout=readout)(encoded)
+
+
+@pytest.mark.parametrize("ids", [{"start": 2}, {"end": 0}, {"end": 9}])
+def test_padding_start_and_end_are_three_symbols(ids):
+    with pytest.raises(ValueError, match=r"must be three ids below vocabulary_size=9, got start=\d and end=\d"):
+        Tokens(9, **ids)

@@ -1,0 +1,135 @@
+"""The encoder every mode shares."""
+
+import keras
+import numpy as np
+import pytest
+from cases import BODIES, SOURCE, SYMBOLS, close, pairwise, randomise
+from references.cells import CELLS
+from references.encoder import encode
+
+from seq2seq_zoo import Encoded, Encoder
+from seq2seq_zoo.layers.cells import cells
+
+VECTORS = np.random.default_rng(0).normal(size=(4, 4, 3)).astype("float32")
+MASK = SOURCE != 0
+CHOICES = [*pairwise({"cell": list(cells), "body": list(BODIES), "bidirectional": [False, True], "ids": [True, False]})]
+
+
+@pytest.fixture(scope="module", params=CHOICES, ids=lambda choice: "-".join(map(str, choice.values())))
+def case(request):
+    choice = dict(request.param)
+    vocabulary = {"vocabulary_size": SYMBOLS, "embedding_dim": 3} if choice.pop("ids") else {}
+    encoder = Encoder(4, **BODIES[choice.pop("body")], **choice, **vocabulary)
+    encoder.build(SOURCE.shape if vocabulary else VECTORS.shape)
+    randomise(encoder)
+    return encoder
+
+
+def read(encoder, padding=((0, 0), (0, 0)), rows=slice(None)):
+    """What the encoder makes of the source, as numpy."""
+    mask = np.pad(MASK, padding)[rows]
+    source = SOURCE if encoder.embedding else VECTORS
+    inputs = np.pad(source, (*padding, (0, 0))[: source.ndim], constant_values=0 if encoder.embedding else 9)[rows]
+    encoded = encoder(inputs) if encoder.embedding else encoder(inputs, mask=mask)
+    np.testing.assert_array_equal(encoded.mask, mask)
+    return keras.tree.map_structure(np.asarray, encoded)
+
+
+def test_each_row_is_what_its_twin_says(case):
+    if case.cell not in CELLS:
+        ours = cells[case.cell].__module__.startswith("seq2seq_zoo.")
+        (pytest.fail if ours else pytest.skip)(
+            f"No twin of cell {case.cell!r}: write one in tests/references/cells.py."
+        )
+    encoded = read(case)
+    for row, real in enumerate(MASK):
+        sequence, summary, states = encode(case.cell, case, (SOURCE if case.embedding else VECTORS)[row, real])
+        close(encoded.sequence[row, real], sequence)
+        close(encoded.summary[row], summary)
+        keras.tree.map_structure(close, [[state[row] for state in layer] for layer in encoded.states], states)
+
+
+def test_padding_and_neighbours_change_no_row(case):
+    encoded = read(case)
+    for padding in (((0, 0), (3, 0)), ((0, 0), (0, 3))):
+        longer = read(case, padding, rows=slice(1, 4))
+        close(longer.sequence[longer.mask], encoded.sequence[1:][MASK[1:]])
+        close(longer.summary, encoded.summary[1:])
+        keras.tree.map_structure(lambda a, b: close(a, b[1:]), longer.states, encoded.states)
+
+
+def test_shapes_are_foretold(case):
+    inputs = SOURCE if case.embedding else VECTORS
+    foretold = case.compute_output_shape(inputs.shape)
+    assert isinstance(foretold, Encoded)
+    assert keras.tree.map_structure(lambda x: tuple(x.shape), case(inputs)) == foretold
+
+
+def test_a_config_makes_the_same_encoder(case):
+    twin = Encoder.from_config(case.get_config())
+    assert twin.get_config() == case.get_config()
+
+
+def test_a_source_of_nothing_is_zeros():
+    encoder = Encoder(4, vocabulary_size=SYMBOLS, bidirectional=True, depth=2, residual=True)
+    encoder.build((None, None))
+    randomise(encoder)
+    nothing = encoder(np.zeros((2, 3), "int32"))
+    assert not any(np.asarray(x).any() for x in keras.tree.flatten(nothing))
+
+
+def test_a_mask_and_padding_ids_add_up():
+    encoder = Encoder(4, vocabulary_size=SYMBOLS)
+    mask = np.array([[1, 0, 1, 1]], bool)
+    encoded = encoder(np.array([[4, 5, 6, 0]]), mask=mask)
+    np.testing.assert_array_equal(encoded.mask, [[True, False, True, False]])
+    close(encoded.summary, encoder(np.array([[4, 6]])).summary)
+
+
+def test_vectors_are_masked_by_a_masking_layer():
+    vectors = np.where(MASK[..., None], VECTORS, 0)
+    encoder = Encoder(4, bidirectional=True)
+    masked, told = encoder(keras.layers.Masking()(vectors)), encoder(vectors, mask=MASK)
+    keras.tree.map_structure(close, masked, told)
+    assert np.asarray(encoder(vectors).mask).all()
+
+
+def test_dropout_is_for_training_and_the_same_at_every_step():
+    encoder, source = Encoder(16, "simple", vocabulary_size=SYMBOLS, dropout=0.5), np.full((4, 5), 6)
+    encoder(source)
+    forgetful = encoder.stack.cells[0][0].recurrent_kernel
+    forgetful.assign(np.zeros(forgetful.shape))
+    still, dropped = np.asarray(encoder(source).sequence), np.asarray(encoder(source, training=True).sequence)
+    assert still.all()
+    assert 0.2 < (dropped == 0).mean() < 0.8
+    close(dropped, dropped[:, :1].repeat(5, axis=1))
+
+
+def test_recurrent_dropout_is_for_training():
+    encoder = Encoder(16, vocabulary_size=SYMBOLS, recurrent_dropout=0.5)
+    a, b, c = (np.asarray(encoder(SOURCE, training=training).summary) for training in (None, False, True))
+    close(a, b)
+    assert np.abs(a - c).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "words"),
+    [
+        ({"vocabulary_size": 9}, (2, 3, 4), r"expects ids of shape \(batch, length\), .* got a tensor of rank 3\."),
+        ({}, (2, 3), r"expects vectors of shape \(batch, length, features\), .* got a tensor of rank 2\."),
+        ({"vocabulary_size": 9}, (2, 0), "A sequence of no steps has nothing to loop over"),
+    ],
+)
+def test_a_source_of_the_wrong_shape_is_refused(options, shape, words):
+    with pytest.raises(ValueError, match=words):
+        Encoder(4, **options)(np.zeros(shape, "int32"))
+
+
+def test_a_cell_is_given_by_name_or_mapping():
+    encoder = Encoder(4, cell={"name": "gru", "activation": "relu"}, vocabulary_size=SYMBOLS)
+    assert encoder.stack.cells[0][0].activation is keras.activations.relu
+    assert Encoder.from_config(encoder.get_config()).get_config() == encoder.get_config()
+    with pytest.raises(
+        ValueError, match=r"`cell\.activatoin` is not an option of cell 'gru'\. Did you mean 'activation'"
+    ):
+        Encoder(4, cell={"name": "gru", "activatoin": "relu"})

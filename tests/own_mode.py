@@ -1,0 +1,20 @@
+"""A mode of one's own: reads its own last output, and the mean of the source."""
+
+from keras import ops
+
+from seq2seq_zoo import Decoder, decoders
+
+
+@decoders.register("mean", "reads its own last output and the mean of the source")
+class MeanDecoder(Decoder):
+    """A decoder that reads its own last output and the mean of `H`."""
+
+    def prepare(self, encoded):
+        """The mean over the real steps."""
+        real = ops.cast(encoded.mask, encoded.sequence.dtype)[:, :, None]
+        total = ops.sum(real * encoded.sequence, axis=1, keepdims=True)
+        return total / ops.maximum(ops.sum(real, axis=1, keepdims=True), 1)
+
+    def inputs(self, previous, source):
+        """`y[t-1]` and the mean."""
+        return previous, source

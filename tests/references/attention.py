@@ -1,0 +1,22 @@
+"""One query's look at one row's real positions."""
+
+import numpy as np
+
+from references.cells import weights
+
+SCORES = {
+    "additive": lambda q, h, query_kernel, key_kernel, bias, scale: (
+        np.tanh(q @ query_kernel + h @ key_kernel + bias) @ scale[:, 0]
+    ),
+    "dot": lambda q, h: q @ h,
+    "scaled_dot": lambda q, h: q @ h / np.sqrt(len(h)),
+    "general": lambda q, h, kernel: q @ (h @ kernel),
+}
+
+
+def attend(name, attention, query, sequence):
+    """`(context, weights)`."""
+    parameters = weights(attention)
+    exponentials = np.exp([SCORES[name](query, h, **parameters) for h in sequence])
+    shares = exponentials / exponentials.sum() if len(sequence) else np.zeros(0)
+    return shares @ sequence, shares

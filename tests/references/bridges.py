@@ -1,0 +1,24 @@
+"""A decoder's first states, from one row's summary and states."""
+
+import numpy as np
+
+from references.cells import weights
+
+
+def zero(bridge, summary, states):
+    return [[np.zeros(width) for width in layer] for layer in bridge.wanted]
+
+
+def copy(bridge, summary, states):
+    return states
+
+
+def dense(bridge, summary, states):
+    parameters = weights(bridge.dense)
+    projected = np.tanh(summary @ parameters["kernel"] + parameters["bias"])
+    cuts = np.cumsum([width for layer in bridge.wanted for width in layer])[:-1]
+    pieces = iter(np.split(projected, cuts))
+    return [[next(pieces) for _ in layer] for layer in bridge.wanted]
+
+
+BRIDGES = {"zero": zero, "copy": copy, "dense": dense}

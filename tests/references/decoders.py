@@ -1,0 +1,50 @@
+"""Every mode, one row at a time: told the right answers, or fed with its own."""
+
+import numpy as np
+
+from references.attention import attend
+from references.bridges import BRIDGES
+from references.cells import stack_step, weights
+
+# What a step reads: the one line in which modes differ. (`a` is what attention found, where the cell reads it.)
+READS = {
+    "basic": lambda y, c, a: [c],
+    "feedback": lambda y, c, a: [y],
+    "peek": lambda y, c, a: [y, c],
+    "attention": lambda y, c, a: [y, *a],
+}
+
+
+def decode(mode, decoder, encoded, targets=None, length=None):
+    """`(logits, weights)` of one row, a line a step. A row that feeds itself ends after its end symbol."""
+    sequence, summary, states = encoded
+    tokens = weights(decoder.readout)
+    states = BRIDGES[decoder.bridge](decoder.first_states, summary, states)
+    symbol, logits, looks = decoder.readout.start, [], []
+    while len(logits) < (length if targets is None else len(targets)):
+        found = []
+        if mode == "attention" and decoder.input_feeding:
+            context, shares = attend(decoder.attention, decoder.attend, states[-1][0], sequence)
+            found = [context]
+        y = tokens["embedding"][symbol] if decoder.feeds_back else None
+        output, states = stack_step(decoder.cell, decoder.stack, np.concatenate(READS[mode](y, summary, found)), states)
+        if mode == "attention" and not decoder.input_feeding:
+            context, shares = attend(decoder.attention, decoder.attend, output, sequence)
+            found = [context]
+        features = np.concatenate([output, *found])
+        kernel = (
+            tokens["kernel"]
+            if "kernel" in tokens
+            else tokens.get("projection", np.eye(len(features))) @ tokens["embedding"].T
+        )
+        logits.append(features @ kernel + tokens["bias"])
+        looks.append(shares if found else None)
+        symbol = choose(logits[-1], decoder.readout) if targets is None else targets[len(logits) - 1]
+        if targets is None and symbol == decoder.readout.end:
+            break
+    return np.array(logits), looks
+
+
+def choose(logits, readout):
+    """The likeliest symbol that is neither padding nor the start."""
+    return max((id for id in range(len(logits)) if id not in (0, readout.start)), key=logits.__getitem__)

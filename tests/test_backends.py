@@ -1,0 +1,41 @@
+"""The same numbers from every backend, for the same weights."""
+
+import contextlib
+import importlib.util
+
+import answers
+import cases
+import numpy as np
+import pytest
+
+from seq2seq_zoo import decoders
+
+BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+SAMPLED = {"mode": "feedback", "cell": "gru", "depth": 2, "sampling": {"name": "constant", "p": 0}}
+MODELS = {**{mode: {"mode": mode} for mode in decoders.list()}, "sampled": SAMPLED}
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """A folder of saved models, processes that ask them, and what each says here."""
+    folder = tmp_path_factory.mktemp("models")
+    models = {name: cases.small(**options) for name, options in MODELS.items()}
+    for name, model in models.items():
+        model.save(folder / f"{name}.keras")
+    with contextlib.ExitStack() as stack:
+        ask = {backend: answers.ask(folder, KERAS_BACKEND=backend) for backend in BACKENDS}
+        processes = {backend: stack.enter_context(process) for backend, process in ask.items()}
+        yield folder, processes, {name: answers.answers(model) for name, model in models.items()}
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_every_mode_says_the_same(backend, said):
+    if backend not in BACKENDS:
+        pytest.skip(f"{backend} is not installed")
+    folder, processes, expected = said
+    assert processes[backend].wait() == 0
+    for name, here in expected.items():
+        there = np.load(folder / f"{name}.{backend}.npz")
+        assert set(there) == set(here)
+        for what in here:
+            np.testing.assert_allclose(there[what], here[what], rtol=1e-4, atol=1e-4, err_msg=f"{name}: {what}")

@@ -1,0 +1,48 @@
+"""The names that the package exports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import seq2seq_zoo
+
+NAMES = [
+    "AttentionDecoder",
+    "BasicDecoder",
+    "Decoder",
+    "Encoded",
+    "Encoder",
+    "FeedbackDecoder",
+    "PeekDecoder",
+    "Seq2Seq",
+    "Tokens",
+    "decoders",
+]
+
+
+def test_these_names_and_no_others():
+    assert sorted(seq2seq_zoo.__all__) == NAMES == dir(seq2seq_zoo)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_there(name):
+    found = getattr(seq2seq_zoo, name)
+    assert getattr(found, "__name__", "").split(".")[-1] == name
+
+
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse(Path(seq2seq_zoo.__file__).read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    assert sorted(each.asname for line in block.body for each in line.names) == NAMES
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'seq2seq_zoo' has no attribute 'Seq2seq'"):
+        _ = seq2seq_zoo.Seq2seq
+
+
+def test_the_modes_by_name():
+    from seq2seq_zoo import decoders
+
+    assert {"attention", "basic", "feedback", "peek"} <= set(decoders.list())

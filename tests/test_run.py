@@ -1,0 +1,398 @@
+import contextlib
+import json
+import math
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from seq2seq_zoo import factory, run
+from seq2seq_zoo.config import ConfigError, read
+from seq2seq_zoo.model import Seq2Seq, load
+from seq2seq_zoo.run import Run, RunError
+from seq2seq_zoo.training import TrainingError
+
+# Everything random is on: dropout, sampling, and epochs that end in the middle of a pass over the pairs.
+SMALL = {
+    "task": {"name": "copy", "alphabet_size": 3, "max_length": 4, "train_size": 40, "dev_size": 8, "test_size": 8},
+    "encoder": {"units": 6, "dropout": 0.2},
+    "decoder": {"mode": "feedback", "units": 6, "max_length": 6, "sampling": "constant", "dropout": 0.2},
+    "training": {"epochs": 4, "steps_per_epoch": 3, "batch_size": 8, "learning_rate": 0.03, "schedule": "cosine"},
+    "seed": 5,
+}
+
+
+def config_file(folder: Path, **changes) -> Path:
+    """`SMALL` with changes to its sections, in a file."""
+    sections = {**SMALL, **{key: {**SMALL[key], **value} for key, value in changes.items()}}
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    return path
+
+
+def small(folder: Path, **changes):
+    return read(config_file(folder, **changes), factory.schema)
+
+
+def timeless(records):
+    return [{key: value for key, value in record.items() if key != "seconds"} for record in records]
+
+
+def epochs_of(directory: Path):
+    return [json.loads(line) for line in (directory / "epochs.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A run from beginning to end."""
+    directory = tmp_path_factory.mktemp("finished") / "run"
+    Run.start(directory, small(directory.parent)).train()
+    return directory
+
+
+@pytest.fixture
+def copied(finished, tmp_path) -> Path:
+    """The same run, to be broken."""
+    return Path(shutil.copytree(finished, tmp_path / "copied"))
+
+
+def test_the_directory_holds_all_of_the_run(finished):
+    assert sorted(path.name for path in finished.iterdir()) == [
+        "best.keras",
+        "config.yaml",
+        "curves.png",
+        "epochs.jsonl",
+        "last.keras",
+        "metrics.json",
+        "predictions.tsv",
+        "source_vocabulary.json",
+        "target_vocabulary.json",
+    ]
+    assert read(finished / "config.yaml", factory.schema) == small(finished.parent)
+    records = epochs_of(finished)
+    assert [(record["epoch"], record["steps"]) for record in records] == [(1, 3), (2, 6), (3, 9), (4, 12)]
+    assert records[0]["seconds"] < records[-1]["seconds"]
+    vocabulary = json.loads((finished / "source_vocabulary.json").read_text())
+    assert vocabulary["symbols"] == ["<pad>", "<start>", "<end>", "<unk>", "a", "b", "c"]
+
+
+def test_metrics_are_those_of_the_best_model_with_what_they_were_measured_with(finished):
+    measured = json.loads((finished / "metrics.json").read_text())
+    training = factory.make_training(small(finished.parent))
+    records = epochs_of(finished)
+    best = [record for i, record in enumerate(records) if training.is_better(record, records[:i])][-1]
+    assert {key: measured["dev"][key] for key in ("exact_match", "symbol_error_rate")} == {
+        key: best[key] for key in ("exact_match", "symbol_error_rate")
+    }
+    assert measured["epochs"] == 4
+    assert measured["seconds"] == records[-1]["seconds"]
+    assert measured["parameters"] == load(finished).count_params()
+    assert measured["test"]["perplexity"] > 1
+    assert measured["versions"]["keras"] == keras.__version__
+    assert measured["machine"]["cores"] >= 1
+
+
+def test_predictions_are_the_best_model_s_on_test(finished):
+    header, *rows = [line.split("\t") for line in (finished / "predictions.tsv").read_text().splitlines()]
+    assert header == ["source", "target", "output"]
+    assert len(rows) == 8
+    assert all(source == target for source, target, _ in rows)
+    assert load(finished).generate([source for source, _, _ in rows]) == [output for _, _, output in rows]
+
+
+def test_the_same_seed_gives_the_same_records_in_a_thread_too(finished, tmp_path):
+    """As a notebook or a server trains, where no signals arrive. The hook hears of an epoch once it is saved."""
+    again, told, failed = tmp_path / "again", [], []
+    started = Run.start(again, small(tmp_path))
+
+    def train():
+        try:
+            started.train(lambda record, better: told.append((record, epochs_of(again)[-1])))
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert failed == []
+    assert [record for record, _ in told] == [saved for _, saved in told] == epochs_of(again)
+    assert timeless(epochs_of(again)) == timeless(epochs_of(finished))
+    assert (again / "predictions.tsv").read_text() == (finished / "predictions.tsv").read_text()
+
+
+KILLED = """
+import os, signal, sys
+import keras
+from seq2seq_zoo import factory
+from seq2seq_zoo.config import read
+from seq2seq_zoo.run import Run
+
+path, directory = sys.argv[1:]
+run = Run.start(directory, read(path, factory.schema))
+def batch(number, logs):
+    if len(run.history) == 2 and number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+run.train(callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=batch)])
+"""
+
+
+def test_killed_and_resumed_ends_like_uninterrupted(finished, tmp_path):
+    directory = tmp_path / "killed"
+    command = [sys.executable, "-c", KILLED, str(config_file(tmp_path)), str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert [record["epoch"] for record in epochs_of(directory)] == [1, 2]
+    # A kill while a checkpoint is written leaves its draft, and a kill before it a line too many.
+    (directory / ".last.keras.x1").mkdir()
+    (directory / ".last.keras.x1" / "last.keras").write_bytes(b"half")
+    with (directory / "epochs.jsonl").open("a") as file:
+        file.write(json.dumps({**epochs_of(directory)[-1], "epoch": 3, "steps": 9}) + "\n")
+
+    resumed = Run.resume(directory)
+    assert [record["epoch"] for record in resumed.history] == [1, 2]
+    resumed.train()
+    assert timeless(epochs_of(directory)) == timeless(epochs_of(finished))
+    assert sorted(path.name for path in directory.iterdir()) == sorted(path.name for path in finished.iterdir())
+    assert (directory / "predictions.tsv").read_text() == (finished / "predictions.tsv").read_text()
+    for name in ("best.keras", "last.keras"):
+        for one, other in zip(
+            load(directory / name).trainable_weights, load(finished / name).trainable_weights, strict=True
+        ):
+            np.testing.assert_array_equal(one, other, err_msg=f"{name}: {one.path}")
+
+
+def test_a_finished_run_resumed_is_only_measured_again(copied, finished):
+    before = epochs_of(copied)
+    (copied / "metrics.json").unlink()
+    Run.resume(copied).train(on_epoch=lambda record, better: pytest.fail("trained"))
+    assert epochs_of(copied) == before
+    first, second = (json.loads((each / "metrics.json").read_text()) for each in (finished, copied))
+    assert first == second
+
+
+def test_nothing_is_overwritten(finished, tmp_path):
+    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    with pytest.raises(RunError) as raised:
+        Run.start(finished, small(tmp_path))
+    assert str(raised.value) == (
+        f"{finished} is there already and is not overwritten: give another name with --out, or go on with it by "
+        f"--resume {finished}."
+    )
+    assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RunError, match="is there already"):
+        Run.start(tmp_path / "file", small(tmp_path))
+    (tmp_path / "empty").mkdir()
+    assert Run.start(tmp_path / "empty", small(tmp_path)).history == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"task": {"min_length": 5}},
+            "{file}:{task}: task: `min_length` must be at most `max_length`, got 5 and 4.",
+        ),
+        (
+            {"encoder": {"units": 5}, "decoder": {"bridge": "copy"}},
+            "{file}:{decoder}: decoder: The copy bridge needs an encoder whose states are those of the decoder, layer "
+            "by layer: the decoder has layer 1: 2 x 6, the encoder layer 1: 2 x 5. Give both the same cell, depth and "
+            "units (an encoder of two directions counts twice its units), or use bridge='dense'.",
+        ),
+    ],
+)
+def test_what_cannot_be_made_is_the_configuration_s_fault_and_leaves_no_directory(changes, message, tmp_path):
+    config = small(tmp_path, **changes)
+    file = tmp_path / "small.yaml"
+    lines = {line.split(":")[0]: number for number, line in enumerate(file.read_text().splitlines(), start=1)}
+    with pytest.raises(ConfigError) as raised:
+        Run.start(tmp_path / "run", config)
+    assert str(raised.value) == message.format(file=file, task=lines["task"], decoder=lines["decoder"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bug_is_not_blamed_on_the_configuration(tmp_path, monkeypatch):
+    monkeypatch.setattr(factory, "make_model", lambda config, data: np.zeros(3).reshape(2, 2))
+    with pytest.raises(ValueError, match="cannot reshape") as raised:
+        Run.start(tmp_path / "run", small(tmp_path))
+    assert type(raised.value) is ValueError
+
+
+def test_a_missing_tensorboard_is_told_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
+    config = small(tmp_path, training={"tensorboard": True})
+    line = next(
+        number
+        for number, line in enumerate((tmp_path / "small.yaml").read_text().splitlines(), start=1)
+        if "tensorboard" in line
+    )
+    with pytest.raises(ConfigError) as raised:
+        Run.start(tmp_path / "run", config)
+    assert str(raised.value) == (
+        f"{tmp_path / 'small.yaml'}:{line}: training.tensorboard needs a package that is not installed. "
+        "Run: pip install 'seq2seq-zoo[tensorboard]'"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_run_to_resume(tmp_path):
+    with pytest.raises(RunError) as raised:
+        Run.resume(tmp_path)
+    assert (
+        str(raised.value) == f"{tmp_path} holds no run: expected config.yaml in it. Give a directory that `train` made."
+    )
+
+
+def test_data_that_changed_since(copied):
+    text = (copied / "config.yaml").read_text()
+    (copied / "config.yaml").write_text(text.replace("alphabet_size: 3", "alphabet_size: 4"))
+    with pytest.raises(RunError) as raised:
+        Run.resume(copied)
+    assert str(raised.value) == (
+        f"{copied}: the task's data has other symbols now than when the run began. "
+        "Put the data back as it was, or begin a new run."
+    )
+
+
+# === What goes wrong in the middle ===
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory) -> Run:
+    """A run after its first epoch, stopped by a Ctrl-C that Keras or TensorFlow swallowed."""
+    folder = tmp_path_factory.mktemp("stopped")
+    started = Run.start(folder / "run", small(folder))
+
+    def begin(epoch, logs):
+        if epoch == 1:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        started.train(callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=begin)])
+    assert [record["epoch"] for record in epochs_of(started.directory)] == [1]
+    return started
+
+
+@pytest.fixture
+def after_one(stopped):
+    """The same, for one test; compiled once for all of them."""
+    variables = [*stopped.model.variables, *stopped.model.optimizer.variables]
+    kept = [np.array(variable) for variable in variables]
+    history, training = list(stopped.history), stopped.training
+    yield stopped
+    for variable, value in zip(variables, kept, strict=True):
+        variable.assign(value)
+    stopped.history, stopped.training, stopped.model.stop_training = history, training, False
+
+
+def poisoning(stopped: Run, step: int) -> keras.callbacks.Callback:
+    """Makes the weights NaN after a step, counted from 0."""
+    weights = stopped.model.trainable_weights[0]
+
+    def batch(number, logs):
+        if number == step:
+            weights.assign(np.full(weights.shape, np.nan))
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=batch)
+
+
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        (1, "The loss became nan in step 3"),
+        # The loss of an epoch's last step is measured before its update.
+        (2, "The weights became NaN or infinite in step 3"),
+    ],
+)
+def test_nan_stops_the_run_and_keeps_the_last_good_model(step, what, after_one):
+    with pytest.raises(TrainingError) as raised:
+        after_one.train(callbacks=[poisoning(after_one, step)])
+    assert str(raised.value) == (
+        f"{what} of epoch 2. Lower training.learning_rate (0.03) or training.clip_norm (1.0). "
+        f"The model of epoch 1 is kept in {after_one.directory}."
+    )
+    assert [record["epoch"] for record in epochs_of(after_one.directory)] == [1]
+    for name in ("best.keras", "last.keras"):
+        kept = load(after_one.directory / name)
+        assert all(np.isfinite(weights).all() for weights in kept.get_weights())
+        assert int(kept.optimizer.iterations) == 3
+
+
+def test_patience_stops_early(after_one):
+    weights = [np.array(weight) for weight in after_one.model.trainable_weights]
+
+    def undo(number, logs):
+        for weight, value in zip(after_one.model.trainable_weights, weights, strict=True):
+            weight.assign(value)
+
+    told = []
+    after_one.training = factory.make_training({"training": {**after_one.config["training"], "patience": 2}})
+    measured = after_one.train(
+        lambda record, better: told.append((record["epoch"], better)),
+        [keras.callbacks.LambdaCallback(on_train_batch_end=undo)],
+    )
+    assert told == [(2, False), (3, False)]
+    assert measured["epochs"] == 3
+
+
+# === What is trained on ===
+
+
+@pytest.fixture
+def feeds(monkeypatch):
+    """Does not train; keeps what would have been trained on."""
+    found = []
+    monkeypatch.setattr(Seq2Seq, "fit", lambda self, feed, **arguments: found.append((feed, arguments)))
+    return found
+
+
+def batches(feeds, tmp_path, epochs=1, **training):
+    """The batches of some epochs, as Keras would ask for them."""
+    config = small(tmp_path, training={**training, "schedule": "constant"})
+    data = factory.make_task(config).load()
+    factory.make_training(config).fit(factory.make_model(config, data), data, seed=5)
+    feed, _ = feeds.pop()
+    found = []
+    for _ in range(epochs):
+        found.append([feed[index] for index in range(len(feed))])
+        feed.on_epoch_end()
+    return found
+
+
+def test_an_epoch_is_a_pass_unless_it_has_its_own_steps(feeds, tmp_path):
+    (epoch,) = batches(feeds, tmp_path, steps_per_epoch=None)
+    assert [target.shape for _, target in epoch] == [(8, 5)] * 5
+    # Three epochs of three steps: a pass of five, and four steps of the next.
+    epochs = batches(feeds, tmp_path, epochs=3, steps_per_epoch=3)
+    assert [len(epoch) for epoch in epochs] == [3, 3, 3]
+    in_order = [source.tolist() for epoch in epochs for (source, _), _ in epoch]
+    first_pass = sorted(row for batch in in_order[:5] for row in batch)
+    assert first_pass == sorted(row for (source, _), _ in epoch for row in source.tolist())
+    assert len(first_pass) == 40
+
+
+def test_buckets_are_shapes(feeds, tmp_path):
+    (epoch,) = batches(feeds, tmp_path, steps_per_epoch=None, buckets=2)
+    shapes = {target.shape for _, target in epoch}
+    assert len(shapes) == 2
+    assert (8, 5) in shapes
+    rows = [row for _, target in epoch for row in target.tolist() if any(row)]
+    assert len(rows) == 40
+
+
+def test_buckets_train(tmp_path):
+    """More than one shape, to the end."""
+    training = {"epochs": 1, "steps_per_epoch": None, "buckets": 2}
+    config = small(tmp_path, decoder={"mode": "basic", "sampling": None}, training=training)
+    data = factory.make_task(config).load()
+    (record,) = factory.make_training(config).fit(factory.make_model(config, data), data, seed=5)
+    assert record["steps"] == 5
+    assert math.isfinite(record["loss"])
