@@ -527,8 +527,9 @@ def benchmarked(monkeypatch):
 
 def test_benchmark_runs_the_default_suite(benchmarked):
     assert call("benchmark").exit_code == 0
-    ((suite, directory, executor, _),) = benchmarked
+    ((suite, directory, executor, _, command),) = benchmarked
     assert suite.name == "default"
+    assert command == "seq2seq-zoo benchmark default"
     assert suite.modes == ["basic", "feedback", "peek", "attention"]
     assert directory == Path("runs", "benchmark-default")
     assert executor.workers >= 1
@@ -536,8 +537,9 @@ def test_benchmark_runs_the_default_suite(benchmarked):
 
 def test_benchmark_takes_its_options(benchmarked, folder):
     call("benchmark", "--quick", "--out", "here", "--workers", "3", "--set", "base.training.batch_size=7")
-    ((suite, directory, executor, _),) = benchmarked
+    ((suite, directory, executor, _, command),) = benchmarked
     assert suite.name == "default-quick"
+    assert command == "seq2seq-zoo benchmark default --quick --set base.training.batch_size=7"
     assert {cell["config"]["training"]["batch_size"] for cell in suite.cells} == {7}
     assert (directory, executor.workers) == (Path("here"), 3)
 
