@@ -13,6 +13,7 @@ from seq2seq_zoo import Encoder, Tokens, decoders
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.decoding.greedy import Greedy
 from seq2seq_zoo.layers.schedules import Constant
+from seq2seq_zoo.options import options_of
 
 MODES = list(decoders.list())
 FEEDING_BACK = [mode for mode in MODES if modes[mode].feeds_back]
@@ -96,6 +97,8 @@ def test_attention_sums_to_one_over_real_positions_and_moves(case):
 def test_a_config_makes_the_same_model(case):
     twin = type(case.model).from_config(case.model.get_config())
     assert twin.get_config() == case.model.get_config()
+    for layer in (case.encoder, case.decoder):
+        assert options_of(type(layer)).keys() <= layer.get_config().keys()
     twin.build((None, None))
     names = [[(weight.name, tuple(weight.shape)) for weight in model.weights] for model in (twin, case.model)]
     assert names[0] == names[1]

@@ -1,0 +1,73 @@
+"""A cell, with the real layers: what it measures, and that compiled code which serves again changes nothing."""
+
+import pytest
+
+from seq2seq_zoo import factory
+from seq2seq_zoo.benchmark.cell import match_parameters, run_cell
+from seq2seq_zoo.run import load_data
+
+
+def config(mode="attention", seed=1, **training):
+    return factory.schema.resolve(
+        {
+            "task": {"name": "copy", "max_length": 3, "train_size": 40, "dev_size": 8, "test_size": 8},
+            "encoder": {"units": 8},
+            "decoder": {"mode": mode, "units": 8, "max_length": 5},
+            "training": {"epochs": 2, "steps_per_epoch": 4, "batch_size": 8, "learning_rate": 0.01, **training},
+            "seed": seed,
+        }
+    )
+
+
+def run(**changes):
+    told = []
+    return run_cell({"config": config(**changes)}, told.append), told
+
+
+def without_clocks(result):
+    epochs = [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in result["epochs"]]
+    measured = ("metrics", "dev", "by_length", "parameters", "examples", "attention")
+    return epochs, {key: result[key] for key in measured}
+
+
+@pytest.fixture(scope="module")
+def first():
+    return run()
+
+
+def test_a_cell_says_all_that_a_record_needs(first):
+    result, told = first
+    assert [progress["epoch"] for progress in told] == [1, 2]
+    assert set(result["metrics"]) == {"exact_match", "token_accuracy", "symbol_error_rate", "perplexity"}
+    assert sum(length["count"] for length in result["by_length"]) == 8
+    assert len(result["examples"]) == 8
+    assert result["to_99"] is None
+    rows = result["attention"]["weights"]
+    assert all(abs(sum(row) - 1) < 1e-3 and len(row) == len(result["attention"]["source"]) for row in rows)
+
+
+def test_the_same_seed_gives_the_same_record_whatever_ran_before(first):
+    other, _ = run(seed=2)
+    again, _ = run(seed=1)
+    assert without_clocks(again) == without_clocks(first[0])
+    assert without_clocks(other) != without_clocks(first[0])
+
+
+def test_a_mode_that_does_not_look_has_no_attention_map():
+    assert run(mode="basic")[0]["attention"] is None
+
+
+def test_matched_parameters_differ_by_less_than_one_unit_would_make():
+    configs = [config("feedback"), config("attention")]
+    matched = match_parameters(configs)
+    data = load_data(configs[0])
+
+    def parameters(config, more=0):
+        decoder = {**config["decoder"], "units": config["decoder"]["units"] + more}
+        return factory.make_model({**config, "decoder": decoder}, data).count_params()
+
+    assert matched[0] == configs[0]
+    assert matched[1]["decoder"]["units"] < 8
+    gap = parameters(configs[0]) - parameters(matched[1])
+    assert abs(gap) <= abs(parameters(configs[0]) - parameters(matched[1], more=1))
+    assert abs(gap) <= abs(parameters(configs[0]) - parameters(matched[1], more=-1))
