@@ -1,8 +1,12 @@
 """What all tests share."""
 
+import signal
 import sys
 
 import pytest
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and every process that they start as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
