@@ -445,8 +445,8 @@ def evaluate(
         pairs, skipped = read_pairs(file, skip_bad_lines)
         if skipped:
             _note(f"Bad lines skipped: {skipped:,}")
-    for side, vocabulary in enumerate((model.source_vocabulary, model.target_vocabulary)):
-        unknown = _Unknown(vocabulary)  # type: ignore[arg-type]
+    for side, vocabulary in enumerate(model.vocabularies):
+        unknown = _Unknown(vocabulary)
         for pair in pairs:
             unknown.look(pair[side])
         unknown.say(("sources", "targets")[side])
@@ -493,7 +493,7 @@ def predict(
     """
     model = _model(model_path)
     asking = not texts and sys.stdin.isatty()
-    unknown = _Unknown(model.source_vocabulary)  # type: ignore[arg-type]
+    unknown = _Unknown(model.vocabularies[0])
     batches = [texts] if texts else _asked() if asking else _piped(sys.stdin.buffer)
     try:
         for batch in batches:
@@ -502,7 +502,7 @@ def predict(
             print(*model.generate(batch), sep="\n", flush=True)
             if asking:
                 unknown.say()
-                unknown = _Unknown(model.source_vocabulary)  # type: ignore[arg-type]
+                unknown = _Unknown(model.vocabularies[0])
     finally:
         unknown.say()
 

@@ -5,7 +5,7 @@ import inspect
 import typing
 from collections.abc import Callable, Collection, Mapping
 from types import UnionType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, Strict, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
@@ -297,8 +297,8 @@ def checked(init: Init) -> Init:
         init(*bound.args, **bound.kwargs)
 
     # Keras captures arguments by `getfullargspec`, which looks here but not through `__wrapped__`.
-    wrapper.__signature__ = signature  # type: ignore[attr-defined]
-    return wrapper  # type: ignore[return-value]
+    setattr(wrapper, "__signature__", signature)  # noqa: B010  a function has no such attribute to a type checker
+    return cast(Init, wrapper)
 
 
 def object_schema(options: Mapping[str, Option], **first: dict[str, Any]) -> dict[str, Any]:
@@ -377,7 +377,7 @@ def _lists_for_tuples(annotation: Any) -> Any:
     """The type, but with a list accepted for a tuple, as neither YAML nor JSON has tuples."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        return Annotated[(_lists_for_tuples(parts[0]), *parts[1:])]  # type: ignore[return-value]
+        return Annotated[(_lists_for_tuples(parts[0]), *parts[1:])]
     if origin in (typing.Union, UnionType):
         return typing.Union[tuple(map(_lists_for_tuples, parts))]  # noqa: UP007
     return Annotated[annotation, Strict(False)] if origin is tuple else annotation

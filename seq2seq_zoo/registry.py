@@ -4,7 +4,7 @@ import difflib
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         if not isinstance(name, str) or name not in self._entries:
             self.load_entry_points()
         try:
-            return self._entries[name]  # type: ignore[index]
+            return self._entries[cast(str, name)]
         except (KeyError, TypeError):
             known = ", ".join(self)
             raise UnknownNameError(f"Unknown {self.kind} '{name}'.{nearest(name, self)} Known: {known}.") from None

@@ -23,7 +23,7 @@ from seq2seq_zoo.benchmark.statistics import band, estimate
 
 WIDTH = 5.0  # inches: at 10 points, letters keep their size on a phone and the figure fills its width
 INK = "#24292f"  # of everything that is not data; in HTML the page's own text colour takes its place
-LOOK = {
+LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures look alike everywhere
     "font.size": 10,
     "text.parse_math": False,  # a symbol may be a dollar sign
@@ -100,7 +100,7 @@ def styles(modes: Iterable[str]) -> dict[str, Style]:
 def render(figure: Figure) -> tuple[bytes, str]:
     """A figure as PNG on white, and as SVG on nothing that takes the text colour of the page it is put into."""
     png, svg = io.BytesIO(), io.StringIO()
-    with matplotlib.rc_context(LOOK):  # type: ignore[arg-type]
+    with matplotlib.rc_context(LOOK):
         figure.savefig(png, format="png", dpi=200, facecolor="white", metadata={"Software": None})
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     body = svg.getvalue()[svg.getvalue().index("<svg") :].replace(INK, "currentColor")
@@ -136,7 +136,7 @@ def _characters() -> frozenset[int]:
 def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     @functools.wraps(draw)
     def styled(*arguments: Any, **options: Any) -> Figure:
-        with matplotlib.rc_context(LOOK):  # type: ignore[arg-type]
+        with matplotlib.rc_context(LOOK):
             return draw(*arguments, **options)
 
     return styled
@@ -273,7 +273,7 @@ def attention_map(attention: dict[str, Any]) -> Figure:
     bar = figure.colorbar(image, ax=axes, fraction=0.05, aspect=20, pad=0.03, ticks=[0, 0.5, 1])
     bar.set_label("attention weight", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    bar.outline.set_alpha(0.4)  # type: ignore[operator]
+    bar.outline.set_alpha(0.4)
     return figure
 
 

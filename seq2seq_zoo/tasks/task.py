@@ -42,4 +42,4 @@ class Task(abc.ABC):
         """The pairs and the vocabularies."""
 
 
-tasks: Registry[Task] = Registry("task", base=Task, group="seq2seq_zoo.tasks")  # type: ignore[type-abstract]
+tasks: Registry[Task] = Registry("task", base=Task, group="seq2seq_zoo.tasks")
