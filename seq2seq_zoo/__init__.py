@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from seq2seq_zoo.decoders import BasicDecoder as BasicDecoder
     from seq2seq_zoo.decoders import FeedbackDecoder as FeedbackDecoder
     from seq2seq_zoo.decoders import PeekDecoder as PeekDecoder
+    from seq2seq_zoo.ensemble import Ensemble as Ensemble
+    from seq2seq_zoo.ensemble import average as average
     from seq2seq_zoo.layers.decoder import Decoder as Decoder
     from seq2seq_zoo.layers.encoder import Encoded as Encoded
     from seq2seq_zoo.layers.encoder import Encoder as Encoder
     from seq2seq_zoo.layers.readout import Tokens as Tokens
+    from seq2seq_zoo.loading import load as load
     from seq2seq_zoo.model import Seq2Seq as Seq2Seq
 
 _HOMES = {
@@ -24,10 +27,13 @@ _HOMES = {
     "Decoder": "layers.decoder",
     "Encoded": "layers.encoder",
     "Encoder": "layers.encoder",
+    "Ensemble": "ensemble",
     "FeedbackDecoder": "decoders",
     "PeekDecoder": "decoders",
     "Seq2Seq": "model",
     "Tokens": "layers.readout",
+    "average": "ensemble",
+    "load": "loading",
 }
 
 __all__ = ["decoders", *_HOMES]

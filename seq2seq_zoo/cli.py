@@ -379,7 +379,7 @@ def _saved(run: "Run | None", command: str) -> str:
 
 def _model(path: Path) -> "Seq2Seq":
     _start_backend()
-    from seq2seq_zoo.model import ModelFileError, load
+    from seq2seq_zoo.loading import ModelFileError, load
 
     model = load(path)
     if model.source_vocabulary is None or model.target_vocabulary is None:

@@ -19,6 +19,7 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 
 KERAS_ARGUMENTS = ("activity_regularizer", "autocast", "dtype", "name", "trainable")
 """What a Keras layer's `**kwargs` may hold."""

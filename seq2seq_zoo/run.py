@@ -19,7 +19,8 @@ from seq2seq_zoo.environment import environment
 from seq2seq_zoo.evaluation import evaluate, perplexity
 from seq2seq_zoo.files import whole
 from seq2seq_zoo.interrupt import interruptible
-from seq2seq_zoo.model import Seq2Seq, load
+from seq2seq_zoo.loading import load
+from seq2seq_zoo.model import Seq2Seq
 from seq2seq_zoo.tasks.task import Data
 from seq2seq_zoo.training import TrainingError
 

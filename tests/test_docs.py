@@ -156,7 +156,7 @@ def test_an_installed_package_adds_its_mode(folder):
     run(found[: last + 1], page, folder)
     code = """
         from seq2seq_zoo import config, factory
-        from seq2seq_zoo.model import load
+        from seq2seq_zoo import load
         print(config.read("mean.yaml", factory.schema)["decoder"]["mode"], type(load("mean.keras").decoder).__name__)
     """
     environment = {**os.environ, "PYTHONPATH": str(folder)}

@@ -15,7 +15,7 @@ import yaml
 
 from seq2seq_zoo import factory, run
 from seq2seq_zoo.config import ConfigError, read
-from seq2seq_zoo.model import Seq2Seq, load
+from seq2seq_zoo import Seq2Seq, load
 from seq2seq_zoo.run import Run, RunError
 from seq2seq_zoo.training import TrainingError
 

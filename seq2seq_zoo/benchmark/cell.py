@@ -62,7 +62,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     dev, _ = evaluate(model, data.splits["dev"])
     test, outputs = evaluate(model, data.splits["test"])
     began = time.perf_counter()
-    outputs = model.generate_symbols([source for source, _ in data.splits["test"]], batch_size=256)
+    model.answers([source for source, _ in data.splits["test"]], batch_size=256)
     generating = time.perf_counter() - began
     by_length = test.pop("by_length")
     dev.pop("by_length")
@@ -178,10 +178,10 @@ def _shown(model: Seq2Seq, data: Data, outputs: list[list[str]]) -> dict[str, An
         example = sorted(examples, key=lambda example: len(example["source"]))[len(examples) // 2]
         ids = pad([data.source.encode(data.source.join(example["source"]))])
         found = model.search(ids)
-        length = int(found.lengths[0])
+        length = int(found.lengths[0, 0])
         attention = {
             "source": example["source"],
-            "output": data.target.symbols_of(found.ids[0].tolist()),
-            "weights": np.round(found.weights[0, :length], 4).tolist(),
+            "output": data.target.symbols_of(found.ids[0, 0].tolist()),
+            "weights": np.round(found.weights[0, 0, :length], 4).tolist(),
         }
     return {"examples": examples, "attention": attention}

@@ -42,6 +42,53 @@ def pad(rows: Sequence[Sequence[int]], length: int | None = None, side: Side = "
     return padded
 
 
+def few_shapes(
+    columns: Sequence[Sequence[Sequence[int]]], batch_size: int
+) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+    """Rows of ids in batches of few shapes, because a compiled model is compiled once for each shape.
+
+    Lengths are powers of two, at least 8. Batches are full, the last one of a shape filled up with padding.
+
+    Args:
+        columns: one or several lists of rows, of equal length: sources, and perhaps what belongs to each.
+        batch_size: the most rows of a batch; where there are fewer in all, the next power of two.
+
+    Returns:
+        For each batch which rows it holds, and an array for each column. The rows come first in a batch; what follows
+        after them is filling.
+
+    Raises:
+        ValueError: a batch size below 1.
+
+    Example:
+
+    >>> [(rows, ids.shape) for rows, (ids,) in few_shapes([[[5] * 3, [5] * 9, [5] * 4]], batch_size=2)]
+    [([0, 2], (2, 8)), ([1], (2, 16))]
+    """
+    if batch_size < 1:
+        raise ValueError(f"Expected a batch_size of at least 1, got {batch_size}.")
+    batch_size = min(batch_size, _rounded(len(columns[0])))
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for row, cells in enumerate(zip(*columns, strict=True)):
+        shapes.setdefault(tuple(_rounded(len(ids)) for ids in cells), []).append(row)
+    for shape, rows in sorted(shapes.items()):
+        for first in range(0, len(rows), batch_size):
+            batch = rows[first : first + batch_size]
+            filling = [[]] * (batch_size - len(batch))
+            yield (
+                batch,
+                [
+                    pad([*(column[row] for row in batch), *filling], length)
+                    for column, length in zip(columns, shape, strict=True)
+                ],
+            )
+
+
+def _rounded(count: int) -> int:
+    """The next power of two, and at least 8."""
+    return max(8, 1 << (count - 1).bit_length())
+
+
 class Batches:
     """Pairs of rows cut into batches of few shapes, because a compiled model is compiled once for each shape.
 

@@ -87,8 +87,8 @@ class Cell(Part):
         """One step.
 
         Args:
-            projected: `(batch, gates * units)`, from `project`.
-            states: tensors of shape `(batch, units)`.
+            projected: `(batch, gates * units)`, from `project`; a search has an axis of hypotheses after the batch.
+            states: tensors of shape `(batch, units)`, with the same axis.
             keep: a dropout mask on what the recurrent product reads, or `None`.
 
         Returns:
@@ -98,7 +98,7 @@ class Cell(Part):
 
     def recur(self, h: Any, keep: Any) -> Any:
         """The recurrent product."""
-        return ops.matmul(dropped(h, keep), self.recurrent_kernel)
+        return matmul(dropped(h, keep), self.recurrent_kernel)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

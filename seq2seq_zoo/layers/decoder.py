@@ -25,14 +25,15 @@ class Memory(NamedTuple):
     """Dropout mask on the embedded previous output, or `None`."""
     stack: tuple[Noise, ...]
     """Dropout masks of the recurrent layers."""
+    mask: Any
+    """Which source positions are real: boolean `(batch, source length)`."""
 
 
 class Decoder(keras.layers.Layer):
     """A recurrent decoder. Abstract: a mode is a subclass that says what a step *reads*, in at most two pure methods.
 
     - `inputs(previous, source)`: what a step reads that does not depend on the state. It serves one step and a whole
-    sequence
-      alike, so in training its product with the kernel leaves the loop over time.
+      sequence alike, so in training its product with the kernel leaves the loop over time.
     - `look(query, source)`: what a step reads that does (attention). Most modes have none.
 
     `prepare(encoded)` makes whatever `source` they want of the encoded source, once a sequence. All else is here.
@@ -117,7 +118,8 @@ class Decoder(keras.layers.Layer):
         """What a step reads whatever its state.
 
         Args:
-            previous: the output before, embedded: `(batch, time, width)`. `None` in a mode that does not feed back.
+            previous: the output before, embedded: `(batch, time, width)`; in a search, hypotheses stand in for time.
+                `None` in a mode that does not feed back.
             source: from `prepare`.
 
         Returns:
@@ -129,7 +131,7 @@ class Decoder(keras.layers.Layer):
         """What a step reads by asking with its state; a mode that does not look leaves this as it is.
 
         Args:
-            query: top states `(batch, time, units)`.
+            query: top states `(batch, time, units)`; in a search, hypotheses stand in for time.
             source: from `prepare`.
 
         Returns:
@@ -155,22 +157,28 @@ class Decoder(keras.layers.Layer):
         if self.feeds_back:
             shape = (batch, 1, self.readout.width)
             previous = dropout_mask(shape, self.dropout, self.seed_generator, self.compute_dtype, training)
-        memory = Memory(self.prepare(encoded), previous, self.stack.noise(batch, training))
+        memory = Memory(self.prepare(encoded), previous, self.stack.noise(batch, training), mask)
         return memory, self.first_states(encoded)
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """One step of a free run or a search.
 
+        A search may follow several hypotheses of each row. They share the row's memory, which is not copied: to a mode
+        they look like so many steps of time.
+
         Args:
-            previous: the outputs before, `(batch,)` ids.
-            states: the states before.
+            previous: the outputs before, ids `(batch,)` or `(batch, hypotheses)`.
+            states: the states before, `(batch, units)` or `(batch, hypotheses, units)` each.
             memory: from `begin`.
 
         Returns:
-            `(logits, states, weights)`: logits `(batch, vocabulary_size)`; weights `(batch, source length)`, or
-            `None` in a mode that does not look.
+            `(logits, states, weights)`: logits `(batch, vocabulary_size)` or `(batch, hypotheses, vocabulary_size)`;
+            weights with a last axis of the source's length, or `None` in a mode that does not look.
         """
-        parts = [ops.squeeze(part, 1) for part in self._parts(ops.expand_dims(previous, 1), memory)]
+        if len(previous.shape) == 1:
+            parts = [ops.squeeze(part, 1) for part in self._parts(ops.expand_dims(previous, 1), memory)]
+        else:
+            parts = self._parts(previous, memory)
         features, states, weights = self._advance(self.stack.project(parts), states, memory)
         return self.readout.read(features), states, weights
 
@@ -183,15 +191,17 @@ class Decoder(keras.layers.Layer):
         """The part of a step that needs the states: features for the readout, the next states, the weights."""
         context = weights = None
         if self.looks and self.looks_before:
-            context, weights = self._look_once(states[-1][0], memory)
+            context, weights = self._look(states[-1][0], memory)
             projected = projected + self.stack.project((context,), first=self._part_count)
         output, states = self.stack.advance(projected, states, memory.stack)
         if self.looks and not self.looks_before:
-            context, weights = self._look_once(output, memory)
+            context, weights = self._look(output, memory)
         features = output if context is None else ops.concatenate([output, context], axis=-1)
         return features, states, weights
 
-    def _look_once(self, query: Any, memory: Memory) -> tuple[Any, Any]:
+    def _look(self, query: Any, memory: Memory) -> tuple[Any, Any]:
+        if len(query.shape) == 3:
+            return self.look(query, memory.source)
         context, weights = self.look(ops.expand_dims(query, 1), memory.source)
         return ops.squeeze(context, 1), ops.squeeze(weights, 1)
 
@@ -253,7 +263,7 @@ class Decoder(keras.layers.Layer):
         length: int | None = None,
         early: bool = False,
     ) -> tuple[Any, Any]:
-        """The loop that feeds each output back: free runs, scheduled sampling, and searches that keep one hypothesis.
+        """The loop that feeds each output back: free runs and scheduled sampling.
 
         Args:
             memory: from `begin`.

@@ -12,6 +12,16 @@ from seq2seq_zoo.options import NonNegative, Positive, checked
 PAD = 0
 
 
+def argmax(scores: Any) -> Any:
+    """The first place of the greatest score on the last axis, int32.
+
+    Keras's own treats -0.0 and 0.0 as different numbers, by operations on bits that exported graphs do not have.
+    """
+    size = scores.shape[-1]
+    greatest = ops.equal(scores, ops.max(scores, axis=-1, keepdims=True))
+    return ops.min(ops.where(greatest, ops.arange(size, dtype="int32"), size - 1), axis=-1)
+
+
 class Readout(Part):
     """From a step's features to its output, and from an output to the next step's input.
 
@@ -153,9 +163,13 @@ class Tokens(Readout):
 
     def choose(self, logits: Any) -> Any:
         """The likeliest symbol, other than padding and start."""
+        return argmax(ops.where(self.never, -float("inf"), logits))
+
+    @property
+    def never(self) -> Any:
+        """Which ids are not for saying: boolean `(vocabulary_size,)`."""
         ids = ops.arange(self.vocabulary_size)
-        never = ops.logical_or(ops.equal(ids, PAD), ops.equal(ids, self.start))
-        return ops.cast(ops.argmax(ops.where(never, -float("inf"), logits), axis=-1), "int32")
+        return ops.logical_or(ops.equal(ids, PAD), ops.equal(ids, self.start))
 
     def ends(self, outputs: Any) -> Any:
         """Whether the end id was said."""

@@ -4,7 +4,9 @@ Keras has `ops.scan`, but on TensorFlow its loop has no static bound (so XLA can
 every output look like the carry. A small scan of our own lifts both limits.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -12,6 +14,22 @@ from keras import ops, tree
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 Until = Callable[[Any], Any]
+
+_exporting: ContextVar[bool] = ContextVar("exporting", default=False)
+
+
+@contextlib.contextmanager
+def exporting() -> Iterator[None]:
+    """TensorFlow's loops traced inside keep their inputs and outputs in plain tensors.
+
+    Other runtimes have no arrays of tensors, or take them to be written once a round and in order, which a loop that
+    stops early or runs backwards does not do. Such a loop has no gradient that XLA could compile.
+    """
+    token = _exporting.set(True)
+    try:
+        yield
+    finally:
+        _exporting.reset(token)
 
 
 def scan(
@@ -58,25 +76,34 @@ def _tensorflow_scan(step, carry, xs, length, reverse, until):
     def first_output(carry, xs):
         return step(carry, tree.map_structure(lambda x: x[0], xs))[1]
 
-    traced = tf.function(first_output, autograph=False).get_concrete_function(carry, xs)
-    outputs = tree.map_structure(
-        lambda y: tf.TensorArray(y.dtype, length, element_shape=y.shape), traced.structured_outputs
-    )
-    inputs = tree.map_structure(lambda x: tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x), xs)
+    if _exporting.get():
+        inputs = xs
+        outputs = tree.map_structure(lambda y: tf.zeros((length, *ops.shape(y)), y.dtype), first_output(carry, xs))
+        read, stack = tf.gather, tf.identity
+
+        def write(tensor, t, value):
+            return tf.tensor_scatter_nd_update(tensor, [[t]], value[None])
+    else:
+        traced = tf.function(first_output, autograph=False).get_concrete_function(carry, xs)
+        outputs = tree.map_structure(
+            lambda y: tf.TensorArray(y.dtype, length, element_shape=y.shape), traced.structured_outputs
+        )
+        inputs = tree.map_structure(lambda x: tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x), xs)
+        read, write, stack = tf.TensorArray.read, tf.TensorArray.write, tf.TensorArray.stack
 
     def body(i, carry, outputs):
         t = length - 1 - i if reverse else i
-        following, y = step(carry, tree.map_structure(lambda array: array.read(t), inputs))
+        following, y = step(carry, tree.map_structure(lambda each: read(each, t), inputs))
         for leaf, first in zip(tree.flatten(following), tree.flatten(carry), strict=True):
             leaf.set_shape(first.shape)  # a batch size lost on the way (None) is still the one that went in
-        return i + 1, following, tree.map_structure(lambda array, value: array.write(t, value), outputs, y)
+        return i + 1, following, tree.map_structure(lambda each, value: write(each, t, value), outputs, y)
 
     def go_on(i, carry, outputs):
-        return True if until is None else tf.logical_or(i == 0, tf.logical_not(until(carry)))
+        return True if until is None else tf.logical_or(tf.equal(i, 0), tf.logical_not(until(carry)))
 
     # `maximum_iterations` is what lets XLA size the gradient's storage.
     _, carry, outputs = tf.while_loop(go_on, body, (0, carry, outputs), maximum_iterations=length)
-    return carry, tree.map_structure(lambda array: array.stack(), outputs)
+    return carry, tree.map_structure(stack, outputs)
 
 
 def _jax_scan(step, carry, xs, length, reverse, until):
