@@ -57,7 +57,8 @@ class Ensemble(TextModel):
             for what, value in _ids(model).items():
                 if value != _ids(first)[what]:
                     raise ValueError(
-                        f"An ensemble's models share `{what}`, but model {number} has {value} and model 1 {_ids(first)[what]}."
+                        f"An ensemble's models share `{what}`, but model {number} has {value}, and the first "
+                        f"{_ids(first)[what]}."
                     )
         kwargs = {"source_vocabulary": first.source_vocabulary, "target_vocabulary": first.target_vocabulary, **kwargs}
         super().__init__(**kwargs)
@@ -147,7 +148,8 @@ def average(models: Sequence[Seq2Seq]) -> Seq2Seq:
     for number, each in enumerate(shapes, start=1):
         if each != shapes[0]:
             raise ValueError(
-                f"The mean is of models of one architecture, but the weights of model {number} have other names or shapes."
+                f"The mean is of models of one architecture, but the weights of model {number} have other names or "
+                f"shapes."
             )
     mean = Seq2Seq.from_config(first.get_config())
     mean.build((None, None))
@@ -157,14 +159,9 @@ def average(models: Sequence[Seq2Seq]) -> Seq2Seq:
     return mean
 
 
-def _shapes(model: Seq2Seq) -> list[tuple[str, Any]]:
-    # Names below the encoder's and the decoder's own, which Keras numbers.
-    parts = ((type(part).__name__, part) for part in (model.encoder, model.decoder))
-    return [
-        (f"{kind}/{weight.path.partition('/')[2]}", tuple(weight.shape))
-        for kind, part in parts
-        for weight in part.weights
-    ]
+def _shapes(model: Seq2Seq) -> list[Any]:
+    kinds = [type(part).__name__ for part in (model.encoder, model.decoder)]
+    return [*kinds, *((weight.name, tuple(weight.shape)) for weight in model.weights)]
 
 
 def _ids(model: Seq2Seq) -> dict[str, Any]:

@@ -15,9 +15,22 @@ from typer.testing import CliRunner
 
 import seq2seq_zoo
 from seq2seq_zoo import cli
+from seq2seq_zoo.cli import configuring
 from seq2seq_zoo.options import options_of
 
-COMMANDS = ["list", "init", "show", "schema", "train", "evaluate", "predict", "benchmark", "report", "compare"]
+COMMANDS = [
+    "list",
+    "init",
+    "show",
+    "schema",
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+    "benchmark",
+    "report",
+    "compare",
+]
 PRESETS = ["copy", "digits_each", "digits_to_words", "file", "first_25", "reverse"]
 PACKAGE = Path(seq2seq_zoo.__file__).parent
 COMMAND = [sys.executable, "-m", "seq2seq_zoo"]
@@ -111,13 +124,13 @@ def test_list_of_one_kind_is_lines_to_pipe():
 
 def test_list_of_all_kinds():
     found = call("list").stdout
-    assert re.findall(r"^(\w+):$", found, re.MULTILINE) == list(cli.KINDS)
+    assert re.findall(r"^(\w+):$", found, re.MULTILINE) == list(configuring.KINDS)
     for name in ("  gru ", "  scaled_dot ", "  dense ", "  inverse_sigmoid ", "  digits_to_words ", "  first_25 "):
         assert f"\n{name}" in found
 
 
 def test_unknown_kind():
-    kinds = "modes, cells, attentions, bridges, schedules, tasks, presets, suites"
+    kinds = "modes, cells, attentions, bridges, schedules, searches, formats, tasks, presets, suites"
     assert refused("list", "mode") == f"Unknown kind 'mode'. Did you mean 'modes'? Kinds: {kinds}."
 
 
@@ -500,6 +513,109 @@ def test_predict_asks_on_a_terminal(trained):
         os.write(ours, b"\x04")
         assert process.wait() == 0
     os.close(ours)
+
+
+def test_predict_reads_a_file_line_by_line(trained, folder):
+    directory, _ = trained
+    Path("sources.txt").write_text("\n".join(ROWS), encoding="utf-8")
+    assert call("predict", directory, "--file", "sources.txt").stdout.splitlines() == list(ROWS.values())
+    Path("sources.txt").write_bytes(b"1\n\xff\n")
+    message = "sources.txt, line 2: expected UTF-8, found the byte 0xff."
+    assert refused("predict", directory, "--file", "sources.txt") == message
+    assert refused("predict", directory, "1", "--file", "sources.txt").startswith("Give texts as arguments or a --file")
+    assert refused("predict", directory, "--file", "none.txt") == "none.txt: No such file or directory."
+
+
+def test_predict_with_scores_and_several_outputs(trained):
+    directory, _ = trained
+    options = ["--search", "beam", "--set", "size=4"]
+    lines = call("predict", directory, *ROWS, *options, "--n-best", 3, "--scores").stdout.splitlines()
+    rows = [line.split("\t") for line in lines]
+    assert [number for number, _, _ in rows] == ["1"] * 3 + ["2"] * 3
+    assert [rows[0][2], rows[3][2]] == list(ROWS.values())
+    for of_one in (rows[:3], rows[3:]):
+        scores = [float(score) for _, score, _ in of_one]
+        assert scores == sorted(scores, reverse=True)
+        assert len({text for _, _, text in of_one}) == 3
+    first, *_ = call("predict", directory, *ROWS, *options, "--scores").stdout.splitlines()
+    assert first.split("\t") == rows[0][1:]
+
+
+def test_predict_as_json(trained):
+    directory, _ = trained
+    options = ["--json", "--search", "sample", "--n-best", 2, "--set", "top_k=1"]
+    found = [json.loads(line) for line in call("predict", directory, "1 2 3 4 5", "1 é", *options).stdout.splitlines()]
+    assert [(each["source"], each["unknown"]) for each in found] == [("1 2 3 4 5", []), ("1 é", ["é"])]
+    for output in found[0]["outputs"]:
+        assert output["text"] == " ".join(output["symbols"]) == ROWS["1 2 3 4 5"]
+        assert output["ended"]
+        assert output["score"] == pytest.approx(output["log_prob"]) == pytest.approx(sum(output["symbol_log_probs"]))
+
+
+def test_predict_draws_alignments(trained, folder):
+    directory, _ = trained
+    done = call("predict", directory, *ROWS, "--alignments", "map.png")
+    assert done.stderr == "Drew map-1.png.\nDrew map-2.png.\n"
+    assert call("predict", directory, "1 2 3 4 5", "--alignments", "map.png").stderr == "Drew map.png.\n"
+    for path in ("map.png", "map-1.png", "map-2.png"):
+        assert Path(path).read_bytes().startswith(b"\x89PNG")
+    assert "Nothing to draw for ''." in call("predict", directory, "", "--alignments", "empty.png").stderr
+    message = "--alignments draws the texts that are given as arguments: give one or more."
+    assert refused("predict", directory, "--alignments", "map.png") == message
+
+
+def test_predict_refuses_searches_that_cannot_be(trained):
+    directory, _ = trained
+
+    def message(*options):
+        return refused("predict", directory, "1", *options)
+
+    searches = "Did you mean 'beam'? Known: beam, greedy, sample."
+    assert message("--search", "baem") == f"--search baem: name: unknown search 'baem'. {searches}"
+    beam = ["--search", "beam", "--set"]
+    assert message(*beam, "size=0") == "--set size=0: size: must be an integer of at least 1, got 0."
+    assert message(*beam, "sise=2").startswith(
+        "--set sise=2: sise: is not an option of search 'beam'. Did you mean 'size'?"
+    )
+    assert message(*beam, "n_best=9").startswith("Beam: `n_best` must be at most `size`")
+    assert message("--set", "max_length=0") == (
+        "--set max_length=0: max_length: must be an integer of at least 1 or null, got 0."
+    )
+    assert message("--n-best", 2) == (
+        "--n-best 2: greedy keeps one output; give --search beam or --search sample as well."
+    )
+    assert message("--set", "min_length=100") == "`min_length` must be below the model's max_length, 100, got 100."
+
+
+# === export ===
+
+
+def test_export_writes_and_compares_with_the_model(trained, folder):
+    directory, _ = trained
+    done = call("export", directory, "--format", "savedmodel", "--out", "out")
+    lines = done.stdout.splitlines()
+    assert any(line.endswith("out/saved_model.pb") for line in lines)
+    assert lines[-2:] == ["the same text as the model on 5 of 5 dev sources", "exact match 100.0%; the model's 100.0%"]
+    assert refused("export", directory, "--format", "savedmodel", "--out", "out") == (
+        "out is there already and is not overwritten: give another directory."
+    )
+    done = call("export", directory / "best.keras", "--format", "savedmodel", "--search", "beam", "--out", "beam")
+    assert done.stderr == "Not compared with the model: give its run directory, which has the data for it.\n"
+    assert Path("beam", "vocabularies.json").exists()
+
+
+def test_export_refuses_what_it_cannot_do(trained, folder):
+    directory, _ = trained
+
+    def message(*options):
+        return refused("export", directory, "--out", "new", "--format", *options)
+
+    assert message("onx") == "Unknown export format 'onx'. Did you mean 'onnx'? Known: litert, onnx, savedmodel."
+    assert message("savedmodel", "--quantize", "float16").startswith("The format savedmodel cannot store weights")
+    assert message("onnx", "--batch", "few") == "The batch must be an integer of at least 1 or 'dynamic', got 'few'."
+    assert message("onnx", "--search", "sample").startswith("An exported search leaves nothing to chance")
+    assert refused("export", directory, "--format", "savedmodel", "--out", directory / "best.keras" / "x")
+    assert not Path("new").exists()
 
 
 def test_predict_refuses_a_model_without_vocabularies(folder):

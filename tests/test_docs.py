@@ -84,13 +84,14 @@ def folder(tmp_path, monkeypatch):
     """An empty folder to work in, on the path as an installed package would be, and the registries as they are without
     other packages; what is registered in a test is forgotten."""
     from seq2seq_zoo.decoders import modes
+    from seq2seq_zoo.decoding import searches
     from seq2seq_zoo.layers.attention import attentions
     from seq2seq_zoo.layers.bridge import bridges
     from seq2seq_zoo.layers.cells import cells
     from seq2seq_zoo.layers.schedules import schedules
     from seq2seq_zoo.tasks import tasks
 
-    for registry in (modes, attentions, bridges, cells, schedules, tasks):
+    for registry in (modes, attentions, bridges, cells, schedules, searches, tasks):
         ours = {name: entry for name, entry in registry.items() if entry.__module__.startswith("seq2seq_zoo.")}
         monkeypatch.setattr(registry, "_entries", ours)
         monkeypatch.setattr(registry, "_entry_points_loaded", registry.group is None)
@@ -292,6 +293,7 @@ def tables() -> dict[str, str]:
     """Every table of options, by the name in the page's marks."""
     from seq2seq_zoo import factory
     from seq2seq_zoo.benchmark.suite import Plan, Question, X
+    from seq2seq_zoo.decoding import Search, searches
     from seq2seq_zoo.layers.encoder import Encoder
     from seq2seq_zoo.layers.readout import Tokens
     from seq2seq_zoo.layers.schedules import schedules
@@ -314,6 +316,14 @@ def tables() -> dict[str, str]:
         f"decoder {name}": table({key: option for key, option in options.items() if key not in shared})
         for name, options in by_mode.items()
         if set(options) - set(shared)
+    }
+    found["search"] = table(options_of(Search))
+    found |= {
+        f"search {name}": table(
+            {key: option for key, option in options_of(entry).items() if key not in options_of(Search)}
+        )
+        for name, entry in searches.items()
+        if set(options_of(entry)) - set(options_of(Search))
     }
     found |= {f"task {name}": table(options_of(entry)) for name, entry in tasks.items() if options_of(entry)}
     found |= {f"schedule {name}": table(options_of(entry)) for name, entry in schedules.items()}

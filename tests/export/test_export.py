@@ -1,0 +1,168 @@
+"""What an export writes, takes and refuses."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cases import SOURCE, SYMBOLS, close, small
+
+from seq2seq_zoo import AttentionDecoder, Encoder, Ensemble, Seq2Seq, Tokens, decoders
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.export import ExportError, export, formats, generate
+
+CHARACTERS = Vocabulary(["<pad>", "<start>", "<end>", "<unk>", "a", "é", "語", "d", " "], separator="")
+WORDS = Vocabulary(["<pad>", "<start>", "<end>", "<unk>", "four", "hundert", "fünf", "七", "nine"], separator=" ")
+TEXTS = ["aé語d", "", " a  x ", "語" * 9, "é"]
+
+
+def spoken(mode="attention", source=CHARACTERS, target=WORDS):
+    model = small(mode)
+    model.source_vocabulary, model.target_vocabulary = source, target
+    return model
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A model with attention, exported to every format for any number of rows."""
+    folder, model = tmp_path_factory.mktemp("exported"), spoken()
+    return folder, model, {name: export(model, folder / name, name, batch="dynamic") for name in formats}
+
+
+# === What is written ===
+
+
+def test_vocabularies_stand_beside_the_graphs_as_plain_json(exported):
+    folder, model, found = exported
+    for name in found:
+        texts = json.loads((folder / name / "vocabularies.json").read_text(encoding="utf-8"))
+        assert Vocabulary.from_config(texts["source"]) == model.source_vocabulary
+        assert Vocabulary.from_config(texts["target"]) == model.target_vocabulary
+
+
+def test_any_number_of_rows_of_any_length(exported):
+    _, model, found = exported
+    for name, each in found.items():
+        for rows in (SOURCE, SOURCE[:1, :2], np.pad(SOURCE, ((0, 3), (0, 5)))):
+            np.testing.assert_array_equal(each.run(rows)["ids"], model.search(rows).ids, err_msg=name)
+        assert generate(each, model.vocabularies, TEXTS, batch_size=2) == model.generate(TEXTS), name
+        assert generate(each, model.vocabularies, []) == []
+
+
+def test_a_fixed_number_of_rows_is_filled_up(tmp_path):
+    model = spoken("basic")
+    found = export(model, tmp_path / "three", "litert", batch=3)
+    assert found.batch == 3
+    assert generate(found, model.vocabularies, TEXTS) == model.generate(TEXTS)
+
+
+@pytest.mark.parametrize("source", [CHARACTERS, WORDS], ids=["characters", "words"])
+def test_a_savedmodel_takes_and_gives_texts(source, tmp_path):
+    model = spoken("peek", source, CHARACTERS)
+    search = {"name": "beam", "size": 3, "n_best": 2}
+    export(model, tmp_path / "model", "savedmodel", search)
+    texts = [*TEXTS, "four　nine", "\tfünf\x1c七 \n", "<end> <unk> a"]
+    said = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](texts=tf.constant(texts))
+    expected = model.answers(texts, search)
+    for answer, row, scores in zip(expected, said["texts"].numpy(), said["scores"].numpy(), strict=True):
+        assert [text.decode() for text in row] == [each.text for each in answer.hypotheses]
+        close(scores, [each.score for each in answer.hypotheses])
+
+
+@pytest.mark.parametrize("mode", decoders.list())
+def test_encoder_and_step_apart_make_the_search(mode, tmp_path):
+    model = small(mode)
+    export(model, tmp_path / "parts", "savedmodel")
+    loaded = tf.saved_model.load(str(tmp_path / "parts"))
+    encode, step = loaded.signatures["encode"], loaded.signatures["step"]
+    expected = model.search(SOURCE)
+    tensors, previous = dict(encode(sources=tf.constant(SOURCE))), np.full(len(SOURCE), 1, "int32")
+    assert set(step.structured_input_signature[1]) == {*tensors, "previous"}  # nothing that it does not read
+    for t in range(expected.ids.shape[-1]):
+        found = step(previous=tf.constant(previous), **tensors)
+        tensors.update({name.removeprefix("next_"): value for name, value in found.items() if name.startswith("next_")})
+        going = (expected.ids[:, 0, :t] != 2).all(1)
+        previous = 2 + found["logits"].numpy()[:, 2:].argmax(-1).astype("int32")
+        np.testing.assert_array_equal(previous[going], expected.ids[going, 0, t])
+        if mode == "attention":
+            close(found["weights"].numpy()[going], expected.weights[going, 0, t])
+
+
+def test_ensembles_vectors_and_half_precision_go_out_as_well(tmp_path):
+    ensemble = Ensemble([small("attention"), small("peek")])
+    found = export(ensemble, tmp_path / "ensemble", "savedmodel")
+    np.testing.assert_array_equal(found.run(SOURCE)["ids"], ensemble.search(SOURCE).ids)
+
+    vectors = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    model = Seq2Seq(Encoder(4), AttentionDecoder(4, readout=Tokens(SYMBOLS), max_length=6))
+    model.build((None, None, 3))
+    found = export(model, tmp_path / "vectors", "savedmodel")
+    np.testing.assert_array_equal(found.run(vectors)["ids"], model.search(vectors).ids)
+
+    parts = {"dtype": "mixed_bfloat16"}
+    encoder, readout = Encoder(4, vocabulary_size=SYMBOLS, **parts), Tokens(SYMBOLS)
+    half = Seq2Seq(encoder, AttentionDecoder(4, readout=readout, max_length=6, **parts))
+    half.build((None, None))
+    whole = small("attention")
+    half.set_weights(whole.get_weights())
+    found = export(half, tmp_path / "half", "savedmodel")
+    np.testing.assert_array_equal(found.run(SOURCE)["ids"], whole.search(SOURCE).ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "quantize"), [(name, each) for name in formats for each in formats[name].quantizations]
+)
+def test_smaller_weights_say_nearly_the_same(name, quantize, tmp_path):
+    encoder = Encoder(64, vocabulary_size=SYMBOLS)
+    model = Seq2Seq(encoder, AttentionDecoder(64, readout=Tokens(SYMBOLS), max_length=6))
+    model.build((None, None))
+    sizes, log_probs = [], []
+    for kind in (None, quantize):
+        found = export(model, tmp_path / str(kind), name, quantize=kind, batch=4)
+        sizes.append(sum(path.stat().st_size for path in (tmp_path / str(kind)).iterdir()))
+        log_probs.append(found.run(SOURCE)["log_probs"])
+    assert sizes[1] < 0.75 * sizes[0]
+    assert 0 < np.abs(log_probs[0] - log_probs[1]).max() < (0.1 if quantize == "dynamic-int8" else 0.01)
+
+
+# === What is refused ===
+
+
+def refused(message, *arguments, **options):
+    with pytest.raises(ExportError, match=message):
+        export(*arguments, **options)
+
+
+def test_nothing_is_overwritten_and_nothing_is_left_half_written(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    model = small("basic")
+    refused("there is there already and is not overwritten", model, tmp_path / "there", "savedmodel")
+
+    def fail(*arguments):
+        (arguments[4] / "part").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(formats["savedmodel"], "write", fail)
+    with pytest.raises(OSError, match="No space left"):
+        export(model, tmp_path / "new", "savedmodel")
+    assert [each.name for each in tmp_path.iterdir()] == ["there"]
+
+
+def test_what_cannot_be_exported_is_refused_in_one_line(tmp_path, monkeypatch):
+    model, place = small("basic"), tmp_path / "new"
+    refused("leaves nothing to chance: expected greedy or beam, got Sample", model, place, "onnx", "sample")
+    refused(
+        "onnx cannot store weights as int4; it can as: dynamic-int8 or float16", model, place, "onnx", quantize="int4"
+    )
+    refused("savedmodel cannot store .* it can as: none", model, place, "savedmodel", quantize="float16")
+    refused("at least 1 or 'dynamic', got 0", model, place, "onnx", batch=0)
+    refused("at least 1 or 'dynamic', got 'many'", model, place, "onnx", batch="many")
+    with pytest.raises(ValueError, match=r"Unknown export format 'onx'\. Did you mean 'onnx'\?"):
+        export(model, place, "onx")
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    refused(r"needs the package tf2onnx: pip install 'seq2seq-zoo\[onnx\]'", model, place, "onnx")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    refused("runs on jax here: set KERAS_BACKEND=tensorflow", model, place, "savedmodel")
+    assert not list(tmp_path.iterdir())
