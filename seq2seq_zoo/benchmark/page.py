@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from rapidfuzz.distance import Levenshtein
 
 from seq2seq_zoo.benchmark import plots
+from seq2seq_zoo.figures import WIDTH
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def picture(name: str, figure: Figure, caption: str, alt: str) -> Piece:
     png, svg = plots.render(figure)
     # The figures of a page share one space of names; and small figures keep the letter size of large ones.
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    share = figure.get_figwidth() / plots.WIDTH
+    share = min(1.0, figure.get_figwidth() / WIDTH)
     width = f"width:{100 * share:.0f}%;max-width:{40 * share:.1f}rem"
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{instead.html}" style="{width}"', 1)
     return Piece(

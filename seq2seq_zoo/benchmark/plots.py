@@ -1,52 +1,21 @@
 """The figures of a report: one column wide, readable on a phone, a mode's colour and marker the same in all of them."""
 
-import functools
-import io
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from seq2seq_zoo.benchmark.records import METRICS, Metric, Results, values
 from seq2seq_zoo.benchmark.statistics import band, estimate
-
-WIDTH = 5.0  # inches: at 10 points, letters keep their size on a phone and the figure fills its width
-INK = "#24292f"  # of everything that is not data; in HTML the page's own text colour takes its place
-LOOK: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures look alike everywhere
-    "font.size": 10,
-    "text.parse_math": False,  # a symbol may be a dollar sign
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "grid.color": INK,
-    "grid.alpha": 0.15,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5.5,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "seq2seq_zoo",  # the same records make the same file
-}
+from seq2seq_zoo.figures import INK, WIDTH, image, styled
 
 
 @dataclass(frozen=True)
@@ -99,50 +68,16 @@ def styles(modes: Iterable[str]) -> dict[str, Style]:
 
 def render(figure: Figure) -> tuple[bytes, str]:
     """A figure as PNG on white, and as SVG on nothing that takes the text colour of the page it is put into."""
-    png, svg = io.BytesIO(), io.StringIO()
-    with matplotlib.rc_context(LOOK):
-        figure.savefig(png, format="png", dpi=200, facecolor="white", metadata={"Software": None})
-        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    body = svg.getvalue()[svg.getvalue().index("<svg") :].replace(INK, "currentColor")
+    png, svg = image(figure), image(figure, "svg", transparent=True).decode()
+    body = svg[svg.index("<svg") :].replace(INK, "currentColor")
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    return png.getvalue(), re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r' height="[^"]*pt"', "", body, count=1))
-
-
-def printable(symbol: str) -> str:
-    """A symbol with what the figures' font cannot draw written as a code point.
-
-    Example:
-
-    >>> printable("é"), printable(" "), printable("語"), printable("")
-    ('é', '␣', 'U+8A9E', '∅')
-    """
-    if not symbol:
-        return "∅"
-    drawn = _characters()
-    return "".join(
-        "␣" if character == " " else character if ord(character) in drawn else f"U+{ord(character):04X}"
-        for character in symbol
-    )
-
-
-@functools.cache
-def _characters() -> frozenset[int]:
-    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+    return png, re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r' height="[^"]*pt"', "", body, count=1))
 
 
 # === What depends on x ===
 
 
-def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    @functools.wraps(draw)
-    def styled(*arguments: Any, **options: Any) -> Figure:
-        with matplotlib.rc_context(LOOK):
-            return draw(*arguments, **options)
-
-    return styled
-
-
-@_styled
+@styled
 def against_x(results: Results, question: dict[str, Any]) -> Figure:
     """A question's metric against its x: interquartile means, intervals as bars and bands."""
     metric = METRICS[question["metric"]]
@@ -179,7 +114,7 @@ def _positions(question: dict[str, Any]) -> np.ndarray:
 # === What depends on the length of the source ===
 
 
-@_styled
+@styled
 def against_length(results: Results, question: dict[str, Any]) -> Figure:
     """Exact match (or the question's metric, where recorded) against source length, one panel a condition."""
     name = question["metric"] if question["metric"] == "symbol_error_rate" else "exact_match"
@@ -204,7 +139,7 @@ def against_length(results: Results, question: dict[str, Any]) -> Figure:
 # === What depends on time ===
 
 
-@_styled
+@styled
 def learning_curves(results: Results, question: dict[str, Any]) -> Figure:
     """Exact match on dev against epochs and against seconds, one row a condition."""
     conditions = values(question)
@@ -239,42 +174,6 @@ def _curve(axes: Axes, x: np.ndarray, value: Any, low: Any, high: Any, place: in
     every = max(1, math.ceil(len(x) / 6))
     axes.plot(x, value, color=style.color, marker=style.marker, markevery=(place % every, every), alpha=0.9)
     axes.fill_between(x, low, high, color=style.color, alpha=0.2, linewidth=0)
-
-
-# === Attention ===
-
-
-@_styled
-def attention_map(attention: dict[str, Any]) -> Figure:
-    """Where each output symbol looked: weights as a heatmap, source across, output down."""
-    source, output = ([printable(symbol) for symbol in attention[side]] for side in ("source", "output"))
-    across, down = (max(map(len, symbols), default=0) for symbols in (source, output))
-    # Everything in inches: at 10 points a letter is about 0.085 wide, the rest are axis labels and colour bar.
-    cell = min(0.34, (WIDTH - 1.3 - 0.06 * down) / max(1, len(source)))
-    size = max(5.0, min(10.0, 50 * cell))
-    letter = 0.0085 * size
-    upright = across <= 2 and cell > 0.2
-    width = cell * len(source) + letter * down + 1.3
-    height = cell * len(output) + (0.2 if upright else letter * across) + 0.5
-    figure = Figure(figsize=(min(WIDTH, max(2.0, width)), max(1.6, height)), layout="compressed")
-    axes = figure.add_subplot()
-    # From nothing to the mode's blue, by opacity: right on light and on dark pages.
-    shades = LinearSegmentedColormap.from_list("weight", [to_rgba("#0072B2", 0.0), to_rgba("#0072B2", 1.0)])
-    weights = np.asarray(attention["weights"], float).reshape(len(output), len(source))
-    image = axes.imshow(weights, cmap=shades, vmin=0, vmax=1, aspect="equal", interpolation="nearest")
-    axes.set_xticks(range(len(source)), source, fontsize=size, rotation=0 if upright else 90)
-    axes.set_yticks(range(len(output)), output, fontsize=size)
-    axes.set_xlabel("source")
-    axes.set_ylabel("output")
-    axes.grid(False)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set_alpha(0.4)
-    bar = figure.colorbar(image, ax=axes, fraction=0.05, aspect=20, pad=0.03, ticks=[0, 0.5, 1])
-    bar.set_label("attention weight", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
-    bar.outline.set_alpha(0.4)
-    return figure
 
 
 # === Shared ===

@@ -38,6 +38,7 @@ from seq2seq_zoo.benchmark.records import (
     values,
 )
 from seq2seq_zoo.benchmark.statistics import Estimate, estimate, ordering, separated
+from seq2seq_zoo.figures import attention_map
 from seq2seq_zoo.files import write
 
 Question = dict[str, Any]
@@ -303,7 +304,8 @@ def _attention(results: Results, question: Question) -> list[Piece]:
             caption = f"{name}, seed {run['seed']}{where}. A row shows where one output symbol looked in the source."
             alt = f"attention weights of {name} on {' '.join(run['attention']['source'])}"
             file = f"{question['name']}-attention-{name}"
-            pieces.append(picture(file, plots.attention_map(run["attention"]), caption, alt))
+            figure = attention_map(*(run["attention"][key] for key in ("source", "output", "weights")))
+            pieces.append(picture(file, figure, caption, alt))
     return [heading(3, "Attention"), *pieces] if pieces else []
 
 

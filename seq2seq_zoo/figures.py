@@ -1,0 +1,288 @@
+"""What figures share: their look, their files, fonts for any symbol, and the attention map.
+
+Figures are drawn in DejaVu Sans, which comes with matplotlib. A character that it lacks is drawn in an installed font
+that has it, and written as a code point where there is none.
+"""
+
+import functools
+import io
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ParamSpec
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontEntry, FontProperties, findfont, findSystemFonts, fontManager, get_font
+from matplotlib.font_manager import weight_dict as WEIGHTS
+
+WIDTH = 5.0  # inches: at 10 points, letters keep their size on a phone and the figure fills its width
+INK = "#24292f"  # of everything that is not data; in HTML the page's own text colour takes its place
+FONT = "DejaVu Sans"  # comes with matplotlib, so that figures look alike everywhere
+LOOK: dict[Any, Any] = {
+    "font.family": FONT,
+    "font.size": 10,
+    "text.parse_math": False,  # a symbol may be a dollar sign
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": INK,
+    "grid.alpha": 0.15,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.5,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "seq2seq_zoo",  # the same records make the same file
+}
+# How files of a format are written: without a date or a version, so that the same figure gives the same file.
+FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"dpi": 200, "metadata": {"Software": None}},
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
+}
+
+Arguments = ParamSpec("Arguments")
+
+
+def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """A function that draws in this module's look, whatever the user's own settings are.
+
+    Example:
+
+    >>> @styled
+    ... def a_line():
+    ...     figure = Figure()
+    ...     figure.add_subplot().plot([1, 2])
+    ...     return figure
+    """
+
+    @functools.wraps(draw)
+    def drawn(*arguments: Arguments.args, **options: Arguments.kwargs) -> Figure:
+        with matplotlib.rc_context(LOOK):
+            return draw(*arguments, **options)
+
+    return drawn
+
+
+def image(figure: Figure, format: str = "png", transparent: bool = False) -> bytes:
+    """A figure as the content of a file.
+
+    Args:
+        figure: what to draw.
+        format: `png`, `svg` or `pdf`.
+        transparent: whether to draw on nothing; on white if not.
+
+    Raises:
+        ValueError: there is no such format.
+
+    Example:
+
+    >>> image(attention_map(["a", "b"], ["c"], [[0.2, 0.8]]))[:4]
+    b'\\x89PNG'
+    """
+    if format not in FORMATS:
+        raise ValueError(f"Expected one of the formats {', '.join(FORMATS)}, got {format!r}.")
+    ground: dict[str, Any] = {"transparent": True} if transparent else {"facecolor": "white"}
+    file = io.BytesIO()
+    with matplotlib.rc_context(LOOK):
+        figure.savefig(file, format=format, **FORMATS[format], **ground)
+    return file.getvalue()
+
+
+# === Symbols ===
+
+# By character, the family of the font that draws it, "" if none does. Looking through all fonts may take seconds.
+_families: dict[str, str] = {}
+
+
+def printable(symbol: str) -> str:
+    """A symbol as figures show it: what cannot be drawn or seen as code points.
+
+    Example:
+
+    >>> printable("é"), printable(" "), printable("\\t"), printable("")
+    ('é', '␣', 'U+0009', '∅')
+    """
+    if not symbol:
+        return "∅"
+    found = _find([symbol])
+    seen = any(map(_visible, symbol))
+    return "".join(
+        "␣" if character == " " else character if found[character] and seen else f"U+{ord(character):04X}"
+        for character in symbol
+    )
+
+
+def families(texts: Iterable[str]) -> list[str]:
+    """The font families for texts, for `fontfamily`: matplotlib draws each character in the first that has it.
+
+    Example:
+
+    >>> families(["a", "é"])
+    ['DejaVu Sans']
+    """
+    return list(dict.fromkeys([FONT, *filter(None, _find(texts).values())]))
+
+
+def undrawable(texts: Iterable[str]) -> str:
+    """The characters of texts for which a font would have to be installed, each once.
+
+    Example:
+
+    >>> undrawable(["a", "é", "\\t"])
+    ''
+    """
+    return "".join(character for character, family in _find(texts).items() if not family and _visible(character))
+
+
+def _visible(character: str) -> bool:
+    """Whether a font shows the character: no control, format, space or line separator, half of a pair or private."""
+    category = unicodedata.category(character)
+    return category[0] not in "CZ" or category == "Cn"  # a font may know characters that are newer than this Python
+
+
+def _find(texts: Iterable[str]) -> dict[str, str]:
+    """Of each character in the texts, in their order, the font family."""
+    characters = dict.fromkeys("".join(texts))
+    if new := characters.keys() - _families.keys():
+        common = _charmap()
+        found = {character: FONT if ord(character) in common else "" for character in new}
+        lacking = {character for character in new if not found[character] and _visible(character)}
+        for family, path in _fonts() if lacking else ():
+            # The list may name several files for a family, of which matplotlib will choose this one.
+            if _drawn(path, lacking) and (drawn := _drawn(findfont(FontProperties(family=[family])), lacking)):
+                found.update(dict.fromkeys(drawn, family))
+                lacking -= drawn
+                if not lacking:
+                    break
+        _families.update(found)
+    return {character: _families[character] for character in characters}
+
+
+@functools.cache
+def _charmap() -> frozenset[int]:
+    return frozenset(get_font(findfont(FONT)).get_charmap())
+
+
+def _drawn(path: str, characters: set[str]) -> set[str]:
+    """Which of the characters a font file draws."""
+    try:
+        font = get_font(path)
+        charmap = font.get_charmap()
+        # Fonts of coloured pictures have no outlines: what matplotlib draws of them is nothing.
+        return {each for each in characters if ord(each) in charmap and font.load_char(ord(each)).width}
+    except (OSError, RuntimeError):  # the file is gone, or FreeType cannot read it
+        return set()
+
+
+def _fonts() -> Iterator[tuple[str, str]]:
+    """Families with a file of each: those that matplotlib knows, then those installed since it made its list."""
+    known = list(fontManager.ttflist)
+    yield from _best(known)
+    for path in sorted(set(findSystemFonts()) - {entry.fname for entry in known}):
+        try:
+            fontManager.addfont(path)
+        except Exception:  # whatever is wrong with a font, as matplotlib does when it makes the list
+            continue
+    yield from _best(fontManager.ttflist[len(known) :])
+
+
+def _best(entries: list[FontEntry]) -> Iterator[tuple[str, str]]:
+    """Each family once, by its plainest font; plain families first."""
+
+    def fanciness(entry: FontEntry) -> tuple[Any, ...]:
+        weight = WEIGHTS.get(entry.weight, 400) if isinstance(entry.weight, str) else entry.weight
+        shape = (entry.style, entry.variant, entry.stretch)
+        return shape != ("normal", "normal", "normal"), abs(weight - 400), "Sans" not in entry.name, entry.name
+
+    best: dict[str, str] = {}
+    for entry in sorted(entries, key=fanciness):
+        # Fonts of last resort have a box for every character.
+        if "lastresort" not in entry.name.replace(" ", "").lower():
+            best.setdefault(entry.name, entry.fname)
+    yield from best.items()
+
+
+# === Attention ===
+
+
+@styled
+def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) -> Figure:
+    """Where each output symbol looked: weights as a heatmap, source across, output down.
+
+    Args:
+        source: the symbols of the source.
+        output: the symbols of the output; with the end symbol's name as the last one if it shall have a row.
+        weights: from 0 to 1, of shape `(len(output), len(source))`.
+
+    Returns:
+        A figure of square cells, as wide as `WIDTH` or less, or wider where so many symbols would not be readable.
+
+    Raises:
+        ValueError: `weights` is not of that shape.
+
+    Example:
+
+    >>> figure = attention_map(["a", "b"], ["b", "a", "end"], [[0, 1], [1, 0], [0.5, 0.5]])
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['b', 'a', 'end']
+    """
+    weights, shape = np.asarray(weights, float), (len(output), len(source))
+    if weights.shape != shape and (weights.size or 0 not in shape):
+        raise ValueError(f"Expected weights of shape {shape}, a row for each output symbol, got {weights.shape}.")
+    fonts = families([*source, *output])
+    columns, rows = ([_short(printable(symbol)) for symbol in symbols] for symbols in (source, output))
+    across, down = (max(map(_letters, symbols), default=0) for symbols in (columns, rows))
+    # Everything in inches: at 10 points a letter is about 0.085 wide, the rest are axis labels and colour bar.
+    # Letters of 5 points need cells of 0.08; more than 50 inches would make too large an image.
+    cell = max(0.08, min(0.34, (WIDTH - 1.3 - 0.06 * down) / max(1, len(columns))))
+    widest = WIDTH if cell > 0.08 else 50.0
+    cell = min(cell, 50 / max(1, *shape))
+    size = max(5.0, min(10.0, 50 * cell))
+    letter = 0.0085 * size
+    upright = max(map(len, columns), default=0) <= 2 and cell > 0.2 and letter * across <= cell
+    width = cell * len(columns) + letter * down + 1.3
+    height = cell * len(rows) + (0.2 if upright else letter * across) + 0.5
+    figure = Figure(figsize=(min(widest, max(2.0, width)), max(1.6, height)), layout="compressed")
+    axes = figure.add_subplot()
+    # From nothing to the attention mode's blue, by opacity: right on light and on dark pages.
+    shades = LinearSegmentedColormap.from_list("weight", [to_rgba("#0072B2", 0.0), to_rgba("#0072B2", 1.0)])
+    cells = weights if weights.size else np.zeros([max(1, symbols) for symbols in shape])  # no image has no sides
+    shown = axes.imshow(cells, cmap=shades, vmin=0, vmax=1, aspect="equal", interpolation="nearest")
+    axes.set_xticks(range(len(columns)), columns, fontsize=size, fontfamily=fonts, rotation=0 if upright else 90)
+    axes.set_yticks(range(len(rows)), rows, fontsize=size, fontfamily=fonts)
+    axes.set_xlabel("source")
+    axes.set_ylabel("output")
+    axes.grid(False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_alpha(0.4)
+    bar = figure.colorbar(shown, ax=axes, fraction=0.05, aspect=20, pad=0.03, ticks=[0, 0.5, 1])
+    # The label of a bar that is shorter than it would stick out of the figure at the top.
+    bar.set_label("attention weight", fontsize=9, loc="center" if cell * len(rows) > 1.1 else "top")
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_alpha(0.4)
+    return figure
+
+
+def _letters(text: str) -> float:
+    """How wide a text is, in Latin letters."""
+    return sum(
+        0 if unicodedata.combining(character) else 1.65 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def _short(text: str) -> str:
+    """A text, or as much of it as leaves room for the map."""
+    return text if len(text) <= 24 else f"{text[:23]}…"
