@@ -187,6 +187,27 @@ def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] 
         raise ConfigError(_located(error.path, error.message, origins)) from None
 
 
+def choose(choice: Choice, given: Mapping[str, Any], said: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """One choice made on the command line, with every default filled in.
+
+    Args:
+        choice: what there is to choose from.
+        given: the name, and arguments.
+        said: how that was said, for messages.
+        overrides: further arguments, such as "size=10"; the value is YAML.
+
+    Raises:
+        ConfigError: one line that says where, what was expected and what was found.
+    """
+    values, origins = dict(given), {(): said}
+    for override in overrides:
+        _override(values, override, origins)
+    try:
+        return choice.resolve(values)
+    except OptionError as error:
+        raise ConfigError(_located(error.path, error.message, origins)) from None
+
+
 def dump(config: Mapping[str, Any]) -> str:
     """A resolved configuration as YAML that reads back to the same.
 

@@ -25,7 +25,7 @@ class Beam(Search):
 
     where the length counts the end. Log-probabilities are negative, so a *larger* length penalty favours *longer*
     outputs; 0 leaves log-probabilities as they are, and the power 1 takes their mean. The search stops when no
-    hypothesis that goes on could still reach the `n_best` that have ended, even if it ended at once at the greatest length.
+    hypothesis that goes on could still reach the `n_best` that have ended, were it to end at once and be the longest.
 
     Arguments are `Search`'s, and:
 

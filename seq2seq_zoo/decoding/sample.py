@@ -11,8 +11,8 @@ from seq2seq_zoo.options import NonNegative, Positive, PositiveFloat, PositiveSh
 
 @searches.register("sample", "drawn by chance, by temperature, top k and top p")
 class Sample(Search):
-    """Outputs drawn by chance. Drawn anew, they are the same: chance is a function of the seed, the source's place among
-    the sources given, and the step.
+    """Outputs drawn by chance. Drawn anew, they are the same: chance is a function of the seed, of the source's place
+    among the sources given, and of the step.
 
     Arguments are `Search`'s, and:
 

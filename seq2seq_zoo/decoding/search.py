@@ -40,7 +40,7 @@ class Generated(NamedTuple):
 
 
 class Hypotheses(NamedTuple):
-    """The loop's carry. Every field but the states is `(batch, hypotheses, ...)`; a field that is not needed is `()`."""
+    """The loop's carry. Every tensor has the shape `(batch, hypotheses, ...)`; a field that is not needed is `()`."""
 
     states: Any
     previous: Any

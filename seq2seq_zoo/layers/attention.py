@@ -9,6 +9,9 @@ from seq2seq_zoo.layers.cells import matmul
 from seq2seq_zoo.layers.part import Part
 from seq2seq_zoo.registry import Registry
 
+LEAST = -6e4
+"""Below every score, and still a number where an exported graph keeps its constants in half precision."""
+
 
 class Source(NamedTuple):
     """A source ready to be looked at: everything that stays the same over time."""
@@ -59,10 +62,11 @@ class Attention(Part):
             `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
         """
         real = ops.expand_dims(source.mask, 1)
-        scores = ops.where(real, ops.cast(self.score(query, source.keys), "float32"), -1e9)
+        scores = ops.where(real, ops.cast(self.score(query, source.keys), "float32"), LEAST)
         # A softmax by hand: padding gets exactly zero, and padding alone divides by something.
         exponentials = ops.where(real, ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)), 0.0)
-        weights = exponentials / ops.maximum(ops.sum(exponentials, axis=-1, keepdims=True), 1e-9)
+        total = ops.sum(exponentials, axis=-1, keepdims=True)
+        weights = exponentials / ops.where(total > 0, total, 1.0)
         weights = ops.cast(weights, source.values.dtype)
         return ops.matmul(weights, source.values), weights
 

@@ -1,0 +1,15 @@
+"""Models that leave the house: the whole search as one graph, for runtimes that know nothing of Keras.
+
+>>> from seq2seq_zoo.export import formats
+>>> print(*formats.list())
+litert onnx savedmodel
+"""
+
+from seq2seq_zoo.export.formats import ExportError as ExportError
+from seq2seq_zoo.export.formats import Format as Format
+from seq2seq_zoo.export.formats import export as export
+from seq2seq_zoo.export.formats import formats as formats
+from seq2seq_zoo.export.formats import generate as generate
+from seq2seq_zoo.export.litert import LiteRT as LiteRT
+from seq2seq_zoo.export.onnx import Onnx as Onnx
+from seq2seq_zoo.export.savedmodel import SavedModel as SavedModel

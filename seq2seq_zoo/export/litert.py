@@ -1,0 +1,49 @@
+"""LiteRT (once TensorFlow Lite): phones, browsers, small boards."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seq2seq_zoo.export.formats import Format, Run, formats
+from seq2seq_zoo.export.savedmodel import save
+from seq2seq_zoo.generation import TextModel
+
+FILE = "model.tflite"
+SIGNATURES = ["search", "encode", "step"]
+
+
+@formats.register("litert", "LiteRT (TensorFlow Lite): phones, browsers, small boards")
+class LiteRT(Format):
+    """One file, `model.tflite`, with the signatures `search`, `encode` and `step`, of built-in operations alone."""
+
+    batch = 1
+    quantizations = ("dynamic-int8", "float16")
+
+    def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
+        """Write `model.tflite`."""
+        import ai_edge_litert  # noqa: F401  what cannot be run need not be written
+        import tensorflow as tf
+
+        with tempfile.TemporaryDirectory() as folder:
+            save(model, search, batch, Path(folder), text=False)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=SIGNATURES)
+            if quantize is not None:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if quantize == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            Path(directory, FILE).write_bytes(converter.convert())
+
+    def open(self, directory: Path) -> Run:
+        """Run by LiteRT's interpreter."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_path=str(directory / FILE))
+        run = interpreter.get_signature_runner("search")
+
+        def search(sources: np.ndarray) -> dict[str, np.ndarray]:
+            _ = interpreter  # which holds the weights
+            return dict(run(sources=sources))
+
+        return search

@@ -1,0 +1,64 @@
+"""ONNX, for ONNX Runtime and whatever else reads it."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seq2seq_zoo.export.formats import Format, Run, formats
+from seq2seq_zoo.generation import TextModel
+
+OPSET = 18
+SMALL = 256  # entries of a tensor that is left as it is
+
+
+@formats.register("onnx", "ONNX Runtime, on servers, desktops and in browsers")
+class Onnx(Format):
+    """Three files, `search.onnx`, `encode.onnx` and `step.onnx`."""
+
+    quantizations = ("dynamic-int8", "float16")
+
+    def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
+        """Write the files."""
+        import onnx
+        import tf2onnx
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        from seq2seq_zoo.export.graphs import Graphs
+
+        for name, function in Graphs(model, search, batch).functions.items():
+            graph, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+            path = str(directory / f"{name}.onnx")
+            if quantize == "float16":
+                _in_half_precision(graph)
+            onnx.save(graph, path)
+            if quantize == "dynamic-int8":
+                logging.disable(logging.WARNING)  # it tells of every tensor that it leaves alone
+                try:
+                    quantize_dynamic(path, path, weight_type=QuantType.QInt8, extra_options={"EnableSubgraph": True})
+                finally:
+                    logging.disable(logging.NOTSET)
+
+    def open(self, directory: Path) -> Run:
+        """Run by ONNX Runtime."""
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(directory / "search.onnx"))
+        names = [output.name for output in session.get_outputs()]
+        return lambda sources: dict(zip(names, session.run(None, {"sources": sources}), strict=True))
+
+
+def _in_half_precision(graph: Any) -> None:
+    """Store the weights in 16 bits, each with an operation that makes it float32 again, where the session starts."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    casts = []
+    for weight in graph.graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT and np.prod(weight.dims) >= SMALL:
+            half = numpy_helper.to_array(weight).astype(np.float16)
+            casts.append(helper.make_node("Cast", [f"{weight.name}/half"], [weight.name], to=onnx.TensorProto.FLOAT))
+            weight.CopyFrom(numpy_helper.from_array(half, f"{weight.name}/half"))
+    for cast in reversed(casts):
+        graph.graph.node.insert(0, cast)
