@@ -35,6 +35,9 @@ class Seq2Seq(TextModel):
     Returns:
         Logits `(batch, target length, vocabulary_size)`; see `Decoder`.
 
+    Raises:
+        ValueError: a vocabulary of another size than the layer that its ids are for.
+
     Example:
 
     >>> import keras, numpy as np
@@ -56,6 +59,8 @@ class Seq2Seq(TextModel):
         target_vocabulary: Vocabulary | None = None,
         **kwargs: Any,
     ):
+        _check_fit("source", source_vocabulary, getattr(encoder, "vocabulary_size", None))
+        _check_fit("target", target_vocabulary, getattr(decoder.readout, "vocabulary_size", None))
         super().__init__(source_vocabulary, target_vocabulary, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
@@ -122,3 +127,11 @@ class Seq2Seq(TextModel):
             part: keras.saving.deserialize_keras_object(config[part], custom_objects) for part in ("encoder", "decoder")
         }
         return super().from_config({**config, **parts}, custom_objects)
+
+
+def _check_fit(side: str, vocabulary: Vocabulary | None, size: int | None) -> None:
+    if vocabulary is not None and size is not None and len(vocabulary) != size:
+        raise ValueError(
+            f"The {side} vocabulary has {len(vocabulary)} symbols, but the layer for its ids has vocabulary_size={size}. "
+            f"Give both the same: vocabulary_size=len(vocabulary)."
+        )

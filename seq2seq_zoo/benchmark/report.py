@@ -201,7 +201,7 @@ def _readings(results: Results, question: Question) -> list[str]:
         # With thousands apart by commas, a list of numbers could not be read.
         several = f"{shown[0]} to {shown[-1]}" if plots.numeric(question) and len(shown) > 1 else ", ".join(shown)
         lines.append(f"{question['x']['label']} {several}: {text}" if question["x"] else text)
-    if question["curve"] == "length":
+    if question["curve"] == "length" and question["metric"] == "exact_match":
         lines += [_half(results, question, x) for x in values(question)]
     return [_sentence(line) for line in lines]
 

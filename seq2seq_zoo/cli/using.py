@@ -225,8 +225,8 @@ def _as_json(number: int, answer: "Answer") -> Iterator[str]:
 
 
 def _draw(answers: "Sequence[Answer]", vocabularies: "tuple[Vocabulary, Vocabulary]", path: Path) -> None:
-    from seq2seq_zoo.figures import attention_map, undrawable
-    from seq2seq_zoo.files import whole
+    from seq2seq_zoo.figures import attention_map, image, undrawable
+    from seq2seq_zoo.files import write
 
     source_vocabulary, target_vocabulary = vocabularies
     for number, answer in enumerate(answers, start=1):
@@ -239,8 +239,7 @@ def _draw(answers: "Sequence[Answer]", vocabularies: "tuple[Vocabulary, Vocabula
         if missing := undrawable([*source, *output]):
             note(f"No installed font has {missing}: install one that does, such as Noto Sans CJK for Chinese.")
         place = path if len(answers) == 1 else path.with_stem(f"{path.stem}-{number}")
-        with whole(place) as draft:
-            attention_map(source, output, best.alignment).savefig(draft, dpi=200, facecolor="white")
+        write(place, image(attention_map(source, output, best.alignment)))
         note(f"Drew {place}.")
 
 

@@ -1,0 +1,105 @@
+"""Model files that are broken, foreign or made to do harm are refused in one line."""
+
+import json
+import zipfile
+
+import keras
+import pytest
+from cases import close, small
+
+from seq2seq_zoo import Seq2Seq, load
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.loading import ModelFileError
+
+LETTERS = Vocabulary(["<pad>", "<start>", "<end>", "<unk>", *"abcde"], separator="")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A model's file, and the model."""
+    path, model = tmp_path_factory.mktemp("models") / "model.keras", small("attention")
+    model.source_vocabulary = model.target_vocabulary = LETTERS
+    model.save(path)
+    return path, model
+
+
+def refused(path):
+    with pytest.raises(ModelFileError) as error:
+        load(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ").removeprefix("not a model that can be read: ")
+
+
+def rewritten(saved, path, change):
+    """The file with its configuration changed."""
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                change(config["config"])
+                content = json.dumps(config)
+            target.writestr(name, content)
+    return path
+
+
+def test_a_sound_file_says_what_the_model_says(saved):
+    path, model = saved
+    loaded = load(path)
+    assert loaded.vocabularies == (LETTERS, LETTERS)
+    assert loaded.generate(["abc", ""]) == model.generate(["abc", ""])
+    close(loaded.score(["ab"], ["ba"])[0].log_prob, model.score(["ab"], ["ba"])[0].log_prob)
+
+
+def test_broken_files(saved, tmp_path):
+    path, content = tmp_path / "broken.keras", saved[0].read_bytes()
+    assert refused(path) == "there is no such file: expected a model (.keras) or a run directory with one."
+    for broken in (b"", b"hello", content[: len(content) // 2]):
+        path.write_bytes(broken)
+        assert refused(path) == "not a model: expected a .keras file."
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + bytes(2000) + content[middle + 2000 :])
+    assert refused(path).startswith("Bad CRC-32")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    assert refused(path) == "expected a Seq2Seq or an Ensemble, found a Sequential."
+
+
+def test_files_of_other_versions(saved, tmp_path):
+    def message(change):
+        return refused(rewritten(saved[0], tmp_path / "other.keras", change))
+
+    assert message(lambda config: config["decoder"]["config"].update(shade=3)) == (
+        "AttentionDecoder: `shade` is not an option."
+    )
+    assert message(lambda config: config["decoder"]["config"].pop("units")).startswith(
+        "AttentionDecoder: `units` is missing"
+    )
+    future = {"registered_name": "seq2seq_zoo>FutureDecoder", "class_name": "FutureDecoder"}
+    assert message(lambda config: config["decoder"].update(future)) == "Could not locate class 'FutureDecoder'."
+    assert message(lambda config: config["target_vocabulary"]["symbols"].append("f")) == (
+        "The target vocabulary has 10 symbols, but the layer for its ids has vocabulary_size=9."
+    )
+
+
+def test_files_that_would_run_code(saved, tmp_path):
+    touch = {"module": "os", "class_name": "system", "config": {"command": f"touch {tmp_path}/done"}}
+    function = {"class_name": "__lambda__", "config": {"code": "4wE=", "defaults": None, "closure": None}}
+    layer = {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "code", "function": function}}
+    for harmful, words in ((touch, "Could not locate class 'system'."), (layer, "Requested the deserialization of a")):
+        for part in ("encoder", "decoder"):
+            entry = {**harmful, "registered_name": None}
+            path = rewritten(
+                saved[0], tmp_path / "code.keras", lambda config, part=part, e=entry: config.update({part: e})
+            )
+            assert refused(path).startswith(words)
+    assert not (tmp_path / "done").exists()
+
+
+def test_a_vocabulary_that_does_not_fit_is_refused():
+    model = small("peek")
+    short = Vocabulary(LETTERS.symbols[:-1], separator="")
+    for side, vocabularies in (("source", (short, LETTERS)), ("target", (LETTERS, short))):
+        with pytest.raises(ValueError, match=f"The {side} vocabulary has 8 symbols, but .* vocabulary_size=9"):
+            Seq2Seq(model.encoder, model.decoder, *vocabularies)
