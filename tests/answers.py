@@ -11,7 +11,11 @@ import numpy as np
 from cases import SOURCE, TARGET
 
 from seq2seq_zoo import Seq2Seq
-from seq2seq_zoo.decoding.greedy import Greedy
+
+SEARCHES = {
+    "greedy": {"name": "greedy", "max_length": 5},
+    "beam": {"name": "beam", "size": 3, "n_best": 2, "max_length": 5, "length_penalty": 0.5, "no_repeat_ngram": 2},
+}
 
 
 def answers(model):
@@ -21,9 +25,11 @@ def answers(model):
     model.compile(keras.optimizers.SGD(0.5), loss, run_eagerly=eager)
     found = {}
     if isinstance(model, Seq2Seq):
-        greedy = Greedy(model, 5)
-        greedy.run_eagerly = eager
-        found = {"free": model.predict_on_batch(SOURCE), **greedy.predict_on_batch(SOURCE)}
+        found["free"] = model.predict_on_batch(SOURCE)
+        for name, search in SEARCHES.items():
+            model.searcher(search).run_eagerly = eager
+            fields = model.search(SOURCE, search)._asdict().items()
+            found |= {f"{name} {field}": value for field, value in fields if value is not None}
     told = SOURCE if isinstance(model, keras.Sequential) else (SOURCE, TARGET)
     found["forced"] = model.predict_on_batch(told)
     found["loss"] = model.train_on_batch(told, TARGET)

@@ -3,9 +3,12 @@
 import functools
 import itertools
 
+import keras
 import numpy as np
+from keras import ops
 
 from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
+from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.layers.attention import attentions
 from seq2seq_zoo.layers.bridge import bridges
 from seq2seq_zoo.layers.cells import cells
@@ -83,6 +86,31 @@ def small(mode, **options):
     return model
 
 
+LETTERS = "aé漢🙂"
+VOCABULARY = Vocabulary(["<pad>", "<start>", "<end>", *LETTERS, "<unk>", "8", "9"], "", unknown=7)
+
+
+@functools.cache
+def taught():
+    """Models of all modes, taught to reverse three letters, and that "8" is answered by "88" or by "99", equally often;
+    and what they were taught."""
+    keras.utils.set_random_seed(1)
+    source = np.array([*itertools.product(range(3, 7), repeat=3), *[(8, 0, 0)] * 32])
+    target = np.array([(*row[::-1], 2) for row in source[:64]] + [(8, 8, 2, 0), (9, 9, 2, 0)] * 16)
+    inputs = [keras.Input((None,), dtype="int32") for _ in range(2)]
+    logits, models = {}, {}
+    for mode in decoders.list():
+        decoder = decoders.create(mode, units=24, cell="gru", readout=Tokens(len(VOCABULARY)), max_length=4)
+        encoder = Encoder(24, "gru", vocabulary_size=len(VOCABULARY))
+        models[mode] = Seq2Seq(encoder, decoder, VOCABULARY, VOCABULARY)
+        logits[mode] = models[mode](inputs)
+    together = keras.Model(inputs, logits)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    together.compile(keras.optimizers.Adam(0.02), dict.fromkeys(models, loss), jit_compile=False)
+    together.fit([source, target], dict.fromkeys(models, target), batch_size=96, epochs=90, verbose=0)
+    return models, source, target
+
+
 def cases():
     """Every mode, with few choices of its options, in which any two values of two options meet."""
     for mode in decoders.list():
@@ -124,6 +152,36 @@ def nll(logits, targets=TARGET):
     logits = np.asarray(logits, "float64")
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     return np.where(targets != 0, -np.take_along_axis(log_probs, targets[..., None], -1)[..., 0], 0)
+
+
+class Told:
+    """A model's forced pass over every output of at most four symbols, for the searches of tests/references."""
+
+    def __init__(self, model, sources=SOURCE):
+        self.model, self.sources, self.end = model, sources, model.readout.end
+        self.symbols = sorted({*range(model.readout.vocabulary_size)} - {0, model.readout.start, self.end})
+        said = [(*symbols, self.end) for symbols in itertools.product(self.symbols, repeat=3)]
+        self.places = {symbols[:length]: place for place, symbols in enumerate(said) for length in range(4)}
+        inputs = np.repeat(sources, len(said), 0), np.tile(said, (len(sources), 1))
+        logits, weights = model(inputs, return_attention_scores=True) if model.looks else (model(inputs), None)
+        shape = (len(sources), len(said), 4, -1)
+        self.log_probs = np.reshape(logits - ops.logsumexp(logits, axis=-1, keepdims=True), shape).astype("float64")
+        self.weights = None if weights is None else np.reshape(weights, shape).astype("float64")
+
+    def row(self, row):
+        """What `tests/references/beam.py` asks, of one source."""
+
+        def tell(said):
+            place = row, self.places[said], len(said)
+            looks = () if self.weights is None else tuple(self.weights[place][self.sources[row] != 0].tolist())
+            return self.log_probs[place].tolist(), looks
+
+        return tell
+
+
+def until(end, ids):
+    """Ids up to and with the end of each row; padding after it."""
+    return np.where(np.cumsum(ids == end, axis=1) - (ids == end), 0, ids)
 
 
 def memorised(model):

@@ -13,11 +13,14 @@ NAMES = [
     "Decoder",
     "Encoded",
     "Encoder",
+    "Ensemble",
     "FeedbackDecoder",
     "PeekDecoder",
     "Seq2Seq",
     "Tokens",
+    "average",
     "decoders",
+    "load",
 ]
 
 

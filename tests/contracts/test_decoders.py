@@ -4,14 +4,13 @@ import re
 
 import numpy as np
 import pytest
-from cases import LENGTH, REAL, SOURCE, SYMBOLS, TARGET, cases, close, gradients, memorised, nll, recall, small
+from cases import LENGTH, REAL, SOURCE, SYMBOLS, TARGET, cases, close, gradients, memorised, recall, small, until
 from keras import ops, tree
 from references.decoders import READS, decode
 from references.encoder import encode
 
 from seq2seq_zoo import Encoder, Tokens, decoders
 from seq2seq_zoo.decoders import modes
-from seq2seq_zoo.decoding.greedy import Greedy
 from seq2seq_zoo.layers.schedules import Constant
 from seq2seq_zoo.options import options_of
 
@@ -22,11 +21,6 @@ FEEDING_BACK = [mode for mode in MODES if modes[mode].feeds_back]
 @pytest.fixture(scope="module", params=cases(), ids=str)
 def case(request):
     return request.param.build()
-
-
-def until(end, ids):
-    """Ids up to and with the end of each row; padding after it."""
-    return np.where(np.cumsum(ids == end, axis=1) - (ids == end), 0, ids)
 
 
 # === Relations of DESIGN.md, over all cases ===
@@ -121,58 +115,6 @@ def test_every_weight_learns_and_padding_teaches_nothing_infinite(case):
 
 def loss(logits):
     return ops.sum(ops.where(REAL, ops.sparse_categorical_crossentropy(TARGET, logits, from_logits=True), 0.0))
-
-
-# === Greedy search ===
-
-SOURCES = np.random.default_rng(0).integers(3, SYMBOLS, (24, 4))
-
-
-@pytest.fixture(scope="module", params=MODES)
-def model(request):
-    """A model of each mode, whose end is a symbol that comes early in some rows and late in others."""
-    model = small(request.param)
-    model.set_weights([2 * np.asarray(weight) for weight in model.weights])
-    model.decoder.readout.bias.assign(np.zeros(SYMBOLS))
-    model.decoder.readout.end = -1
-    ids = np.asarray(model.decoder.readout.choose(model(SOURCES)))
-    model.decoder.readout.end = max(range(2, SYMBOLS), key=lambda end: len(np.unique((ids == end).argmax(1))))
-    return model
-
-
-def test_greedy_is_the_free_run_scored_by_the_forced_pass(model):
-    end = model.decoder.readout.end
-    found = {name: np.asarray(value) for name, value in Greedy(model, LENGTH)(SOURCES).items()}
-    said = until(end, np.asarray(model.decoder.readout.choose(model(SOURCES))))
-    np.testing.assert_array_equal(found["ids"], said)
-    np.testing.assert_array_equal(found["lengths"], ((said != 0) & (said != end)).sum(1))
-    assert len(np.unique(found["lengths"])) > 1
-    close(found["log_probs"], -nll(model((SOURCES, said)), said), atol=1e-4)
-    assert ("weights" in found) == model.decoder.looks
-    if model.decoder.looks:
-        _, weights = model((SOURCES, said), return_attention_scores=True)
-        close(found["weights"], np.where(said[..., None], weights, 0))
-
-
-def test_greedy_of_one_row_or_of_a_longer_run_is_the_same(model):
-    together = Greedy(model, 2 * LENGTH)(SOURCES)
-    for row, length in ((0, LENGTH), (1, 2 * LENGTH), (2, 2 * LENGTH)):
-        alone = Greedy(model, length)(SOURCES[[row]])
-        for name in ("ids", "log_probs"):
-            close(alone[name][0], together[name][row, :length])
-
-
-def test_greedy_stops_when_every_row_has_ended(model, monkeypatch):
-    lengths = np.asarray(Greedy(model, LENGTH)(SOURCES)["lengths"])
-    ending, steps, step = lengths < LENGTH, [], model.decoder.step
-    monkeypatch.setattr(model.decoder, "step", lambda *args: steps.append(1) or step(*args))
-    Greedy(model, 50)(SOURCES[ending])
-    assert len(steps) == lengths[ending].max() + 1
-
-
-def test_a_compiled_search_is_the_same(model):
-    for name, value in Greedy(model, LENGTH)(SOURCES).items():
-        close(getattr(model.search(SOURCES, LENGTH), name), value, atol=1e-4)
 
 
 def test_padding_and_start_are_never_chosen():

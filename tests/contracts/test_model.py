@@ -1,7 +1,6 @@
 """Whole models: Keras's ways of building, training, saving and compiling them, with every mode."""
 
 import importlib
-import itertools
 import sys
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import LENGTH, REAL, SOURCE, SYMBOLS, TARGET, cases, close, nll, randomise, small
+from cases import LENGTH, REAL, SOURCE, SYMBOLS, TARGET, cases, close, nll, randomise, small, taught
 from keras import ops
 
 from seq2seq_zoo import BasicDecoder, Encoded, Encoder, FeedbackDecoder, PeekDecoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.decoders import modes
-from seq2seq_zoo.decoding.greedy import Greedy
 from seq2seq_zoo.layers.attention import GeneralAttention
 from seq2seq_zoo.layers.bridge import DenseBridge
 from seq2seq_zoo.layers.schedules import Linear
@@ -226,7 +224,8 @@ def test_half_precision_gives_whole_logits(mode, policy):
     passes = model((SOURCE, TARGET)), model(SOURCE)
     assert {each.dtype for each in passes} == {tf.float32}
     assert model.decoder.compute_dtype == policy.removeprefix("mixed_")
-    assert Greedy(model, LENGTH)(SOURCE)["log_probs"].dtype == tf.float32
+    beam = model.searcher({"name": "beam", "size": 2, "coverage_penalty": 0.1 * model.looks})
+    assert beam({"sources": SOURCE})["log_probs"].dtype == tf.float32
     model.compile("sgd", crossentropy(), run_eagerly=True)
     assert np.isfinite(model.train_on_batch((SOURCE, TARGET), TARGET))
     keras.config.set_dtype_policy("float32")
@@ -238,7 +237,7 @@ def test_half_precision_of_a_layer_alone():
         Encoder(4, vocabulary_size=SYMBOLS, dtype="mixed_bfloat16"),
         FeedbackDecoder(4, readout=Tokens(SYMBOLS), dtype="mixed_bfloat16"),
     )
-    assert model.search(SOURCE, 3).ids.shape == (4, 3)
+    assert model.search(SOURCE, {"name": "greedy", "max_length": 3}).ids.shape == (4, 1, 3)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"], indirect=True)
@@ -254,35 +253,18 @@ def test_ids_in_half_precision_are_refused(policy):
 # === Learning ===
 
 
-@pytest.fixture(scope="module")
-def taught():
-    """All modes, taught to reverse, and that 8 is answered by "8 8" or by "9 9", equally often."""
-    source = np.array([*itertools.product(range(3, 7), repeat=3), *[(8, 0, 0)] * 32])
-    target = np.array([(*row[::-1], 2) for row in source[:64]] + [(8, 8, 2, 0), (9, 9, 2, 0)] * 16)
-    inputs = [keras.Input((None,), dtype="int32") for _ in range(2)]
-    logits, models = {}, {}
-    for mode in MODES:
-        encoder = Encoder(24, "gru", vocabulary_size=10)
-        models[mode] = Seq2Seq(encoder, decoders.create(mode, units=24, cell="gru", readout=Tokens(10), max_length=4))
-        logits[mode] = models[mode](inputs)
-    together = keras.Model(inputs, logits)
-    together.compile(keras.optimizers.Adam(0.02), {mode: crossentropy() for mode in MODES}, jit_compile=False)
-    together.fit([source, target], dict.fromkeys(MODES, target), batch_size=96, epochs=90, verbose=0)
-    return source, target, models
-
-
 @pytest.mark.parametrize("mode", ["attention", "feedback", "peek"])
-def test_short_sequences_are_learnt(mode, taught):
-    source, target, models = taught
-    np.testing.assert_array_equal(Greedy(models[mode], 4)(source[:64])["ids"], target[:64])
+def test_short_sequences_are_learnt(mode):
+    models, source, target = taught()
+    np.testing.assert_array_equal(models[mode].search(source[:64]).ids[:, 0], target[:64])
 
 
-def test_only_a_mode_that_reads_its_own_output_can_choose_between_two_answers(taught):
+def test_only_a_mode_that_reads_its_own_output_can_choose_between_two_answers():
     """Given the source, basic's outputs are independent, so two answers of two symbols cost it 2 log 2, not log 2."""
-    source, target, models = taught
+    models, source, target = taught()
     for mode, model in models.items():
         cost = nll(model((source[-2:], target[-2:])), target[-2:])[:, :2].sum(1).mean()
-        said = np.asarray(Greedy(model, 4)(source[-1:])["ids"])[0].tolist()
+        said = model.search(source[-1:]).ids[0, 0].tolist()
         if modes[mode].feeds_back:
             assert cost < 1.1 * np.log(2)
             assert said in ([8, 8, 2, 0], [9, 9, 2, 0])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seq2seq_zoo.data.padding import Batches, pad
+from seq2seq_zoo.data.padding import Batches, few_shapes, pad
 
 END = 2
 
@@ -118,3 +118,34 @@ def test_empty_rows_still_have_a_position():
 def test_batches_refuse(arguments, words):
     with pytest.raises(ValueError, match=words):
         Batches(*arguments)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
+@pytest.mark.parametrize("count", [1, 7, 30])
+def test_few_shapes_hold_every_row_once_in_full_batches(count, batch_size):
+    columns = pairs(count)
+    columns[0][0] = [100] * 70
+    seen, shapes = [], set()
+    for rows, arrays in few_shapes(columns, batch_size):
+        shapes.add(tuple(array.shape for array in arrays))
+        for column, array in zip(columns, arrays, strict=True):
+            assert len(array) == min(batch_size, max(8, 1 << (count - 1).bit_length()))
+            assert array.shape[1] in (8, 16, 128)
+            assert array[: len(rows)].tolist() == pad([column[row] for row in rows], array.shape[1]).tolist()
+            assert not array[len(rows) :].any()
+        seen += rows
+    assert sorted(seen) == list(range(count))
+    assert len(shapes) <= 3
+
+
+def test_few_shapes_of_nothing():
+    assert list(few_shapes([[], []], 4)) == []
+    ((rows, (ids,)),) = few_shapes([[[]]], 1)
+    assert (rows, ids.tolist()) == ([0], [[0] * 8])
+
+
+def test_few_shapes_refuse():
+    with pytest.raises(ValueError, match=r"Expected a batch_size of at least 1, got 0\."):
+        list(few_shapes([[[5]]], 0))
+    with pytest.raises(ValueError, match="zip"):
+        list(few_shapes([[[5]], []], 4))

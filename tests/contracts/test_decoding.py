@@ -1,0 +1,695 @@
+"""Relation 6 of docs/design.md, and what else must hold for every search, with every mode and cell."""
+
+import functools
+import itertools
+import math
+import re
+
+import numpy as np
+import pytest
+from cases import LENGTH, SOURCE, SYMBOLS, VOCABULARY, Told, cases, close, nll, small, taught, until
+from keras import ops, tree
+from references.beam import beam, steer
+from scipy import stats
+
+from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
+from seq2seq_zoo.data.padding import pad
+from seq2seq_zoo.decoding import Beam, Greedy, Sample, Scorer, Search, Searcher, searches
+from seq2seq_zoo.decoding.constraints import ends_ngram, said
+from seq2seq_zoo.evaluation import evaluate, perplexity
+
+MODES = list(decoders.list())
+SOURCES = np.concatenate([SOURCE, np.random.default_rng(0).integers(3, SYMBOLS, (12, 4))])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    """Few steps cost less than compiling them. What compiles, says so."""
+    with pytest.MonkeyPatch.context() as patch:
+        for cls in (Searcher, Scorer):
+            patch.setattr(cls, "run_eagerly", True)
+        yield
+
+
+@functools.cache
+def various(mode):
+    """A model at random, whose end is a symbol that comes early in some rows and late in others."""
+    model = small(mode)
+    model.set_weights([2 * np.asarray(weight) for weight in model.weights])
+    model.readout.bias.assign(np.zeros(SYMBOLS))
+    model.readout.end = -1
+    ids = np.asarray(model.readout.choose(model(SOURCES)))
+    model.readout.end = max(range(2, SYMBOLS), key=lambda end: len(np.unique((ids == end).argmax(1))))
+    return model
+
+
+@pytest.fixture(params=MODES)
+def model(request):
+    return various(request.param)
+
+
+def forced(model, sources, ids):
+    """`model.log_probs` of every hypothesis `(batch, n_best, length)`, and where it looks."""
+    sources, said = np.repeat(sources, ids.shape[1], axis=0), ids.reshape(-1, ids.shape[2])
+    weights = None
+    if model.looks:
+        _, weights = model((sources, said), return_attention_scores=True)
+        weights = np.where(said[..., None], weights, 0).reshape(*ids.shape, -1)
+    return model.log_probs(sources, said).reshape(ids.shape), weights
+
+
+def same(found, expected):
+    """All fields of two `Generated`s."""
+    for name, value in expected._asdict().items():
+        if value is None:
+            assert getattr(found, name) is None
+        else:
+            close(getattr(found, name), value, atol=1e-4, err_msg=name)
+
+
+def part(found, rows):
+    """Some rows of a `Generated`."""
+    return type(found)(*(each if each is None else each[rows] for each in found))
+
+
+# === Relation 6: for every mode, with every cell, body, bridge and attention; and for what was taught ===
+
+
+class Everything:
+    """A model's hypotheses of up to three outputs, by a beam as wide as there are hypotheses, and by brute force."""
+
+    def __init__(self, model, sources):
+        self.model, self.sources, self.told = model, sources, Told(model, sources)
+        self.ranking = {"length_penalty": 0.7, "coverage_penalty": 0.2 * model.looks}
+        self.count = sum(len(self.told.symbols) ** length for length in range(4))
+        options = {"size": self.count + 3, "n_best": self.count + 3, "max_length": 3}
+        self.found = model.search(sources, Beam(**options, **self.ranking))
+
+
+# Of the cases so many that every mode meets every cell and attention.
+KINDS = {
+    (case.mode, case.chosen.get(kind)): case for case in cases() for kind in ("cell", "attention", "input_feeding")
+}
+
+
+@pytest.fixture(scope="module", params=[*dict.fromkeys(KINDS.values()), *MODES], ids=str)
+def every(request):
+    if isinstance(request.param, str):
+        models, source, _ = taught()
+        return Everything(models[request.param], source[[0, 27, 50, 64]])
+    return Everything(request.param.build().model, SOURCE)
+
+
+def test_a_beam_as_wide_as_the_space_ranks_as_brute_force_does(every):
+    for row, (ids, scores, log_probs) in enumerate(zip(*every.found[:1], *every.found[2:4], strict=True)):
+        expected = beam(every.told.row(row), every.told.end, 3, **every.ranking)
+        assert len(expected) == every.count
+        scored = {each.outputs: score for score, each in expected}
+        said = [tuple(each[each != 0].tolist()) for each in ids[: every.count]]
+        assert set(said) == set(scored)
+        close(scores[: every.count], [scored[each] for each in said], atol=1e-4)
+        assert (np.diff(scores[: every.count]) <= 0).all()
+        # Where there are no more hypotheses, there is nothing.
+        assert (scores[every.count :] == -math.inf).all()
+        assert not ids[every.count :].any()
+        assert not log_probs[every.count :].any()
+
+
+def test_hypotheses_are_scored_and_aligned_by_the_forced_pass(every):
+    log_probs, weights = forced(every.model, every.sources, every.found.ids)
+    close(every.found.log_probs, log_probs, atol=1e-4)
+    close(every.found.totals, log_probs.sum(-1), atol=1e-4)
+    real = every.found.ids != 0
+    np.testing.assert_array_equal(every.found.lengths, (real & (every.found.ids != every.told.end)).sum(-1))
+    if weights is None:
+        assert every.found.weights is None
+        return
+    close(every.found.weights, weights, atol=1e-4)
+    some = (every.sources != 0).any(1)
+    close(every.found.weights.sum(-1), real & some[:, None, None], atol=1e-4)
+
+
+def test_a_beam_of_one_is_greedy(every):
+    greedy = every.model.search(every.sources, Greedy(max_length=3))
+    same(every.model.search(every.sources, Beam(size=1, max_length=3)), greedy)
+
+
+def test_what_was_taught_is_found():
+    models, source, target = taught()
+    for mode in ("attention", "feedback", "peek"):
+        two = models[mode].search(source[:65], Beam(size=4, n_best=2))
+        np.testing.assert_array_equal(two.ids[:64, 0], target[:64])
+        assert {tuple(ids) for ids in two.ids[64].tolist()} == {(8, 8, 2, 0), (9, 9, 2, 0)}
+        close(np.exp(two.totals[64]), 0.5, atol=0.1)
+
+
+# === Beams against their twin ===
+
+RANKINGS = [
+    {"length_penalty": 0.8},
+    {"length_penalty": 1.0, "length_formula": "power"},
+    {"length_penalty": 2.5, "length_formula": "power", "coverage_penalty": 0.5},
+    {"groups": 3, "diversity": 0.7, "length_penalty": 0.3},
+    {"min_length": 2, "length_penalty": 0.4},
+    {"repetition_penalty": 1.7, "no_repeat_ngram": 2},
+    {"repetition_penalty": 0.5, "min_length": 1},
+    {"no_repeat_ngram": 1, "coverage_penalty": 1.5},
+]
+
+
+@functools.cache
+def told(mode):
+    return Told(various(mode), SOURCES[:6])
+
+
+STEERING = [
+    {"prefix": [(5, 6), (7,), (), (8, 6, 5), (6,), (5, 5)]},
+    {"prefix": [(), (5, 5), (3,), (5,), (), (6,)], "no_repeat_ngram": 1, "min_length": 2},
+    {"allowed": (5, 7), "repetition_penalty": 2.0},
+]
+
+
+@pytest.mark.parametrize("options", [{}, *RANKINGS, *STEERING], ids=str)
+@pytest.mark.parametrize("mode", ["attention", "basic"])
+def test_a_narrow_beam_is_its_twin(mode, options):
+    expecting = told(mode)
+    if "coverage_penalty" in options and not expecting.model.looks:
+        options = {**options, "coverage_penalty": 0.0}
+    own, given = dict(options), {}
+    prefixes = own.pop("prefix", [()] * len(expecting.sources))
+    if "allowed" in own:
+        given["allowed"] = own.pop("allowed")
+    if any(prefixes):
+        given["prefix"] = pad(prefixes)
+    found = expecting.model.search(expecting.sources, Beam(size=3, n_best=3, max_length=4, **own), **given)
+    for row, prefix in enumerate(prefixes):
+        expected = beam(expecting.row(row), expecting.end, 4, size=3, **{**options, "prefix": prefix})
+        alive = found.scores[row] > -math.inf
+        assert [ids[ids != 0].tolist() for ids in found.ids[row, alive]] == [list(each.outputs) for _, each in expected]
+        close(found.scores[row, alive], [score for score, _ in expected], atol=1e-4)
+        close(found.totals[row, alive], [sum(each.log_probs) for _, each in expected], atol=1e-4)
+
+
+def test_the_penalties_have_the_sign_that_is_documented():
+    model = various("attention")
+
+    def length(**penalty):
+        return model.search(SOURCES, Beam(**penalty)).lengths.mean()
+
+    assert length() < length(length_penalty=4.0)
+    assert length() < length(length_penalty=1.0, length_formula="power")
+
+    def coverage(penalty):
+        return model.search(SOURCES, Beam(coverage_penalty=penalty)).weights.sum(2).clip(0, 1).mean()
+
+    assert coverage(0.0) < coverage(2.0)
+
+
+def test_groups_without_diversity_are_each_the_plain_beam_and_with_it_differ(model):
+    plain = model.search(SOURCES, Beam(size=2, n_best=2))
+    twice = model.search(SOURCES, Beam(size=4, n_best=4, groups=2))
+    for row in range(len(SOURCES)):
+        assert sorted(twice.ids[row].tolist()) == sorted(2 * plain.ids[row].tolist())
+    close(twice.scores, plain.scores.repeat(2, axis=1), atol=1e-4)
+    apart = model.search(SOURCES, Beam(size=4, n_best=4, groups=4, diversity=100.0))
+    assert all(len(set(row.tolist())) == 4 for row in apart.ids[:, :, 0])
+
+
+def test_a_hypothesis_that_has_ended_is_frozen(model, monkeypatch):
+    steps, select = [], Beam.select
+    monkeypatch.setattr(Beam, "select", lambda *args: steps.append((args[1], select(*args))) or steps[-1][1])
+    model.search(SOURCES, Beam(size=4, length_penalty=0.5))
+    ended = np.zeros((len(SOURCES), 4), bool)
+    for (before, (parents, outputs)), (after, _) in itertools.pairwise(steps):
+        frozen = np.take_along_axis(ended, np.asarray(parents), 1)
+        ended = frozen | (np.asarray(outputs) == model.readout.end)
+        for name in ("totals", "lengths"):
+            kept = np.take_along_axis(np.asarray(getattr(before, name)), np.asarray(parents), 1)
+            np.testing.assert_array_equal(np.asarray(getattr(after, name))[frozen], kept[frozen])
+        assert not np.asarray(outputs)[frozen].any()
+        # It may be padded, at no cost, and nothing else.
+        assert not np.asarray(after.log_probs)[ended][:, 0].any()
+        assert (np.asarray(after.log_probs)[ended][:, 1:] == -np.inf).all()
+    assert ended.any()
+
+
+@pytest.mark.parametrize("mode", ["attention", "basic"])
+def test_an_early_stop_changes_nothing(mode, monkeypatch):
+    model = various(mode)
+    steps, step = [], model.decoder.step
+    monkeypatch.setattr(model.decoder, "step", lambda *args: steps.append(1) or step(*args))
+    options = [{}, {"length_penalty": 1.0, "n_best": 2}, {"length_formula": "power", "length_penalty": 0.5}]
+    options.append({"groups": 3, "diversity": 1.0, "coverage_penalty": 0.5 * model.looks})
+    counts, found = [], []
+    for _ in range(2):
+        found.append([model.search(SOURCES, Beam(size=6, max_length=10, **each)) for each in options])
+        counts.append(len(steps))
+        monkeypatch.setattr(Beam, "decided", Search.decided)  # when all have ended
+    for stopped, expected in zip(*found, strict=True):
+        same(stopped, expected)
+    assert counts[0] < counts[1] - counts[0]
+
+
+# === Every search ===
+
+SEARCHES = [
+    {"name": "greedy"},
+    {"name": "greedy", "repetition_penalty": 1.5, "no_repeat_ngram": 2, "min_length": 1},
+    {"name": "sample", "n_best": 3, "top_p": 0.9, "seed": 5},
+    {"name": "sample", "n_best": 2, "top_k": 4, "no_repeat_ngram": 1},
+    {"name": "beam", "size": 3, "n_best": 3, "length_penalty": 0.8},
+    {"name": "beam", "size": 4, "n_best": 4, "groups": 2, "diversity": 0.5, "repetition_penalty": 1.2},
+]
+LOOKING = {"name": "beam", "size": 2, "n_best": 2, "coverage_penalty": 0.3}
+assert {search["name"] for search in SEARCHES} == set(searches)
+PAIRS = [
+    *itertools.product(["attention"], [*SEARCHES, LOOKING]),
+    *itertools.product({*MODES} - {"attention"}, SEARCHES[4:5]),
+]
+
+
+@pytest.fixture(params=sorted(PAIRS, key=str), ids=str)
+def searching(request):
+    mode, options = request.param
+    return various(mode), functools.partial(searches.create, options)
+
+
+def test_a_row_is_the_same_in_any_company(searching):
+    model, search = searching
+    full = model.search(SOURCES, search())
+    for rows, sides in [([9], (0, 0)), ([5, 2, 5, 0, 1], (2, 3))]:
+        sources = np.pad(SOURCES[rows], ((0, 0), sides))
+        found = model.search(sources, search(), rows=rows)
+        if found.weights is not None:
+            found = found._replace(weights=found.weights[..., sides[0] : sides[0] + SOURCES.shape[1]])
+        same(found, part(full, rows))
+
+
+def test_a_search_stops_when_every_row_has_ended_however_long_it_might_have_been(searching, monkeypatch):
+    model, search = searching
+    found = model.search(SOURCES, search())
+    ended = (found.ids == model.readout.end).any(-1).all(-1)
+    assert ended.any()
+    steps, step = [], model.decoder.step
+    monkeypatch.setattr(model.decoder, "step", lambda *args: steps.append(1) or step(*args))
+    longer = model.search(SOURCES[ended], search(max_length=50), rows=np.flatnonzero(ended))
+    assert len(steps) == (found.ids[ended] != 0).sum(-1).max()
+    for name in ("ids", "log_probs", "weights"):
+        if getattr(longer, name) is not None:
+            assert not getattr(longer, name)[:, :, LENGTH:].any()
+            longer = longer._replace(**{name: getattr(longer, name)[:, :, :LENGTH]})
+    same(longer, part(found, ended))
+
+
+def test_hypotheses_share_the_memory_of_their_row(searching, monkeypatch):
+    model, search = searching
+    search = search(max_length=2)
+    step, look, seen, looked = model.decoder.step, model.decoder.look, [], []
+    monkeypatch.setattr(model.decoder, "step", lambda *args: seen.append(args) or step(*args))
+    if model.looks:
+        monkeypatch.setattr(model.decoder, "look", lambda *args: looked.append(args) or look(*args))
+    model.search(SOURCES, search)
+    previous, states, memory = seen[0]
+    assert previous.shape == (len(SOURCES), search.hypotheses)
+    assert all(each.shape[:2] == previous.shape for each in tree.flatten(states))
+    held = [each for each in tree.flatten(memory) if each is not None]
+    assert {each.shape[0] for each in held} == {len(SOURCES)}
+    assert all(args[2] is memory for args in seen)
+    for query, source in looked:
+        assert query.shape[:2] == previous.shape
+        assert source.keys.shape[:2] == source.values.shape[:2] == SOURCES.shape
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_greedy_is_the_free_run_scored_by_the_forced_pass(mode):
+    model = various(mode)
+    found = model.search(SOURCES)
+    said = until(model.readout.end, np.asarray(model.readout.choose(model(SOURCES))))
+    np.testing.assert_array_equal(found.ids[:, 0], said)
+    assert len(np.unique(found.lengths)) > 1
+    close(found.log_probs[:, 0], -nll(model((SOURCES, said)), said), atol=1e-4)
+    close(found.scores, found.totals, atol=1e-4)
+
+
+@functools.cache
+def unbound(name):
+    return various("peek").search(SOURCES, {"name": name, **MANY[name]})
+
+
+MANY = {"greedy": {}, "sample": {"n_best": 4}, "beam": {"size": 4, "n_best": 4}}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"no_repeat_ngram": 2},
+        {"min_length": 3},
+        {"max_length": 2},
+        {"prefix": (6, 5, 5)},
+        {"prefix": (6,) * 9},
+        {"allowed": (5, 6)},
+        {"allowed": ()},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", searches.list())
+def test_constraints_are_kept_and_log_probabilities_are_the_models_own(name, options):
+    model, own, given = various("peek"), dict(options), {}
+    if "prefix" in own:
+        given["prefix"] = [own.pop("prefix")] * len(SOURCES)
+    if "allowed" in own:
+        given["allowed"] = own.pop("allowed")
+    found = model.search(SOURCES, {"name": name, **MANY[name], **own}, **given)
+    close(found.log_probs, forced(model, SOURCES, found.ids)[0], atol=1e-4)
+
+    def kept(found):
+        alive = found.ids[found.scores > -math.inf].tolist()
+        return all(fits([id for id in ids if id], **options) for ids in alive)
+
+    def fits(ids, no_repeat_ngram=None, min_length=0, max_length=LENGTH, prefix=(), allowed=range(SYMBOLS)):
+        n = no_repeat_ngram or len(ids) + 1
+        runs = [tuple(ids[start : start + n]) for start in range(len(ids) - n + 1)]
+        spoken = [id for id in ids if id != model.readout.end]
+        return (
+            len(runs) == len(set(runs))
+            and min_length <= len(spoken) <= len(ids) <= max_length
+            and ids[: len(prefix)] == list(prefix)[:LENGTH]
+            and set(spoken) <= set(allowed)
+        )
+
+    assert kept(found)
+    assert not kept(unbound(name))
+
+
+def test_where_nothing_is_left_to_say_there_is_no_hypothesis():
+    model = taught()[0]["attention"]
+    for name in searches:
+        (answer,) = model.answers(["aé漢"], {"name": name, "min_length": 1}, allowed=[])
+        assert answer.text == ""
+        assert answer.hypotheses == []
+        (answer,) = model.answers(["aé漢"], {"name": name}, allowed=[])
+        assert answer.text == ""
+        assert [(each.symbols, each.ended) for each in answer.hypotheses] == [([], True)]
+    (answer,) = model.answers(["aé漢"], {"name": "beam", "n_best": 4, "max_length": 1}, allowed="a")
+    assert sorted(each.text for each in answer.hypotheses) == ["", "a"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
+def test_what_was_said_and_what_would_say_a_run_again(n):
+    random = np.random.default_rng(n)
+    history = random.integers(1, 4, (40, 2, 7)) * (np.arange(7) >= random.integers(0, 8, (40, 2, 1)))
+    history = history.astype("int32")
+    spoken, again = (np.asarray(each) for each in (said(history, 5), ends_ngram(history, n, 5)))
+    for place in itertools.product(range(40), range(2)):
+        ids = [id for id in history[place].tolist() if id]
+        assert spoken[place].tolist() == [id in ids for id in range(5)]
+        runs = [ids[start : start + n] for start in range(len(ids) - n + 1)]
+        assert again[place].tolist() == [[*ids, id][-n:] in runs for id in range(5)]
+
+
+def test_ones_own_search_is_a_few_lines():
+    class Second(Search):
+        """The second likeliest output at every step."""
+
+        def select(self, candidates):
+            return None, ops.top_k(candidates.log_probs, 2)[1][..., 1]
+
+    model = various("peek")
+    found = model.search(SOURCES, Second(max_length=1))
+    best = model.search(SOURCES, Beam(size=2, n_best=2, max_length=1))
+    np.testing.assert_array_equal(found.ids[:, 0], best.ids[:, 1])
+    close(found.scores[:, 0], best.scores[:, 1], atol=1e-4)
+
+
+def test_a_model_need_not_be_built_and_sources_may_be_vectors():
+    vectors = np.random.default_rng(0).normal(size=(3, 5, 2))
+    model = Seq2Seq(Encoder(4), decoders.create("attention", units=4, readout=Tokens(SYMBOLS), max_length=LENGTH))
+    found = model.search(vectors, Beam(size=3, n_best=2))
+    close(found.log_probs, forced(model, vectors, found.ids)[0], atol=1e-4)
+
+
+# === Chance ===
+
+
+def renormalised(log_probs, temperature=1.0, top_k=None, top_p=1.0):
+    """What `Sample` promises, in numpy."""
+    chances = np.exp(np.array(log_probs) / temperature)
+    if top_k is not None:
+        chances[np.argsort(chances)[:-top_k]] = 0
+    chances /= chances.sum()
+    order = np.argsort(-chances)
+    before = np.cumsum(chances[order]) - chances[order]
+    chances[order[before >= top_p]] = 0
+    return chances / chances.sum()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"temperature": 0.5},
+        {"temperature": 3.0},
+        {"top_k": 3},
+        {"top_p": 0.8},
+        {"temperature": 2.0, "top_k": 4, "top_p": 0.7, "seed": 3},
+    ],
+    ids=str,
+)
+def test_samples_are_as_frequent_as_the_softmax_has_it(options):
+    expecting = told("feedback")
+    tell, sharpening = expecting.row(0), {key: value for key, value in options.items() if key != "seed"}
+    chances = {}
+    for first, chance in enumerate(renormalised(steer(tell(())[0], (), expecting.end), **sharpening)):
+        if first == expecting.end or not chance:
+            chances[first, 0] = chance
+            continue
+        following = renormalised(steer(tell((first,))[0], (first,), expecting.end), **sharpening)
+        chances |= {(first, second): chance * each for second, each in enumerate(following)}
+    # By the row's numbers, and within a row.
+    found = expecting.model.search(SOURCES[:1].repeat(50, 0), Sample(max_length=2, n_best=100, **options))
+    outputs, counts = np.unique(found.ids.reshape(-1, 2), axis=0, return_counts=True)
+    counted = dict(zip(map(tuple, outputs.tolist()), counts.tolist(), strict=True))
+    assert all(chances[each] > 0 for each in counted)
+    often = [each for each, chance in chances.items() if chance * 5000 >= 5]
+    observed = [counted.get(each, 0) for each in often]
+    expected = [chances[each] * 5000 for each in often]
+    if len(often) < sum(chance > 0 for chance in chances.values()):
+        observed, expected = [*observed, 5000 - sum(observed)], [*expected, 5000 - sum(expected)]
+    assert len(observed) > 4
+    assert stats.chisquare(observed, expected).pvalue > 1e-3
+
+
+def test_the_seed_is_all_that_chance_depends_on(model):
+    def ids(seed, **options):
+        return model.search(SOURCES, Sample(seed=seed, temperature=2.0, n_best=2, **options)).ids.tolist()
+
+    first = ids(1)
+    np.random.seed(7)
+    assert ids(1) == first
+    assert ids(2) != first
+    assert [row[0] for row in first] != [row[1] for row in first]
+    alike = model.search(SOURCES[:1].repeat(8, 0), Sample(temperature=2.0)).ids
+    assert len(np.unique(alike[:, 0], axis=0)) > 1
+
+
+def test_the_likeliest_one_of_samples_is_greedy(model):
+    same(model.search(SOURCES, Sample(top_k=1, temperature=3.0, seed=2)), model.search(SOURCES))
+    assert model.search(SOURCES, Sample(temperature=1e-30)).ids.tolist() == model.search(SOURCES).ids.tolist()
+
+
+# === Compiled ===
+
+ALL_AT_ONCE = {
+    **{"size": 4, "n_best": 3, "groups": 2, "diversity": 0.5, "length_penalty": 0.6},
+    **{"min_length": 1, "repetition_penalty": 1.3, "no_repeat_ngram": 2},
+}
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """A model whose searches are compiled, and how often each search has run in Python: when it was traced."""
+    monkeypatch.setattr(Searcher, "run_eagerly", False)
+    model, traces, call = small("attention"), [], Searcher.call
+    monkeypatch.setattr(Searcher, "call", lambda *args: traces.append(1) or call(*args))
+    return model, traces
+
+
+@pytest.mark.parametrize("mode", ["attention", "basic"])
+def test_a_compiled_search_is_the_same(mode, monkeypatch):
+    search = Beam(coverage_penalty=0.2 * various(mode).looks, max_length=8, **ALL_AT_ONCE)
+    inputs = {"prefix": [[5]] + [[0]] * 15, "allowed": range(3, 8)}
+    expected = various(mode).search(SOURCES, search, **inputs)
+    with monkeypatch.context() as patch:
+        patch.setattr(Searcher, "run_eagerly", False)
+        fresh = small(mode)
+        fresh.set_weights(various(mode).get_weights())
+        fresh.readout.end = various(mode).readout.end
+        same(fresh.search(SOURCES, search, **inputs), expected)
+
+
+def test_two_calls_of_one_shape_compile_once(compiled):
+    model, traces = compiled
+    for options in [{"name": "greedy"}, {"name": "sample"}, {"name": "beam", "size": 2}]:
+        before = len(traces)
+        model.search(SOURCES, dict(options))
+        once = len(traces)
+        model.search(SOURCES[::-1], dict(options))
+        assert before < once == len(traces)
+
+
+def test_a_compiled_search_takes_any_shape(compiled):
+    model, _ = compiled
+    search = {"name": "sample", "n_best": 2, "no_repeat_ngram": 2}
+    again = small("attention")
+    again.searcher(search).run_eagerly = True
+    for rows, padding, prefix in [(3, 0, 1), (5, 2, 2), (16, 1, 3)]:
+        inputs = np.pad(SOURCES[:rows], ((0, 0), (0, padding))), search, np.full((rows, prefix), 5)
+        same(model.search(*inputs), again.search(*inputs))
+
+
+# === Texts ===
+
+TEXTS = ["aé漢", "🙂🙂a", "", "x🙂y漢x", "8", "aé漢", "e\u0301", "漢" * 100]
+
+
+def test_texts_in_texts_out():
+    model = taught()[0]["attention"]
+    answers = model.answers(TEXTS, {"name": "beam", "size": 3, "n_best": 2})
+    assert [answer.source for answer in answers] == TEXTS
+    assert [answer.unknown for answer in answers] == [[], [], [], ["x", "y"], [], [], ["e", "\u0301"], []]
+    assert [answers[row].text for row in (0, 1, 5)] == ["漢éa", "a🙂🙂", "漢éa"]
+    assert {each.text for each in answers[4].hypotheses} == {"88", "99"}
+    for text, answer in zip(TEXTS, answers, strict=True):
+        assert len(answer.hypotheses) == 2
+        assert answer.text == answer.hypotheses[0].text
+        (forced_one,) = model.score([text], [answer.text])
+        for each in answer.hypotheses:
+            assert each.text == "".join(each.symbols)
+            assert len(each.symbol_log_probs) == len(each.symbols) + each.ended
+            assert each.alignment.shape == (len(each.symbol_log_probs), len(text))
+            close(each.alignment.sum(1), bool(text), atol=1e-4)
+            close(each.log_prob, sum(each.symbol_log_probs))
+        if answer.hypotheses[0].ended:
+            close(forced_one.symbol_log_probs, answer.hypotheses[0].symbol_log_probs, atol=1e-4)
+    assert model.generate(TEXTS, {"name": "beam", "size": 3, "n_best": 2}) == [answer.text for answer in answers]
+    assert model.answers([]) == model.generate([]) == []
+
+
+@pytest.mark.parametrize("search", [SEARCHES[0], SEARCHES[2], SEARCHES[4]], ids=str)
+def test_answers_depend_on_neither_batch_size_nor_company(search):
+    model = taught()[0]["feedback"]
+    texts = [text for text in TEXTS if len(text) < 9]
+    together = model.answers(texts, search)
+    for number, alone in enumerate(model.answers(texts, search, batch_size=1)):
+        assert alone.hypotheses[0].symbols == together[number].hypotheses[0].symbols
+        close(alone.hypotheses[0].symbol_log_probs, together[number].hypotheses[0].symbol_log_probs, atol=1e-4)
+        assert alone.hypotheses[0].alignment is None
+    if search["name"] != "sample":
+        assert model.generate(texts[::-1], search) == [answer.text for answer in together][::-1]
+
+
+def test_outputs_cut_at_the_greatest_length_have_not_ended():
+    (answer,) = taught()[0]["attention"].answers(["aé漢"], {"name": "greedy", "max_length": 2})
+    (hypothesis,) = answer.hypotheses
+    assert (answer.text, hypothesis.ended, len(hypothesis.symbol_log_probs)) == ("漢é", False, 2)
+
+
+def test_texts_may_be_told_how_to_begin_and_of_what_to_consist():
+    model = taught()[0]["attention"]
+    assert model.generate(["8", "8", "aé漢"], prefixes=["8", "99", ""]) == ["88", "99", "漢éa"]
+    assert set("".join(model.generate(TEXTS, allowed="a🙂"))) <= set("a🙂")
+
+
+def test_scores_are_forced_log_probabilities():
+    model = taught()[0]["peek"]
+    pairs = [("aé漢", "漢éa"), ("8", "88"), ("", ""), ("xé", "?é" * 7), ("é" * 9, "a")]
+    sources, targets = zip(*pairs, strict=True)
+    scores = model.score(sources, targets)
+    ids = [pad([[*VOCABULARY.encode(text), *end] for text in texts]) for texts, end in ((sources, []), (targets, [2]))]
+    expected = -nll(model((ids[0], ids[1])), ids[1])
+    for score, alone, row, target in zip(
+        scores, model.score(sources, targets, batch_size=1), expected, ids[1], strict=True
+    ):
+        close(score.symbol_log_probs, row[target != 0], atol=1e-4)
+        close(alone.symbol_log_probs, score.symbol_log_probs, atol=1e-4)
+        close(score.log_prob, row.sum(), atol=1e-4)
+        close(score.perplexity, np.exp(-row.sum() / (target != 0).sum()), rtol=1e-4)
+    close(perplexity(model, pairs), np.exp(-expected.sum() / (ids[1] != 0).sum()), rtol=1e-4)
+    close(np.exp(scores[1].log_prob), 0.5, atol=0.1)
+    assert scores[0].perplexity < 1.1 < scores[3].perplexity
+    assert model.score([], []) == []
+    metrics, outputs = evaluate(model, pairs[:1], Beam(size=2))
+    assert (metrics["exact_match"], outputs) == (1.0, [["漢", "é", "a"]])
+
+
+# === Refusals, by their words ===
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ({"name": "beam", "size": 0}, "Beam: `size` must be an integer of at least 1, got 0."),
+        ({"name": "beam", "n_best": 0}, "Beam: `n_best` must be an integer of at least 1, got 0."),
+        ({"name": "beam", "size": 2.5}, "Beam: `size` must be an integer of at least 1, got 2.5."),
+        ({"name": "beam", "size": 2, "n_best": 3}, "Beam: `n_best` must be at most `size`"),
+        ({"name": "beam", "length_penalty": -0.5}, "Beam: `length_penalty` must be a number of at least 0, got -0.5."),
+        ({"name": "beam", "length_penalty": math.nan}, "Beam: `length_penalty` must be"),
+        ({"name": "beam", "coverage_penalty": -1}, "Beam: `coverage_penalty` must be a number of at least 0, got -1."),
+        ({"name": "beam", "length_formula": "gmnt"}, "Did you mean 'gnmt'?"),
+        ({"name": "beam", "size": 5, "groups": 2}, "must be a multiple of `groups`, got 5 hypotheses in 2 groups."),
+        ({"name": "beam", "diversity": 0.5}, "`diversity` keeps groups apart, so it needs `groups` above 1, got 1."),
+        ({"name": "beam", "coverage_penalty": 0.2}, "Beam's coverage penalty asks where the model has looked"),
+        ({"name": "beam", "sise": 3}, "Beam: `sise` is not an option. Did you mean 'size'?"),
+        ({"name": "greedy", "max_length": 0}, "Greedy: `max_length` must be an integer of at least 1 or null, got 0."),
+        ({"name": "greedy", "min_length": 4, "max_length": 4}, "Greedy: `min_length` must be below `max_length`"),
+        ({"name": "greedy", "min_length": LENGTH}, f"below the model's max_length, {LENGTH}, got {LENGTH}."),
+        ({"name": "greedy", "min_length": -1}, "Greedy: `min_length` must be an integer of at least 0, got -1."),
+        ({"name": "greedy", "repetition_penalty": 0}, "Greedy: `repetition_penalty` must be a number above 0, got 0."),
+        ({"name": "greedy", "no_repeat_ngram": 0}, "Greedy: `no_repeat_ngram` must be an integer of at least 1"),
+        ({"name": "greedy", "size": 3}, "Greedy: `size` is not an option."),
+        ({"name": "sample", "top_p": 0}, "Sample: `top_p` must be"),
+        ({"name": "sample", "top_p": 1.5}, "Sample: `top_p` must be"),
+        ({"name": "sample", "top_k": 0}, "Sample: `top_k` must be an integer of at least 1"),
+        ({"name": "sample", "temperature": 0}, "Sample: `temperature` must be a number above 0, got 0."),
+        ({"name": "sample", "seed": -1}, "Sample: `seed` must be an integer of at least 0, got -1."),
+        ("baem", "Unknown search 'baem'. Did you mean 'beam'? Known: beam, greedy, sample."),
+        ({"size": 3}, "A search given as a mapping needs the key 'name', got {'size': 3}."),
+    ],
+    ids=str,
+)
+def test_bad_options_are_named(search, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        various("basic").search(SOURCE, search)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"sources": "aé"}, "Expected a list of texts, got one text: put it in brackets."),
+        ({"prefixes": ["a"]}, "Expected a prefix for each source, got 1 for 2."),
+        ({"prefixes": ["a", "z"]}, "The prefix has 'z', which the model does not know."),
+        ({"allowed": ["a", "<edn>"]}, "The allowed symbol has '<', which the model does not know."),
+        ({"batch_size": 0}, "Expected a batch_size of at least 1, got 0."),
+    ],
+    ids=str,
+)
+def test_bad_texts_are_named(arguments, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        taught()[0]["peek"].answers(**{"sources": ["a", "é"], **arguments})
+
+
+def test_texts_need_vocabularies_and_scores_a_target_each():
+    with pytest.raises(ValueError, match=r"no vocabularies, so it has no texts: give it ids \(`search`\)"):
+        various("basic").generate(["a"])
+    with pytest.raises(ValueError, match=r"Expected a target for each source, got 1 for 2\."):
+        taught()[0]["peek"].score(["a", "é"], ["a"])
+
+
+@pytest.mark.parametrize("name", searches)
+def test_equal_searches_are_one(name):
+    model, search = various("peek"), searches.create(name, max_length=3)
+    assert search == searches.create({"name": name, **search.options})
+    assert model.searcher(search) is model.searcher({"name": name, "max_length": 3})
+    assert search != searches.create(name, max_length=4)
+    assert repr(search).startswith(f"{type(search).__name__}(")
+    assert "max_length=3" in repr(search)
