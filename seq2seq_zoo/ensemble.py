@@ -144,13 +144,9 @@ def average(models: Sequence[Seq2Seq]) -> Seq2Seq:
     """
     Ensemble(models)  # the same must hold, and more
     first = models[0]
-    shapes = [_shapes(model) for model in models]
-    for number, each in enumerate(shapes, start=1):
-        if each != shapes[0]:
-            raise ValueError(
-                f"The mean is of models of one architecture, but the weights of model {number} have other names or "
-                f"shapes."
-            )
+    for number, model in enumerate(models, start=1):
+        if _nameless(model.get_config()) != _nameless(first.get_config()):
+            raise ValueError(f"The mean is of models of one architecture, but that of model {number} is another.")
     mean = Seq2Seq.from_config(first.get_config())
     mean.build((None, None))
     mean.set_weights(first.get_weights())
@@ -159,9 +155,12 @@ def average(models: Sequence[Seq2Seq]) -> Seq2Seq:
     return mean
 
 
-def _shapes(model: Seq2Seq) -> list[Any]:
-    kinds = [type(part).__name__ for part in (model.encoder, model.decoder)]
-    return [*kinds, *((weight.name, tuple(weight.shape)) for weight in model.weights)]
+def _nameless(config: Any) -> Any:
+    """A configuration without the layers' names, which Keras numbers."""
+    if isinstance(config, dict):
+        layer = {"name", "trainable"} <= config.keys()
+        return {key: _nameless(value) for key, value in config.items() if not (layer and key == "name")}
+    return [_nameless(each) for each in config] if isinstance(config, list | tuple) else config
 
 
 def _ids(model: Seq2Seq) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def perplexity(model: TextModel, pairs: Sequence[Pair], batch_size: int = 256) -
         pairs: source and target texts.
         batch_size: pairs read at once; changes no result.
     """
+    if not pairs:
+        raise ValueError("Expected at least one pair to measure, got none.")
     scores = model.score(*map(list, zip(*pairs, strict=True)), batch_size=batch_size)
     total = math.fsum(score.log_prob for score in scores)
     count = sum(len(score.symbol_log_probs) for score in scores)

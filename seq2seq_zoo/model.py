@@ -36,7 +36,7 @@ class Seq2Seq(TextModel):
         Logits `(batch, target length, vocabulary_size)`; see `Decoder`.
 
     Raises:
-        ValueError: a vocabulary of another size than the layer that its ids are for.
+        ValueError: a vocabulary whose size, start or end is not that of the layer that its ids are for.
 
     Example:
 
@@ -59,8 +59,8 @@ class Seq2Seq(TextModel):
         target_vocabulary: Vocabulary | None = None,
         **kwargs: Any,
     ):
-        _check_fit("source", source_vocabulary, getattr(encoder, "vocabulary_size", None))
-        _check_fit("target", target_vocabulary, getattr(decoder.readout, "vocabulary_size", None))
+        _check_fit("source", source_vocabulary, encoder)
+        _check_fit("target", target_vocabulary, decoder.readout)
         super().__init__(source_vocabulary, target_vocabulary, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
@@ -129,9 +129,12 @@ class Seq2Seq(TextModel):
         return super().from_config({**config, **parts}, custom_objects)
 
 
-def _check_fit(side: str, vocabulary: Vocabulary | None, size: int | None) -> None:
-    if vocabulary is not None and size is not None and len(vocabulary) != size:
-        raise ValueError(
-            f"The {side} vocabulary has {len(vocabulary)} symbols, but the layer for its ids has vocabulary_size={size}. "
-            f"Give both the same: vocabulary_size=len(vocabulary)."
-        )
+def _check_fit(side: str, vocabulary: Vocabulary | None, layer: Any) -> None:
+    for what in ("vocabulary_size", "start", "end"):
+        own = len(vocabulary or ()) if what == "vocabulary_size" else getattr(vocabulary, what, None)
+        needed = getattr(layer, what, None)
+        if vocabulary is not None and needed is not None and own != needed:
+            raise ValueError(
+                f"The {side} vocabulary does not fit {type(layer).__name__}: {what} is {own} for the one and {needed} "
+                f"for the other."
+            )

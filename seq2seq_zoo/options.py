@@ -285,7 +285,7 @@ def checked(init: Init) -> Init:
         known = {*options, *(KERAS_ARGUMENTS if _open(init) and _is_keras(owner) else ())}
         try:
             for key in kwargs:
-                if key not in known and (not _open(init) or _is_keras(owner)):
+                if key not in known and _closed(owner):
                     raise unknown(key, known)
             bound = signature.bind_partial(self, *args, **kwargs)
             for name in list(signature.parameters)[1:]:
@@ -413,6 +413,11 @@ def _descriptions(documented: Any) -> dict[str, str]:
 
 def _open(function: Callable[..., Any]) -> bool:
     return any(each.kind is each.VAR_KEYWORD for each in inspect.signature(function).parameters.values())
+
+
+def _closed(cls: type) -> bool:
+    """Whether the arguments of all constructors are all that there may be: the last passes nothing on, or to Keras."""
+    return _is_keras(cls) or not all(_open(init) for init, _ in _constructors(cls))
 
 
 def _is_keras(cls: type) -> bool:

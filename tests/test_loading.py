@@ -79,7 +79,7 @@ def test_files_of_other_versions(saved, tmp_path):
     future = {"registered_name": "seq2seq_zoo>FutureDecoder", "class_name": "FutureDecoder"}
     assert message(lambda config: config["decoder"].update(future)) == "Could not locate class 'FutureDecoder'."
     assert message(lambda config: config["target_vocabulary"]["symbols"].append("f")) == (
-        "The target vocabulary has 10 symbols, but the layer for its ids has vocabulary_size=9."
+        "The target vocabulary does not fit Tokens: vocabulary_size is 10 for the one and 9 for the other."
     )
 
 
@@ -100,6 +100,11 @@ def test_files_that_would_run_code(saved, tmp_path):
 def test_a_vocabulary_that_does_not_fit_is_refused():
     model = small("peek")
     short = Vocabulary(LETTERS.symbols[:-1], separator="")
-    for side, vocabularies in (("source", (short, LETTERS)), ("target", (LETTERS, short))):
-        with pytest.raises(ValueError, match=f"The {side} vocabulary has 8 symbols, but .* vocabulary_size=9"):
+    other = Vocabulary(LETTERS.symbols, separator="", end=3, unknown=2)
+    for vocabularies, message in (
+        ((short, LETTERS), "source vocabulary does not fit Encoder: vocabulary_size is 8 for the one and 9"),
+        ((LETTERS, short), "target vocabulary does not fit Tokens: vocabulary_size is 8 for the one and 9"),
+        ((LETTERS, other), "target vocabulary does not fit Tokens: end is 3 for the one and 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
             Seq2Seq(model.encoder, model.decoder, *vocabularies)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from keras import ops
 
 from seq2seq_zoo.decoding.search import NEVER, Candidates, Hypotheses, Search, searches
+from seq2seq_zoo.layers.readout import PAD
 from seq2seq_zoo.options import NonNegativeFloat, Positive, checked
 
 LEAST = 1e-6
@@ -97,17 +98,17 @@ class Beam(Search):
         scores = totals / self._penalty(candidates.lengths)[..., None]
         if self.covers:
             scores = scores + self._covered(candidates.coverage, candidates.mask)[..., None]
-        parents, outputs = [], []
+        parents, outputs, said = [], [], []
         for first in range(0, self.size, members):
             group = scores[:, first : first + members]
             if outputs and self.diversity:
-                others = ops.sum(ops.one_hot(ops.concatenate(outputs, axis=1), size), axis=1)
-                others = ops.where(ops.arange(size) == 0, 0.0, others)  # the padding of those that have ended
+                others = ops.where(ops.arange(size) == PAD, 0.0, sum(said))  # not the padding of those that have ended
                 group = group - self.diversity * others[:, None]
-            _, best = ops.top_k(ops.reshape(group, (-1, members * size)), members)
+            scored, best = ops.top_k(ops.reshape(group, (-1, members * size)), members)
             best = ops.cast(best, "int32")
             parents.append(first + best // size)
             outputs.append(best % size)
+            said.append(ops.sum(ops.where((scored > NEVER)[..., None], ops.one_hot(outputs[-1], size), 0.0), axis=1))
         return ops.concatenate(parents, axis=1), ops.concatenate(outputs, axis=1)
 
     def rank(self, totals: Any, lengths: Any, coverage: Any, mask: Any) -> Any:

@@ -56,13 +56,14 @@ class Sample(Search):
 
     def select(self, candidates: Candidates) -> tuple[Any, Any]:
         """The output at which the summed probabilities pass the number drawn."""
-        scores = candidates.log_probs / self.temperature
+        # Below the greatest, so that no temperature makes minus infinity of all; the bound is for where all are that.
+        best = ops.maximum(ops.max(candidates.log_probs, axis=-1, keepdims=True), -1e30)
+        scores = (candidates.log_probs - best) / self.temperature
         size = scores.shape[-1]
         ids = None
         if self.top_k is not None or self.top_p < 1:
             scores, ids = ops.top_k(scores, min(self.top_k or size, size))
-        # A softmax without its denominator, which is the last of the sums; the bound is for nothing but minus infinity.
-        weights = ops.exp(scores - ops.maximum(ops.max(scores, axis=-1, keepdims=True), -1e30))
+        weights = ops.exp(scores)  # a softmax without its denominator, which is the last of the sums
         sums = ops.cumsum(weights, axis=-1)
         if self.top_p < 1:
             weights = ops.where(sums - weights < self.top_p * sums[..., -1:], weights, 0.0)

@@ -288,8 +288,8 @@ class Searcher(keras.Model):
         )
         xs = {}
         if "prefix" in inputs:
-            prefix = inputs["prefix"][:, : self.max_length]
-            xs["prefix"] = ops.transpose(ops.pad(prefix, ((0, 0), (0, self.max_length - prefix.shape[1]))))
+            padded = ops.pad(inputs["prefix"], ((0, 0), (0, self.max_length)))  # whatever its length
+            xs["prefix"] = ops.transpose(padded[:, : self.max_length])
         if search.draws:
             xs["draws"] = inputs["draws"]
         last, (shifts, outputs, log_probs, *weights) = scan(

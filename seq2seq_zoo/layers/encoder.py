@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.layers.cells import Stack, States, cells, dropout_mask, dropped
+from seq2seq_zoo.layers.part import as_ids
 from seq2seq_zoo.options import Fraction, Named, Positive, checked
 
 
@@ -119,11 +120,7 @@ class Encoder(keras.layers.Layer):
         self._check_rank(len(inputs.shape))
         batch, length = ops.shape(inputs)[:2]
         if self.embedding is not None:
-            if keras.backend.standardize_dtype(inputs.dtype) in ("float16", "bfloat16"):
-                raise ValueError(
-                    f"{type(self).__name__} got ids as {keras.backend.standardize_dtype(inputs.dtype)}, which cannot "
-                    f"tell all of them apart. Give integers: an Input before it needs dtype='int32'."
-                )
+            inputs = as_ids(inputs, type(self).__name__)
             real = ops.not_equal(inputs, 0)
             mask = real if mask is None else ops.logical_and(real, mask)
             x = self.embedding(ops.transpose(inputs))  # time first, where it is still only ids

@@ -1,8 +1,9 @@
-"""A layer inside a layer."""
+"""What layers are made of: layers inside layers, and ids."""
 
 from typing import Any
 
 import keras
+from keras import ops
 
 
 class Part(keras.layers.Layer):
@@ -13,3 +14,18 @@ class Part(keras.layers.Layer):
 
     def get_build_config(self) -> None:
         """Nothing: the owner's is enough."""
+
+
+def as_ids(ids: Any, owner: str) -> Any:
+    """Ids as integers, whatever an `Input` without a dtype made of them.
+
+    Raises:
+        ValueError: they are in half precision.
+    """
+    dtype = keras.backend.standardize_dtype(ids.dtype)
+    if dtype in ("float16", "bfloat16"):
+        raise ValueError(
+            f"{owner} got ids as {dtype}, which cannot tell all of them apart. Give integers: an Input before it needs "
+            f"dtype='int32'."
+        )
+    return ids if dtype.startswith(("int", "uint")) else ops.cast(ids, "int32")

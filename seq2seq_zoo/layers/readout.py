@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.layers.cells import matmul
-from seq2seq_zoo.layers.part import Part
+from seq2seq_zoo.layers.part import Part, as_ids
 from seq2seq_zoo.options import NonNegative, Positive, checked
 
 PAD = 0
@@ -159,7 +159,7 @@ class Tokens(Readout):
 
     def embed(self, outputs: Any) -> Any:
         """The symbols' vectors."""
-        return ops.take(self.embedding, outputs, axis=0)
+        return ops.take(self.embedding, as_ids(outputs, type(self).__name__), axis=0)
 
     def choose(self, logits: Any) -> Any:
         """The likeliest symbol, other than padding and start."""
