@@ -67,10 +67,10 @@ def few_shapes(
     """
     if batch_size < 1:
         raise ValueError(f"Expected a batch_size of at least 1, got {batch_size}.")
-    batch_size = min(batch_size, _rounded(len(columns[0])))
+    batch_size = min(batch_size, _power_of_two(len(columns[0])))
     shapes: dict[tuple[int, ...], list[int]] = {}
     for row, cells in enumerate(zip(*columns, strict=True)):
-        shapes.setdefault(tuple(_rounded(len(ids)) for ids in cells), []).append(row)
+        shapes.setdefault(tuple(max(8, _power_of_two(len(ids))) for ids in cells), []).append(row)
     for shape, rows in sorted(shapes.items()):
         for first in range(0, len(rows), batch_size):
             batch = rows[first : first + batch_size]
@@ -84,9 +84,9 @@ def few_shapes(
             )
 
 
-def _rounded(count: int) -> int:
-    """The next power of two, and at least 8."""
-    return max(8, 1 << (count - 1).bit_length())
+def _power_of_two(count: int) -> int:
+    """The next one."""
+    return 1 << max(count - 1, 0).bit_length()
 
 
 class Batches:

@@ -72,18 +72,32 @@ def _tensorflow_scan(step, carry, xs, length, reverse, until):
     if tf.executing_eagerly():
         return _python_scan(step, carry, xs, int(length), reverse, until)
 
-    # The loop must know the outputs' structure, types and shapes before it starts: trace one step for them.
-    def first_output(carry, xs):
-        return step(carry, tree.map_structure(lambda x: x[0], xs))[1]
+    def at(i):
+        return length - 1 - i if reverse else i
 
+    def keeping_shapes(following, carry):
+        for leaf, first in zip(tree.flatten(following), tree.flatten(carry), strict=True):
+            leaf.set_shape(first.shape)  # a batch size lost on the way (None) is still the one that went in
+        return following
+
+    # The loop must know the outputs' structure, types and shapes before it starts.
     if _exporting.get():
-        inputs = xs
-        outputs = tree.map_structure(lambda y: tf.zeros((length, *ops.shape(y)), y.dtype), first_output(carry, xs))
         read, stack = tf.gather, tf.identity
 
         def write(tensor, t, value):
             return tf.tensor_scatter_nd_update(tensor, [[t]], value[None])
+
+        # Shapes may be known only when it runs, from a step: the first, which the loop then need not do again.
+        done, inputs = 1, xs
+        following, y = step(carry, tree.map_structure(lambda x: x[at(0)], xs))
+        carry = keeping_shapes(following, carry)
+        outputs = tree.map_structure(lambda y: write(tf.zeros((length, *ops.shape(y)), y.dtype), at(0), y), y)
     else:
+        # Trace a step for them.
+        def first_output(carry, xs):
+            return step(carry, tree.map_structure(lambda x: x[0], xs))[1]
+
+        done = 0
         traced = tf.function(first_output, autograph=False).get_concrete_function(carry, xs)
         outputs = tree.map_structure(
             lambda y: tf.TensorArray(y.dtype, length, element_shape=y.shape), traced.structured_outputs
@@ -92,17 +106,16 @@ def _tensorflow_scan(step, carry, xs, length, reverse, until):
         read, write, stack = tf.TensorArray.read, tf.TensorArray.write, tf.TensorArray.stack
 
     def body(i, carry, outputs):
-        t = length - 1 - i if reverse else i
+        t = at(i)
         following, y = step(carry, tree.map_structure(lambda each: read(each, t), inputs))
-        for leaf, first in zip(tree.flatten(following), tree.flatten(carry), strict=True):
-            leaf.set_shape(first.shape)  # a batch size lost on the way (None) is still the one that went in
-        return i + 1, following, tree.map_structure(lambda each, value: write(each, t, value), outputs, y)
+        outputs = tree.map_structure(lambda each, value: write(each, t, value), outputs, y)
+        return i + 1, keeping_shapes(following, carry), outputs
 
     def go_on(i, carry, outputs):
         return True if until is None else tf.logical_or(tf.equal(i, 0), tf.logical_not(until(carry)))
 
     # `maximum_iterations` is what lets XLA size the gradient's storage.
-    _, carry, outputs = tf.while_loop(go_on, body, (0, carry, outputs), maximum_iterations=length)
+    _, carry, outputs = tf.while_loop(go_on, body, (done, carry, outputs), maximum_iterations=length - done)
     return carry, tree.map_structure(stack, outputs)
 
 

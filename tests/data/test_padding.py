@@ -129,7 +129,7 @@ def test_few_shapes_hold_every_row_once_in_full_batches(count, batch_size):
     for rows, arrays in few_shapes(columns, batch_size):
         shapes.add(tuple(array.shape for array in arrays))
         for column, array in zip(columns, arrays, strict=True):
-            assert len(array) == min(batch_size, max(8, 1 << (count - 1).bit_length()))
+            assert len(array) == min(batch_size, 1 << (count - 1).bit_length())
             assert array.shape[1] in (8, 16, 128)
             assert array[: len(rows)].tolist() == pad([column[row] for row in rows], array.shape[1]).tolist()
             assert not array[len(rows) :].any()
