@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 import yaml
 
-from seq2seq_zoo import factory, run
+from seq2seq_zoo import Seq2Seq, factory, load, run
 from seq2seq_zoo.config import ConfigError, read
-from seq2seq_zoo import Seq2Seq, load
 from seq2seq_zoo.run import Run, RunError
 from seq2seq_zoo.training import TrainingError
 
