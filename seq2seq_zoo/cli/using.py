@@ -42,6 +42,9 @@ class _Unknown:
 
     def __init__(self, vocabulary: "Vocabulary"):
         self._vocabulary = vocabulary
+        self._begin()
+
+    def _begin(self) -> None:
         self._symbols: dict[str, None] = {}
         self._count = self._texts = self._all = 0
 
@@ -56,13 +59,14 @@ class _Unknown:
             self._symbols.update(dict.fromkeys(itertools.islice(found, SHOWN - min(SHOWN, len(self._symbols)))))
 
     def say(self, side: str = "texts") -> None:
-        """One line, if there were any."""
+        """One line, if there were any; and begin anew."""
         if self._count:
             shown = ", ".join(map(repr, self._symbols))
             note(
                 f"Symbols that the model does not know: {self._count:,}, in {self._texts:,} of {self._all:,} {side}: "
                 f"{shown}{', …' if len(self._symbols) == SHOWN else ''}"
             )
+        self._begin()
 
 
 @app.command(
@@ -206,7 +210,6 @@ def predict(
             sys.stdout.flush()
             if asking:
                 unknown.say()
-                unknown.__init__(model.vocabularies[0])
             if alignments is not None:
                 _draw(answers, model.vocabularies, alignments)
 
