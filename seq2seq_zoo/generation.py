@@ -1,5 +1,6 @@
 """Text in, text out: what every model does that knows its vocabularies."""
 
+import abc
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,7 +65,7 @@ class Score(NamedTuple):
         return math.exp(-self.log_prob / len(self.symbol_log_probs))
 
 
-class TextModel(keras.Model):
+class TextModel(keras.Model, abc.ABC):
     """A model that a search can run. Abstract: `Seq2Seq` is one, and an `Ensemble` of them is another.
 
     Args:
@@ -227,33 +228,33 @@ class TextModel(keras.Model):
 
     # === What searches need ===
 
+    @abc.abstractmethod
     def begin(self, sources: Any) -> tuple[Any, Any]:
         """What the sources are decoded with: the memory (with a `mask`), and the first states."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def step(self, previous: Any, states: Any, memory: Any) -> tuple[Any, Any, Any]:
         """`(logits, states, weights)` of one step; see `Decoder.step`."""
-        raise NotImplementedError
 
     @property
+    @abc.abstractmethod
     def readout(self) -> Any:
         """What an output is."""
-        raise NotImplementedError
 
     @property
+    @abc.abstractmethod
     def looks(self) -> bool:
         """Whether steps give attention weights."""
-        raise NotImplementedError
 
     @property
+    @abc.abstractmethod
     def max_length(self) -> int:
         """The most outputs of a search that does not say otherwise."""
-        raise NotImplementedError
 
     @property
+    @abc.abstractmethod
     def step_policy(self) -> Any:
         """The precision in which steps run."""
-        raise NotImplementedError
 
     # === Keras ===
 

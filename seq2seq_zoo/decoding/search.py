@@ -1,5 +1,6 @@
 """What every search is: one loop over a model's step, which keeps one or several hypotheses of each row."""
 
+import abc
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -74,7 +75,7 @@ class Candidates(NamedTuple):
     """`(batch, hypotheses)`: a number from [0, 1) each, for a search that leaves it to chance."""
 
 
-class Search:
+class Search(abc.ABC):
     """How outputs are chosen. Abstract: a search is a subclass that says how to `select`.
 
     The same search serves any model; it holds options and nothing else.
@@ -129,6 +130,7 @@ class Search:
         """Where each hypothesis begins: 0, or minus infinity for one that is not there yet."""
         return [0.0] * self.hypotheses
 
+    @abc.abstractmethod
     def select(self, candidates: Candidates) -> tuple[Any, Any]:
         """The next hypotheses.
 
@@ -136,7 +138,6 @@ class Search:
             `(parents, outputs)`, `(batch, hypotheses)` each: which hypothesis goes on, and with what output. Parents
             are `None` in a search that does not reorder.
         """
-        raise NotImplementedError
 
     def rank(self, totals: Any, lengths: Any, coverage: Any, mask: Any) -> Any:
         """The score of each hypothesis, `(batch, hypotheses)`; the total itself unless a search thinks otherwise."""

@@ -1,5 +1,6 @@
 """Where a model may go, and the way there."""
 
+import abc
 import json
 import os
 import tempfile
@@ -34,7 +35,7 @@ class ExportError(ValueError):
     """A model, a search or a place that cannot be exported, or exported to."""
 
 
-class Format:
+class Format(abc.ABC):
     """One kind of file for one kind of runtime. Abstract; a format registers under its name.
 
     A format needs packages that an extra of its own name installs.
@@ -45,6 +46,7 @@ class Format:
     quantizations: tuple[str, ...] = ()
     """What it can store weights as, besides float32."""
 
+    @abc.abstractmethod
     def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
         """Write the files.
 
@@ -55,11 +57,10 @@ class Format:
             directory: an empty one.
             quantize: one of `quantizations`, or `None`.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def open(self, directory: Path) -> Run:
         """The search in a directory that `write` filled, run by the format's own runtime."""
-        raise NotImplementedError
 
 
 formats: Registry[Format] = Registry("export format", base=Format)
