@@ -1,4 +1,4 @@
-"""The loop over time: the same in eager mode, in a graph and compiled."""
+"""The loop over time: the same in eager mode, in a graph, compiled and exported."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,23 @@ import tensorflow as tf
 from cases import close
 from keras import ops
 
-from seq2seq_zoo.layers.scan import scan
+from seq2seq_zoo.layers.scan import exporting, scan
+
+
+def exported(function):
+    def traced(*arguments):
+        with exporting():
+            return function(*arguments)
+
+    return tf.function(traced, autograph=False)
+
 
 X = np.arange(1.0, 6.0, dtype="float32")
 WAYS = {
     "eager": lambda f: f,
     "graph": lambda f: tf.function(f, autograph=False),
     "compiled": lambda f: tf.function(f, autograph=False, jit_compile=True),
+    "exported": exported,
 }
 
 
