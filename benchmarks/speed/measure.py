@@ -1,0 +1,67 @@
+"""How fast, beside others: the tables of benchmarks/results/speed, by one command.
+
+    python benchmarks/speed/measure.py
+
+Rows that are there already are not measured again, unless `--again` says so; what is stopped keeps its finished rows.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from bench import Bench
+from contestants import ContestantError, note, use_two_cores
+from report import tables
+from rows import rows
+
+from seq2seq_zoo.environment import environment
+from seq2seq_zoo.files import write
+
+
+def main() -> None:
+    """Measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=rows, default=list(rows), metavar="ROW", help=", ".join(rows))
+    parser.add_argument("--again", action="store_true", help="measure also what is there")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each time is taken")
+    parser.add_argument("--data", type=Path, default="../shared/data", help="has sigmorphon2020_g2p and cmudict_g2p")
+    parser.add_argument("--work", type=Path, default="runs/speed", help="for the peers' environments, and logs")
+    parser.add_argument("--out", type=Path, default="benchmarks/results/speed", help="for records and tables")
+    args = parser.parse_args()
+    cores = use_two_cores()
+    command = shlex.join(["python", *sys.argv])
+    failed = []
+    for name in args.only:
+        path = args.out / f"{name}.json"
+        if path.exists() and not args.again:
+            note(f"{name}: is there")
+            continue
+        note(f"{name}: measuring")
+        began, load = time.perf_counter(), os.getloadavg()[0]
+        with Bench(args.work.resolve(), args.rounds, args.data) as bench:
+            try:
+                measured = rows[name](bench)
+            except ContestantError as error:
+                note(f"{name}: {error}")
+                failed.append(name)
+                continue
+            made = {"command": command, "machine": environment()["machine"] | {"used": cores}, "load_before": load}
+            made |= {"minutes": round((time.perf_counter() - began) / 60, 2), "versions": bench.versions}
+        write(path, json.dumps({**made, **measured}, indent=1) + "\n")
+    there = {name: args.out / f"{name}.json" for name in rows}
+    records = {name: json.loads(path.read_text()) for name, path in there.items() if path.exists()}
+    text = tables(records)
+    write(args.out / "tables.md", text)
+    print(text)
+    if failed:
+        raise SystemExit(f"Not measured: {', '.join(failed)}.")
+
+
+if __name__ == "__main__":
+    main()

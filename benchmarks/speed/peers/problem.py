@@ -1,0 +1,120 @@
+"""What all contestants are given: sizes, and the same weights and pairs for all, made by numpy alone."""
+
+import dataclasses
+
+import numpy as np
+
+PADDING, START, END, SPECIALS = 0, 1, 2, 4
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """An encoder and a decoder, and pairs without padding."""
+
+    mode: str
+    units: int
+    length: int
+    """Of every source, and of every target with its end."""
+    cell: str = "lstm"
+    batch: int = 64
+    vocabulary: int = 64
+    source_vocabulary: int | None = None
+    """That of the targets if not given."""
+    depth: int = 1
+    pairs: int = 512
+    endless: bool = False
+    """Whether padding, start and end are never said, by their bias: then every output has full length."""
+    weights: str | None = None
+    """A file with trained weights, and with padded `sources` to search from; made ones where there is none."""
+    steps: int = 20
+    """The most outputs of a search."""
+    beams: int = 5
+
+    @property
+    def sources(self) -> int:
+        """Size of the sources' vocabulary."""
+        return self.source_vocabulary or self.vocabulary
+
+    @property
+    def padded(self) -> bool:
+        """Whether sources may have padding."""
+        return self.weights is not None
+
+    @property
+    def gates(self) -> int:
+        """Blocks of a cell's kernel."""
+        return {"lstm": 4, "gru": 3}[self.cell]
+
+    @property
+    def states(self) -> int:
+        """State tensors of a cell."""
+        return {"lstm": 2, "gru": 1}[self.cell]
+
+
+def make_pairs(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Sources and targets, int32 `(pairs, length)`; every target ends with the end."""
+    random = np.random.default_rng(0)
+    shape = (2, problem.pairs, problem.length)
+    sources, targets = random.integers(SPECIALS, problem.vocabulary, shape).astype("int32")
+    targets[:, -1] = END
+    return sources, targets
+
+
+def make_sources(problem: Problem) -> np.ndarray:
+    """Sources to search from, int32 `(sources, length)`, as many as whole batches hold."""
+    if problem.weights is None:
+        return make_pairs(problem)[0]
+    with np.load(problem.weights) as file:
+        sources = file["sources"]
+    return sources[: len(sources) // problem.batch * problem.batch]
+
+
+def shifted(targets: np.ndarray) -> np.ndarray:
+    """What the decoder reads: the start, then each target but the last."""
+    return np.concatenate([np.full_like(targets[:, :1], START), targets[:, :-1]], axis=1)
+
+
+def make_weights(problem: Problem) -> Weights:
+    """Kernels `(input, output)`; the gates of an lstm in the order i, f, g, o, of a gru z, r, candidate.
+
+    What TensorFlow Addons has no place for is zero: the keys' bias, and the readout's rows for the context.
+    """
+    if problem.weights is not None:
+        with np.load(problem.weights) as file:
+            return dict(file)
+    random = np.random.default_rng(1)
+    units, gates, looks = problem.units, problem.gates, problem.mode == "attention"
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        limit = (6 / (rows + columns)) ** 0.5
+        return random.uniform(-limit, limit, (rows, columns)).astype("float32")
+
+    def vector(size: int) -> np.ndarray:
+        return random.uniform(-0.1, 0.1, size).astype("float32")
+
+    weights: Weights = {}
+    for side in ("encoder", "decoder"):
+        if (side, problem.mode) != ("decoder", "basic"):
+            size = problem.sources if side == "encoder" else problem.vocabulary
+            embedding = random.normal(size=(size, units))
+            weights[f"{side}.embedding"] = embedding.astype("float32")
+        reads = 2 * units if side == "decoder" and problem.mode in ("peek", "attention") else units
+        for layer in range(problem.depth):
+            weights[f"{side}.{layer}.kernel"] = matrix(units if layer else reads, gates * units)
+            weights[f"{side}.{layer}.recurrent_kernel"] = matrix(units, gates * units)
+            weights[f"{side}.{layer}.bias"] = vector(gates * units)
+            if problem.cell == "gru":
+                weights[f"{side}.{layer}.recurrent_bias"] = vector(units)
+    states = problem.depth * problem.states * units
+    weights |= {"bridge.kernel": matrix(units, states), "bridge.bias": vector(states)}
+    if looks:
+        weights |= {"attention.query_kernel": matrix(units, units), "attention.key_kernel": matrix(units, units)}
+        weights |= {"attention.bias": np.zeros(units, "float32"), "attention.scale": matrix(units, 1)}
+    readout = matrix(units, problem.vocabulary)
+    weights["readout.kernel"] = np.concatenate([readout, np.zeros_like(readout)]) if looks else readout
+    weights["readout.bias"] = vector(problem.vocabulary)
+    if problem.endless:
+        weights["readout.bias"][[PADDING, START, END]] = -1e9
+    return weights
