@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import rich.console
-
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 THREADS = 2
 
 # What pip installs into each environment. Python 3.11 is the newest that TensorFlow 2.15 knows.
 ENVIRONMENTS: dict[str, tuple[str, ...]] = {
-    "torch": ("torch==2.13.0", "numpy"),
+    "torch": ("torch==2.13.0", "numpy", "setuptools"),
     "addons": ("tensorflow==2.15.1", "tensorflow-addons==0.23.0", "numpy<2"),
     "yoyodyne": ("yoyodyne==0.5.27", "torch==2.13.0"),
     # Ours on other backends, from this folder: its dependencies without TensorFlow.
@@ -30,7 +28,7 @@ class ContestantError(RuntimeError):
     """A contestant that failed, or that does not compute what the others do."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Contestant:
     """A script of `peers/` in an environment; `None` is the one that runs this."""
 
@@ -141,4 +139,4 @@ def use_two_cores() -> Sequence[int]:
 
 def note(text: str) -> None:
     """Say what goes on."""
-    rich.console.Console(stderr=True, highlight=False).print(text, markup=False)
+    print(text, file=sys.stderr, flush=True)

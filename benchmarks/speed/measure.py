@@ -17,10 +17,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench import Bench
 from contestants import ContestantError, note, use_two_cores
-from report import tables
+from report import curves_figure, page, ratios_figure, tables
 from rows import rows
 
 from seq2seq_zoo.environment import environment
+from seq2seq_zoo.figures import image
 from seq2seq_zoo.files import write
 
 
@@ -56,9 +57,14 @@ def main() -> None:
         write(path, json.dumps({**made, **measured}, indent=1) + "\n")
     there = {name: args.out / f"{name}.json" for name in rows}
     records = {name: json.loads(path.read_text()) for name, path in there.items() if path.exists()}
-    text = tables(records)
-    write(args.out / "tables.md", text)
-    print(text)
+    if records:
+        text = tables(records)
+        write(args.out / "tables.md", text)
+        write(args.out / "README.md", page(records))
+        write(args.out / "ratios.svg", image(ratios_figure(records), "svg"))
+        if "curves" in records:
+            write(args.out / "curves.svg", image(curves_figure(records["curves"]), "svg"))
+        print(text)
     if failed:
         raise SystemExit(f"Not measured: {', '.join(failed)}.")
 

@@ -1,19 +1,101 @@
-"""The tables and the plot, of the records that are there."""
+"""What the records say: the table of goals, the details of each row, and the plots."""
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import Record
+from matplotlib.figure import Figure
 from tables import Ratio, best, mean_ratio, milliseconds, ratio, table
+
+from seq2seq_zoo.figures import WIDTH, styled
 
 Records = Mapping[str, Record]
 
 MODES = ("basic", "feedback", "peek")
+LOOPS = ("addons", "torch", "torch.compile")
+
+
+class Goal(NamedTuple):
+    """One line of what was asked for."""
+
+    what: str
+    against: str
+    wanted: float
+    measured: Ratio
+    note: str = ""
+
+
+def goals(records: Records) -> list[Goal]:
+    """What was asked for, as far as it was measured."""
+    return [goal for name, give in GOALS.items() if name in records for goal in give(records[name])]
+
+
+def tables(records: Records) -> str:
+    """All tables, as Markdown."""
+    heads = ["what", "against", "goal", "measured", "met"]
+    asked = [
+        [
+            each.what,
+            each.against,
+            f"\N{GREATER-THAN OR EQUAL TO} {each.wanted:g}",
+            f"{each.measured}{each.note}",
+            "yes" if each.measured.value >= each.wanted else "**no**",
+        ]
+        for each in goals(records)
+    ]
+    parts = [*table(heads, asked), ""] if asked else []
+    for name, (title, details) in DETAILS.items():
+        if name in records:
+            parts += [f"## {title}", "", *details(records[name]), ""]
+    return "\n".join(parts)
+
+
+def page(records: Records) -> str:
+    """The README around the tables."""
+    machine = next(iter(records.values()))["machine"]
+    heads = ["row", "minutes", "load before", "versions"]
+    made = [
+        [f"[{name}]({name}.json)", record["minutes"], f"{record['load_before']:.1f}", _versions(record)]
+        for name, record in records.items()
+    ]
+    curves = "\n![How the training step grows](curves.svg)\n" if "curves" in records else ""
+    return f"""# Speed
+
+Ratios are the peer's time over ours: above one, ours is faster. In small print stand the least and the greatest: of the
+rounds where one comparison is shown, of the comparisons where several are taken together (by their geometric mean).
+What the rows mean and how they are measured stands in [benchmarks/README.md](../../README.md#speed); every round's
+times, the versions and the machine are in each row's own file.
+
+![The ratios of every comparison](ratios.svg)
+
+{tables(records)}{curves}
+## How it was made
+
+On {len(machine["used"])} cores of an {machine["cpu"]}. The load is that of the minute before a row began.
+
+{chr(10).join(table(heads, made))}
+"""
+
+
+def _versions(record: Record) -> str:
+    """Each package of each environment once."""
+    shown = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax")
+    found = [
+        f"{package} {version}"
+        for versions in record["versions"].values()
+        for package, version in versions.items()
+        if package in shown
+    ]
+    return ", ".join(dict.fromkeys(found))
+
+
+# === Training steps ===
 
 
 def cells(record: Record, **fields: Any) -> list[Record]:
-    """The cells whose problem has these fields."""
-    return [cell for cell in record["cells"] if all(cell["problem"].get(key) == fields[key] for key in fields)]
+    """The cells that have these fields, themselves or in their problem."""
+    return [cell for cell in record["cells"] if all({**cell["problem"], **cell}.get(k) == v for k, v in fields.items())]
 
 
 def against(record: Record, *peers: str, own: str = "ours", **fields: Any) -> Ratio:
@@ -22,65 +104,20 @@ def against(record: Record, *peers: str, own: str = "ours", **fields: Any) -> Ra
     return mean_ratio([ratio(times, best(times, peers), own) for times in chosen])
 
 
-# === The goals ===
-
-
-def goals(records: Records) -> list[str]:
-    """The table of what was asked for, as far as it was measured."""
-    lines = []
-    for name, give in GOALS.items():
-        if name in records:
-            for what, peer, goal, value in give(records[name]):
-                met = "yes" if float(value.value if isinstance(value, Ratio) else value) >= goal else "**no**"
-                shown = str(value) if isinstance(value, Ratio) else f"{value:.2f}"
-                lines.append([what, peer, f"\N{GREATER-THAN OR EQUAL TO} {goal:g}", shown, met])
-    return table(["what", "against", "goal", "measured", "met"], lines)
-
-
-Goal = tuple[str, str, float, Any]
-
-
 def step_goals(record: Record) -> Iterator[Goal]:
     """Of the row `step`."""
-    for cell, peer, goal in (("lstm", "torch nn.LSTM", 1.15), ("gru", "torch nn.GRU", 1.0)):
+    for cell, wanted in (("lstm", 1.15), ("gru", 1.0)):
         for mode in MODES:
-            if cells(record, cell=cell, mode=mode):
-                what = f"training step in fit, {mode}, {cell}"
-                if cell == "lstm":
-                    yield f"{what}, H=128", peer, 1.0, against(record, "torch", cell=cell, mode=mode, units=128)
-                yield what, peer, goal, against(record, "torch", cell=cell, mode=mode)
-
-
-def attention_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `attention`."""
-    peers = ("addons", "torch", "torch.compile")
-    yield "training step in fit, attention", "the best of Addons, torch, torch.compile", 1.4, against(record, *peers)
-
-
-GOALS: dict[str, Callable[[Record], Iterator[Goal]]] = {"step": step_goals, "attention": attention_goals}
-
-
-# === The details ===
-
-
-def compared(record: Record, varied: tuple[str, ...], peers: tuple[str, ...], own: str = "ours") -> list[str]:
-    """A line for each cell: milliseconds of each contestant, and the ratios."""
-    lines = []
-    for cell in record["cells"]:
-        times = cell["seconds"]
-        names = [name for name in times if name in peers]
-        lines.append(
-            [
-                *(cell["problem"].get(key) for key in varied),
-                *(milliseconds(times[name]) if name in times else None for name in (own, *peers)),
-                ratio(times, best(times, names), own),
-            ]
-        )
-    return table([*varied, *(f"{name}, ms" for name in (own, *peers)), "ratio"], lines)
+            what, peer = f"training step in `fit`, {mode}, {cell}", f"torch nn.{cell.upper()}"
+            if cell == "lstm" and cells(record, cell=cell, mode=mode, units=128):
+                small = against(record, "torch", cell=cell, mode=mode, units=128)
+                yield Goal(f"{what}, H = 128", peer, 1.0, small)
+            yield Goal(what, peer, wanted, against(record, "torch", cell=cell, mode=mode))
 
 
 def step_details(record: Record) -> list[str]:
     """Of the row `step`."""
+    heads = ["mode", "cell", "H", "T", "ours, ms", "torch, ms", "keras.layers, ms", "torch / ours", "keras / ours"]
     lines = [
         [
             *(cell["problem"][key] for key in ("mode", "cell", "units", "length")),
@@ -90,25 +127,333 @@ def step_details(record: Record) -> list[str]:
         ]
         for cell in record["cells"]
     ]
-    heads = ["mode", "cell", "H", "T", "ours, ms", "torch, ms", "keras.layers, ms", "torch / ours", "keras / ours"]
     return table(heads, lines)
+
+
+def attention_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `attention`."""
+    peers = "the best of Addons, torch loop, torch.compile"
+    yield Goal("training step in `fit`, attention", peers, 1.4, against(record, *LOOPS))
 
 
 def attention_details(record: Record) -> list[str]:
     """Of the row `attention`."""
-    return compared(record, ("units", "length"), ("addons", "torch", "torch.compile"))
+    return compared(record, ("units", "length"), LOOPS)
 
+
+def compared(record: Record, varied: tuple[str, ...], peers: tuple[str, ...]) -> list[str]:
+    """A line for each cell: milliseconds of each contestant, and the ratio to the best of the peers."""
+    names = [name for name in ("ours", "litert", *peers) if any(name in cell["seconds"] for cell in record["cells"])]
+    lines = []
+    for cell in record["cells"]:
+        times, fields = cell["seconds"], {**cell["problem"], **cell}
+        shown = [fields.get(key) for key in varied] + [
+            milliseconds(times[name]) if name in times else None for name in names
+        ]
+        lines.append([*shown, ratio(times, best(times, peers))])
+    heads = [{"units": "H", "length": "T"}.get(key, key) for key in varied]
+    return table([*heads, *(f"{name}, ms" for name in names), "best peer / ours"], lines)
+
+
+def roof_seconds(cell: Record) -> float:
+    """The products of a step, each at the faster library's median."""
+    rounds = cell["products"].values()
+    return sum(
+        count * min(statistics.median(each[shape] for each in library) for library in rounds)
+        for shape, count in cell["counts"].items()
+    )
+
+
+def roof_share(cell: Record) -> Ratio:
+    """Of a step's time, what its products alone would take."""
+    products, times = roof_seconds(cell), cell["seconds"]["ours"]
+    return Ratio(products / statistics.median(times), products / max(times), products / min(times))
+
+
+def roof_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `roof`."""
+    for mode in (*MODES, "attention"):
+        share = mean_ratio([roof_share(cell) for cell in cells(record, mode=mode)])
+        yield Goal(
+            f"share of the bare matrix products' time, {mode}, H = 256", "the faster of TensorFlow, torch", 0.85, share
+        )
+
+
+def roof_details(record: Record) -> list[str]:
+    """Of the row `roof`."""
+    lines = []
+    for cell in record["cells"]:
+        operations = sum(2 * count * _volume(shape) for shape, count in cell["counts"].items())
+        products = roof_seconds(cell)
+        rate = f"{operations / products / 1e9:.0f}"
+        shown = [f"{operations / 1e9:.1f}", rate, milliseconds([products]), milliseconds(cell["seconds"]["ours"])]
+        lines.append([cell["problem"]["mode"], cell["problem"]["length"], *shown, roof_share(cell)])
+    return table(["mode", "T", "GFLOP", "products, GFLOP/s", "products, ms", "step, ms", "share"], lines)
+
+
+def _volume(shape: str) -> int:
+    m, k, n = map(int, shape.split("x"))
+    return m * k * n
+
+
+def sampling_details(record: Record) -> list[str]:
+    """Of the row `sampling`."""
+    names = {None: "the right symbol", 0.5: "by a coin", 0.0: "its own output"}
+    lines = []
+    for cell in record["cells"]:
+        told = cells(record, mode=cell["problem"]["mode"], sampling=None)[0]["seconds"]["ours"]
+        times = {"ours": told, "this": cell["seconds"]["ours"]}
+        reads = names[cell["problem"]["sampling"]]
+        lines.append([cell["problem"]["mode"], reads, milliseconds(times["this"]), ratio(times, "this")])
+    return table(["mode", "a step reads", "step, ms", "times teacher-forced"], lines)
+
+
+def bfloat16_details(record: Record) -> list[str]:
+    """Of the row `bfloat16`."""
+    lines = []
+    for cell in cells(record, policy="float32"):
+        mode, units = cell["problem"]["mode"], cell["problem"]["units"]
+        (half,) = cells(record, mode=mode, units=units, policy="mixed_bfloat16")
+        times = {"float32": cell["seconds"]["ours"], "ours": half["seconds"]["ours"]}
+        lines.append([mode, units, *(milliseconds(each) for each in times.values()), ratio(times, "float32")])
+    return table(["mode", "H", "float32, ms", "mixed_bfloat16, ms", "float32 / bfloat16"], lines)
+
+
+def backends_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `backends`."""
+    for cell in record["cells"]:
+        what = f"training step in `fit`, feedback, {cell['problem']['cell']}, on {cell['backend']}"
+        yield Goal(what, "keras.layers there", 1.0, ratio(cell["seconds"], "stock"))
+
+
+def backends_details(record: Record) -> list[str]:
+    """Of the row `backends`."""
+    return compared(record, ("backend", "cell", "units", "length"), ("stock",))
+
+
+def bucket_times(record: Record) -> dict[int, list[float]]:
+    """The seconds of an epoch by the number of buckets."""
+    return {cell["problem"]["buckets"]: cell["seconds"]["ours"] for cell in record["cells"]}
+
+
+def buckets_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `buckets`."""
+    times = {str(count): each for count, each in bucket_times(record).items()}
+    yield Goal("an epoch of unequal lengths, 6 buckets", "the same without", 1.3, ratio(times, "1", "6"))
+
+
+def buckets_details(record: Record) -> list[str]:
+    """Of the row `buckets`."""
+    times = {str(count): each for count, each in bucket_times(record).items()}
+    lines = [[count, f"{statistics.median(each):.2f}", ratio(times, "1", count)] for count, each in times.items()]
+    return table(["buckets", "seconds an epoch", "times faster"], lines)
+
+
+def curves_details(record: Record) -> list[str]:
+    """Of the row `curves`."""
+    lines = []
+    for cell in record["cells"]:
+        times, varied = cell["seconds"], cell["varied"]
+        torch = (milliseconds(times["torch"]), ratio(times, "torch")) if "torch" in times else (None, None)
+        what = [cell["problem"]["mode"], varied, f"{cell['problem'][varied]:,}"]
+        lines.append([*what, milliseconds(times["ours"]), *torch])
+    return table(["mode", "varied", "", "ours, ms", "torch, ms", "torch / ours"], lines)
+
+
+# === Searches ===
+
+
+def greedy_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `greedy`."""
+    peers = "the best of Addons, torch, torch.compile"
+    yield Goal("greedy, batch 64", peers, 1.5, against(record, *LOOPS, batch=64))
+    yield Goal("greedy, batch 1, in process", peers, 2.5, against(record, *LOOPS, batch=1))
+    yield Goal("greedy, batch 1, exported LiteRT", peers, 5.0, against(record, *LOOPS, own="litert", batch=1))
+
+
+def greedy_details(record: Record) -> list[str]:
+    """Of the row `greedy`."""
+    return compared(record, ("units", "batch"), LOOPS)
+
+
+def beam_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `beam`."""
+    peer = "Addons' BeamSearchDecoder"
+    yield Goal("beam 5, batch 64, full length", peer, 1.2, against(record, "addons", kind="full length"))
+    yield Goal("beam 5, batch 64, trained, real lengths", peer, 2.5, against(record, "addons", kind="trained"))
+
+
+def beam_details(record: Record) -> list[str]:
+    """Of the row `beam`."""
+    return compared(record, ("units", "kind"), ("addons",))
+
+
+# === Whole processes ===
+
+
+def reached(run: Record) -> float:
+    """Seconds to 99 %; without end if it was not reached."""
+    return next((each["seconds"] for each in run["epochs"] if each["exact_match"] >= 0.99), float("inf"))
+
+
+def whole_times(record: Record) -> dict[str, list[float]]:
+    """The seconds of each seed, by who."""
+    times: dict[str, list[float]] = {}
+    for run in record["runs"]:
+        times.setdefault(run["who"], []).append(reached(run))
+    return times
+
+
+def whole_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `whole`."""
+    times = whole_times(record)
+    what = "time to 99 % dev exact match on digits_to_words, attention"
+    yield Goal(what, "the best of torch and Addons", 1.3, ratio(times, best(times, ("torch", "addons"))))
+
+
+def whole_details(record: Record) -> list[str]:
+    """Of the row `whole`."""
+    lines = []
+    for run in record["runs"]:
+        epochs = run["epochs"]
+        first, each = epochs[0]["seconds"], None
+        if len(epochs) > 1:
+            each = f"{(epochs[-1]['seconds'] - first) / (len(epochs) - 1):.2f}"
+        lines.append([run["who"], run["seed"], f"{reached(run):.1f}", len(epochs), f"{first:.1f}", each])
+    heads = ["who", "seed", "seconds to 99 %", "epochs", "seconds to the end of the first", "seconds of a later epoch"]
+    return table(heads, lines)
+
+
+def icelandic_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `icelandic`."""
+    totals = {name: [record[name]["fit"] + record[name]["predict"]] for name in ("ours", "yoyodyne")}
+    wer = [f"{record[name]['wer']['test']:.1f}" for name in totals]
+    note = f" (test WER {wer[0]} and {wer[1]})"
+    yield Goal("Icelandic pronunciation, the whole command", "yoyodyne 0.5.27", 2.5, ratio(totals, "yoyodyne"), note)
+
+
+def icelandic_details(record: Record) -> list[str]:
+    """Of the row `icelandic`."""
+    lines = []
+    for name in ("ours", "yoyodyne"):
+        each = record[name]
+        shown = [f"{each['fit']:.0f}", f"{each['predict']:.0f}", f"{1000 * each['fit'] / record['steps']:.0f}"]
+        lines.append([name, *shown, *(f"{each['wer'][split]:.1f}" for split in ("dev", "test"))])
+    return table(["who", "training, s", "answering, s", "ms a step", "dev WER", "test WER"], lines)
+
+
+def memory_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `memory`."""
+    for mode in (*MODES, "attention"):
+        ratios = []
+        for cell in cells(record, mode=mode):
+            ours, torch = (cell["memory"][name] for name in ("ours", "torch"))
+            value = (torch["peak"] - torch["imports"]) / (ours["peak"] - ours["imports"])
+            ratios.append(Ratio(value, value, value))
+        what = f"peak memory above the imports, {mode}, H = 256"
+        yield Goal(what, "torch", 1.0, mean_ratio(ratios))
+
+
+def memory_details(record: Record) -> list[str]:
+    """Of the row `memory`."""
+    lines = []
+    for cell in record["cells"]:
+        shown = []
+        for name in ("ours", "torch"):
+            each = cell["memory"][name]
+            shown += [each["imports"] >> 20, (each["peak"] - each["imports"]) >> 20, each["peak"] >> 20]
+        lines.append([cell["problem"]["mode"], cell["problem"]["length"], *shown])
+    heads = [f"{name}: {what}, MiB" for name in ("ours", "torch") for what in ("imports", "above", "peak")]
+    return table(["mode", "T", *heads], lines)
+
+
+def compile_details(record: Record) -> list[str]:
+    """Of the row `compile`."""
+    names = ("ours", "empty cache", "full cache", "torch")
+    heads = ["mode", *(f"{name}, s" for name in names), "of that, imports of ours, s"]
+    lines = []
+    for cell in record["cells"]:
+        seconds = cell["started_and_stepped"]
+        shown = [f"{seconds[name][1]:.1f}" for name in names]
+        lines.append([cell["problem"]["mode"], *shown, f"{seconds['ours'][0]:.1f}"])
+    return table(heads, lines)
+
+
+GOALS: dict[str, Callable[[Record], Iterator[Goal]]] = {
+    "step": step_goals,
+    "attention": attention_goals,
+    "roof": roof_goals,
+    "greedy": greedy_goals,
+    "beam": beam_goals,
+    "whole": whole_goals,
+    "icelandic": icelandic_goals,
+    "buckets": buckets_goals,
+    "memory": memory_goals,
+    "backends": backends_goals,
+}
 
 DETAILS: dict[str, tuple[str, Callable[[Record], list[str]]]] = {
     "step": ("Training step: basic, feedback, peek", step_details),
     "attention": ("Training step: attention", attention_details),
+    "roof": ("How much of a step is matrix products, H = 256", roof_details),
+    "greedy": ("Greedy search of 20 steps", greedy_details),
+    "beam": ("Beam search, 5 hypotheses, batch 64", beam_details),
+    "whole": ("A whole run: digits to words, attention", whole_details),
+    "icelandic": ("A whole run: Icelandic pronunciation", icelandic_details),
+    "buckets": ("Unequal lengths: 20,000 words of CMUdict, attention, H = 128", buckets_details),
+    "sampling": ("Training on its own outputs, H = 256, T = 12", sampling_details),
+    "memory": ("Memory of a training process, H = 256", memory_details),
+    "compile": ("From a process's start to its first step, H = 128, T = 12", compile_details),
+    "bfloat16": ("Mixed precision, T = 12", bfloat16_details),
+    "backends": ("Other backends", backends_details),
+    "curves": ("Growth of the training step around H = 128, T = 12, batch 64, vocabulary 64, depth 1", curves_details),
 }
 
 
-def tables(records: Records) -> str:
-    """All tables as Markdown."""
-    parts = [*goals(records)]
-    for name, (title, details) in DETAILS.items():
-        if name in records:
-            parts += ["", f"## {title}", "", *details(records[name])]
-    return "\n".join(parts) + "\n"
+# === Plots ===
+
+
+@styled
+def ratios_figure(records: Records) -> Figure:
+    """A point for each goal: what was measured, and what was asked for."""
+    asked = goals(records)
+    figure = Figure(figsize=(WIDTH * 1.6, 0.8 + 0.28 * len(asked)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, goal in enumerate(asked):
+        color = "#0072B2" if goal.measured.value >= goal.wanted else "#D55E00"
+        axes.plot([goal.measured.low, goal.measured.high], [place, place], color=color, alpha=0.5)
+        axes.plot(goal.measured.value, place, "o", color=color)
+        axes.plot(goal.wanted, place, "|", color="black", markersize=12)
+    axes.set_yticks(range(len(asked)), [goal.what.replace("`", "") for goal in asked])
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    marks = [0.5, 0.75, 1, 1.5, 2, 3, 5, 8]
+    axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
+    axes.minorticks_off()
+    axes.set_xlabel("times as fast as the peer; the goal is the black line")
+    return figure
+
+
+@styled
+def curves_figure(record: Record) -> Figure:
+    """Milliseconds of a step against each size."""
+    varied = list(dict.fromkeys(cell["varied"] for cell in record["cells"]))
+    figure = Figure(figsize=(WIDTH * 1.8, 1.4 * len(varied) + 3), layout="constrained")
+    grid = figure.subplots((len(varied) + 1) // 2, 2).flat
+    names = {"length": "T", "units": "H"}
+    for axes, key in zip(grid, varied, strict=False):
+        for mode, color in (("feedback", "#0072B2"), ("attention", "#D55E00")):
+            for name, style in (("ours", "-o"), ("torch", "--s")):
+                chosen = [cell for cell in cells(record, varied=key, mode=mode) if name in cell["seconds"]]
+                if chosen:
+                    sizes = [cell["problem"][key] for cell in chosen]
+                    times = [1000 * statistics.median(cell["seconds"][name]) for cell in chosen]
+                    axes.loglog(sizes, times, style, color=color, label=f"{mode}, {name}")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
+        axes.set_xlabel(names.get(key, key))
+        axes.set_ylabel("ms a step")
+    next(iter(figure.axes)).legend(fontsize=8)
+    for axes in list(figure.axes)[len(varied) :]:
+        axes.remove()
+    return figure

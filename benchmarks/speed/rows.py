@@ -1,11 +1,34 @@
 """What is measured: one function a row. Each gives a record of raw measurements; `report.py` makes sense of them."""
 
-from collections.abc import Callable
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 from bench import Bench, Record
-from contestants import ADDONS, OURS, STOCK, TORCH, TORCH_STEP
+from contestants import (
+    ADDONS,
+    HERE,
+    OURS,
+    STOCK,
+    TORCH,
+    TORCH_STEP,
+    Contestant,
+    ContestantError,
+    note,
+    python_of,
+    variables,
+)
 
-SIZES = [(units, length) for units in (128, 256, 512) for length in (12, 40)]
+from seq2seq_zoo.tasks.digits_to_words import DigitsToWords
+
+SIZES = [{"units": units, "length": length} for units in (128, 256, 512) for length in (12, 40)]
+MODES = ("basic", "feedback", "peek", "attention")
 
 Row = Callable[[Bench], Record]
 rows: dict[str, Row] = {}
@@ -17,14 +40,14 @@ def row(function: Row) -> Row:
     return function
 
 
+# === Training steps ===
+
+
 @row
 def step(bench: Bench) -> Record:
     """The training step of the modes that do not look, against fused kernels."""
     problems = [
-        {"mode": mode, "cell": cell, "units": units, "length": length}
-        for cell in ("lstm", "gru")
-        for mode in ("basic", "feedback", "peek")
-        for units, length in SIZES
+        {"mode": mode, "cell": cell, **size} for cell in ("lstm", "gru") for mode in MODES[:3] for size in SIZES
     ]
     return {"cells": [bench.compare({"ours": OURS, "torch": TORCH, "stock": STOCK}, each) for each in problems]}
 
@@ -33,5 +56,252 @@ def step(bench: Bench) -> Record:
 def attention(bench: Bench) -> Record:
     """The training step of the mode that looks."""
     contestants = {"ours": OURS, "addons": ADDONS, "torch": TORCH, "torch.compile": TORCH_STEP}
-    problems = [{"mode": "attention", "units": units, "length": length} for units, length in SIZES]
-    return {"cells": [bench.compare(contestants, problem) for problem in problems]}
+    return {"cells": [bench.compare(contestants, {"mode": "attention", **size}) for size in SIZES]}
+
+
+@row
+def roof(bench: Bench) -> Record:
+    """The bare matrix products of a training step, each at its fastest library, and the step itself."""
+    problems = [{"mode": mode, "units": 256, "length": length} for mode in MODES for length in (12, 40)]
+    cells, counts = [], {}
+    for problem in problems:
+        libraries = {"tensorflow": bench.worker(OURS), "torch": bench.worker(TORCH)}
+        for worker in libraries.values():
+            counts = worker.ask(prepare="products", problem=problem)
+            worker.ask(measure=10)
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in libraries}
+        for _ in range(bench.rounds):
+            for name, worker in libraries.items():
+                found[name].append(worker.ask(measure=50))
+        cells.append({**bench.compare({"ours": OURS}, problem), "counts": counts, "products": found})
+    return {"cells": cells}
+
+
+@row
+def sampling(bench: Bench) -> Record:
+    """Training on its own outputs, always or by chance, beside training on the right ones."""
+    cells = []
+    for mode in ("feedback", "attention"):
+        for probability in (None, 0.5, 0.0):
+            problem = {"mode": mode, "units": 256, "length": 12, "sampling": probability}
+            cells.append(bench.compare({"ours": OURS}, problem))
+    return {"cells": cells}
+
+
+@row
+def bfloat16(bench: Bench) -> Record:
+    """Mixed precision beside single precision."""
+    return {
+        "cells": [
+            bench.compare({"ours": OURS}, {"mode": mode, "units": units, "length": 12, "policy": policy})
+            for mode in ("feedback", "attention")
+            for units in (128, 512)
+            for policy in ("float32", "mixed_bfloat16")
+        ]
+    }
+
+
+@row
+def backends(bench: Bench) -> Record:
+    """Ours and Keras's own layers on the other backends."""
+    cells = []
+    for backend in ("jax", "torch"):
+        chosen = {"variables": {"KERAS_BACKEND": backend}, "environment": "backends"}
+        contestants = {"ours": Contestant("ours.py", **chosen), "stock": Contestant("stock.py", **chosen)}
+        for cell in ("lstm", "gru"):
+            problem = {"mode": "feedback", "cell": cell, "units": 128, "length": 12}
+            cells.append({"backend": backend, **bench.compare(contestants, problem)})
+    return {"cells": cells}
+
+
+@row
+def buckets(bench: Bench) -> Record:
+    """An epoch of unequal lengths, in one shape and in six."""
+    given = bench.data / "cmudict_g2p" / "eng_cmudict_train.tsv"
+    file = bench.work / "cmudict_20000.tsv"
+    file.write_text("".join(given.read_text().splitlines(keepends=True)[:20_000]))
+    problem = {"mode": "attention", "units": 128, "length": 0, "file": str(file)}
+    counts = (1, 2, 4, 6, 8)
+    return {"cells": [bench.compare({"ours": OURS}, {**problem, "buckets": n}, "epoch", 0, 1) for n in counts]}
+
+
+@row
+def curves(bench: Bench) -> Record:
+    """How the training step grows."""
+    base = {"units": 128, "length": 12}
+    varied = {
+        "length": (6, 12, 24, 48, 96),
+        "batch": (8, 32, 128, 512),
+        "units": (64, 128, 256, 512),
+        "vocabulary": (64, 1_000, 10_000, 50_000),
+        "depth": (1, 2, 3, 4),
+    }
+    cells = []
+    for mode in ("feedback", "attention"):
+        for key, values in varied.items():
+            # The torch loop is written for one layer, as such loops are.
+            alone = key == "depth" and mode == "attention"
+            contestants = {"ours": OURS} if alone else {"ours": OURS, "torch": TORCH}
+            for value in values:
+                problem = {"mode": mode, **base, key: value}
+                cells.append({"varied": key, **bench.compare(contestants, problem, seconds=0.3, least=4)})
+    return {"cells": cells}
+
+
+# === Searches ===
+
+
+@row
+def greedy(bench: Bench) -> Record:
+    """Greedy search over 20 steps, none of which may be the end."""
+    searchers = {"ours": OURS, "addons": ADDONS, "torch": TORCH, "torch.compile": TORCH_STEP}
+    cells = []
+    for units in (128, 256):
+        for batch in (64, 1):
+            problem = {"mode": "attention", "units": units, "length": 12, "batch": batch, "endless": True}
+            exported = {"litert": Contestant("ours.py")} if batch == 1 else {}
+            jobs = {name: "litert" if name == "litert" else "greedy" for name in (*searchers, *exported)}
+            cells.append(bench.compare({**searchers, **exported}, problem, jobs))
+    return {"cells": cells}
+
+
+@row
+def beam(bench: Bench) -> Record:
+    """Beam search, over 20 steps that never end and on trained models that end when they are done."""
+    cells = []
+    for units in (128, 256):
+        problem = {"mode": "attention", "units": units, "length": 12}
+        cells.append({"kind": "full length", **_beam(bench, {**problem, "endless": True})})
+        file = bench.work / f"digits_to_words-{units}.npz"
+        problem |= {"weights": str(file), "pads": True}
+        exact = bench.worker(OURS).ask(prepare="train", problem=problem)
+        with np.load(file) as weights:
+            sizes = {"source_vocabulary": "encoder.embedding", "vocabulary": "decoder.embedding"}
+            problem |= {key: len(weights[name]) for key, name in sizes.items()}
+        cells.append({"kind": "trained", "exact_match": exact, **_beam(bench, problem)})
+    return {"cells": cells}
+
+
+def _beam(bench: Bench, problem: Record) -> Record:
+    return bench.compare({"ours": OURS, "addons": ADDONS}, problem, "beam", least=4)
+
+
+# === Whole processes ===
+
+
+@row
+def whole(bench: Bench) -> Record:
+    """The time from a process's start to 99 % exact match on dev."""
+    task = DigitsToWords(train_size=5_000, dev_size=500)
+    runs = []
+    with tempfile.TemporaryDirectory() as folder:
+        for split, pairs in task.load().splits.items():
+            Path(folder, f"{split}.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
+        for seed in (1, 2, 3):
+            for name, environment in (("ours", None), ("torch", "torch"), ("addons", "addons")):
+                script = HERE / "peers" / f"whole_{name}.py"
+                command = [python_of(environment, bench.work), str(script), folder, str(seed)]
+                epochs = _lines(command, bench.work / "logs" / f"whole-{name}-{seed}.log")
+                runs.append({"who": name, "seed": seed, "epochs": epochs})
+                last = epochs[-1]
+                note(
+                    f"  {name}, seed {seed}: {last['exact_match']:.3f} after {len(epochs)} epochs, {last['seconds']} s"
+                )
+    return {"train_size": 5_000, "runs": runs}
+
+
+@row
+def icelandic(bench: Bench) -> Record:
+    """A real training by two commands, ours and yoyodyne's, from the files to the answers for dev and test."""
+    data = bench.data.resolve() / "sigmorphon2020_g2p"
+    files = {split: str(data / f"ice_{split}.tsv") for split in ("train", "dev", "test")}
+    measured: Record = {"steps": 40 * -(-3600 // 32)}
+    with tempfile.TemporaryDirectory() as folder:
+        run, log = Path(folder, "run"), bench.work / "logs" / "icelandic.log"
+        sets = [f"--set=task.{split}={json.dumps(file)}" for split, file in files.items()]
+        command = [sys.executable, "-m", "seq2seq_zoo", "train", str(HERE / "icelandic.yaml"), "--out", str(run), *sets]
+        seconds = _timed(command, log)
+        metrics = json.loads((run / "metrics.json").read_text())
+        wer = {split: 100 * (1 - metrics[split]["exact_match"]) for split in ("dev", "test")}
+        measured["ours"] = {"fit": seconds, "predict": 0.0, "wer": wer}
+        note(f"  ours: {seconds:.0f} s, {wer}")
+
+        program = Path(python_of("yoyodyne", bench.work)).with_name("yoyodyne")
+        common = ["--config", str(HERE / "yoyodyne.yaml"), "--data.model_dir", folder, "--data.train", files["train"]]
+        fit = [str(program), "fit", *common, "--data.val", files["dev"], "--checkpoint.dirpath", folder]
+        seconds, predicting, wer = _timed(fit, log), 0.0, {}
+        for split in ("dev", "test"):
+            answers = Path(folder, f"{split}.txt")
+            more = ["--ckpt_path", f"{folder}/best.ckpt", "--prediction.path", str(answers)]
+            predicting += _timed([str(program), "predict", *common, "--data.predict", files[split], *more], log)
+            wanted = [line.split("\t")[1].split() for line in Path(files[split]).read_text().splitlines()]
+            given = [line.split() for line in answers.read_text().splitlines()]
+            wrong = sum(a != b for a, b in zip(given, wanted, strict=True))
+            wer[split] = 100 * wrong / len(wanted)
+        measured["yoyodyne"] = {"fit": seconds, "predict": predicting, "wer": wer}
+        note(f"  yoyodyne: {seconds:.0f} s and {predicting:.0f} s, {wer}")
+    return measured
+
+
+@row
+def memory(bench: Bench) -> Record:
+    """The peak memory of a training process, and how much of it came after the imports."""
+    sizes = [{"units": 256, "length": length} for length in (12, 40, 160)]
+    cells = []
+    for problem in [{"mode": mode, **size} for mode in MODES for size in sizes]:
+        found = {}
+        for name, contestant in (("ours", OURS), ("torch", TORCH)):
+            worker = bench.start(contestant)
+            found[name] = {"imports": worker.ask(memory=True)["now"]}
+            worker.ask(prepare="fit", problem=problem)
+            worker.ask(measure=16)
+            found[name] |= worker.ask(memory=True)
+            worker.close()
+        note(f"  {problem}: { ({name: each['peak'] >> 20 for name, each in found.items()}) } MiB")
+        cells.append({"problem": problem, "memory": found})
+    return {"cells": cells}
+
+
+@row
+def compile(bench: Bench) -> Record:
+    """From a process's start to its first finished step, with an empty and with a filled cache of compiled programs."""
+    cells = []
+    for mode in MODES:
+        problem = {"mode": mode, "units": 128, "length": 12}
+        with tempfile.TemporaryDirectory() as folder:
+            flags = f"--tf_xla_persistent_cache_directory={folder}"
+            cached = Contestant("ours.py", variables={"TF_XLA_FLAGS": flags})
+            seconds = {}
+            for name, contestant in (("torch", TORCH), ("ours", OURS), ("empty cache", cached), ("full cache", cached)):
+                began = time.perf_counter()
+                worker = bench.start(contestant)
+                started = time.perf_counter() - began
+                worker.ask(prepare="fit", problem=problem)
+                seconds[name] = [started, time.perf_counter() - began + worker.ask(measure=1)]
+                worker.close()
+        note(f"  {mode}: { ({name: round(each[1], 1) for name, each in seconds.items()}) } s")
+        cells.append({"problem": problem, "started_and_stepped": seconds})
+    return {"cells": cells}
+
+
+def _timed(command: Sequence[str], log: Path) -> float:
+    """The seconds of a command."""
+    began = time.perf_counter()
+    with log.open("w") as file:
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=variables()).returncode
+    if code:
+        raise ContestantError(f"{' '.join(command)} ended with {code}: see {log}")
+    return time.perf_counter() - began
+
+
+def _lines(command: Sequence[str], log: Path) -> list[dict[str, Any]]:
+    """The lines of JSON that a command prints, each with the `seconds` since it was started."""
+    began, lines = time.perf_counter(), []
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True, env=variables())
+        for line in process.stdout or ():
+            if line.startswith("{"):
+                lines.append({**json.loads(line), "seconds": round(time.perf_counter() - began, 3)})
+    if process.wait() or not lines:
+        raise ContestantError(f"{' '.join(command)} ended with {process.returncode}: see {log}")
+    return lines

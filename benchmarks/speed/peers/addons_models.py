@@ -23,7 +23,7 @@ class Attention(tf.keras.Model):
         units = problem.units
         recurrent, cell = CELLS[problem.cell]
         self.problem = problem
-        self.source_embedding = tf.keras.layers.Embedding(problem.sources, units, mask_zero=problem.padded)
+        self.source_embedding = tf.keras.layers.Embedding(problem.sources, units, mask_zero=problem.pads)
         self.encoder = recurrent(units, return_sequences=True, return_state=True)
         self.bridge = tf.keras.layers.Dense(problem.states * units, activation="tanh")
         self.target_embedding = tf.keras.layers.Embedding(problem.vocabulary, units)
@@ -34,9 +34,9 @@ class Attention(tf.keras.Model):
     def begin(self, source, beams: int = 1):
         """The first state of the wrapper, whose memory is the source."""
         embedded = self.source_embedding(source)
-        mask = source != 0 if self.problem.padded else None
+        mask = source != 0 if self.problem.pads else None
         values, summary, *_ = self.encoder(embedded, mask=mask)
-        lengths = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if self.problem.padded else None
+        lengths = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if self.problem.pads else None
         states = tf.split(self.bridge(summary), self.problem.states, axis=-1)
         if beams > 1:
             values, states = tfa.seq2seq.tile_batch(values, beams), tfa.seq2seq.tile_batch(states, beams)

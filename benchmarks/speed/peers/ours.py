@@ -1,5 +1,6 @@
 """seq2seq_zoo, through what its users call: `Training.fit`."""
 
+import dataclasses
 import tempfile
 import time
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 from problem import SPECIALS, Problem, make_pairs, make_weights
-from serve import Measure, searching, serve
+from serve import Measure, searching, serve, timed_products
 
-from seq2seq_zoo import Encoder, Seq2Seq, Tokens
+from seq2seq_zoo import Encoder, Seq2Seq, Tokens, factory
+from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.export import export
+from seq2seq_zoo.tasks.delimited import Delimited
+from seq2seq_zoo.tasks.digits_to_words import DigitsToWords
 from seq2seq_zoo.tasks.task import Data
 from seq2seq_zoo.training import Training
 
@@ -38,11 +42,15 @@ def make_data(problem: Problem) -> Data:
     return Data({"train": pairs, "dev": pairs[:1]}, vocabulary, vocabulary)
 
 
-def make_model(problem: Problem, data: Data | None = None, **options: Any) -> Seq2Seq:
+def make_model(problem: Problem, data: Data | None = None, max_length: int = 1) -> Seq2Seq:
     """The model with the problem's weights, and with vocabularies where there are data."""
+    keras.backend.clear_session()
     shape: dict[str, Any] = {"units": problem.units, "cell": problem.cell, "depth": problem.depth}
+    shape["dtype"] = problem.policy
+    sampling = None if problem.sampling is None else {"name": "constant", "p": problem.sampling}
     encoder = Encoder(vocabulary_size=problem.sources, **shape)
-    decoder = modes.create(problem.mode, readout=Tokens(problem.vocabulary), **shape, **options)
+    readout = Tokens(problem.vocabulary, dtype=problem.policy)
+    decoder = modes.create(problem.mode, readout=readout, sampling=sampling, max_length=max_length, **shape)
     model = Seq2Seq(encoder, decoder, *((data.source, data.target) if data else ()))
     model.build((None, None))
     weights = make_weights(problem)
@@ -73,30 +81,55 @@ def named(model: Seq2Seq) -> dict[str, Any]:
     return {name: variable for name, variable in names.items() if variable is not None}
 
 
-def step(problem: Problem, **options: Any) -> tuple[float, Measure]:
+def step(problem: Problem) -> tuple[float, Measure]:
     """The loss of the first batch; seconds of a training step."""
-    keras.backend.clear_session()
-    data = make_data(problem)
-    model = make_model(problem, data, max_length=1, **options)
-
-    def training(steps: int) -> Training:
-        return Training(epochs=1, steps_per_epoch=steps, batch_size=problem.batch, clip_norm=None)
-
-    training(1).compile(model, data)
+    model, measure = make_training(problem)
     source, target = (array[: problem.batch] for array in make_pairs(problem))
-    loss = model.test_on_batch((source, target), target)
+    return float(np.asarray(model.test_on_batch((source, target), target))), measure
+
+
+def fit(problem: Problem) -> tuple[None, Measure]:
+    """Seconds of a training step, with nothing else compiled before."""
+    _, measure = make_training(problem)
+    return None, measure
+
+
+def make_training(problem: Problem) -> tuple[Seq2Seq, Measure]:
+    """A model that is ready to be trained; seconds of a step."""
+    data = make_data(problem)
+    model = make_model(problem, data)
+    options = {"epochs": 1, "batch_size": problem.batch, "clip_norm": None}
+    Training(**options).compile(model, data)
 
     def measure(steps: int) -> float:
-        clock = Clock()
-        training(steps).fit(model, data, seed=0, callbacks=[clock])
-        return clock.seconds / steps
+        return fit_seconds(Training(steps_per_epoch=steps, **options), model, data) / steps
 
-    return float(np.asarray(loss)), measure
+    return model, measure
+
+
+def epoch(problem: Problem) -> tuple[list[int], Measure]:
+    """How many pairs there are; seconds of an epoch over a file's pairs."""
+    assert problem.file is not None
+    data = Delimited(problem.file, dev_fraction=1e-6, test_fraction=1e-6, target_symbols="words").load()
+    sizes = {"vocabulary": len(data.target), "source_vocabulary": len(data.source)}
+    model = make_model(dataclasses.replace(problem, **sizes), data)
+    training = Training(epochs=1, batch_size=problem.batch, clip_norm=None, buckets=problem.buckets)
+
+    def measure(epochs: int) -> float:
+        return sum(fit_seconds(training, model, data) for _ in range(epochs)) / epochs
+
+    return [len(data.splits["train"])], measure
+
+
+def fit_seconds(training: Training, model: Seq2Seq, data: Data) -> float:
+    """The time of all steps of one call of `fit`."""
+    clock = Clock()
+    training.fit(model, data, seed=0, callbacks=[clock])
+    return clock.seconds
 
 
 def search(problem: Problem, options: dict[str, Any]) -> tuple[list, Measure]:
     """The outputs for the first batch; seconds of a search."""
-    keras.backend.clear_session()
     model = make_model(problem)
     return searching(problem, lambda source: model.search(source, options).ids[:, 0])
 
@@ -113,7 +146,6 @@ def beam(problem: Problem) -> tuple[list, Measure]:
 
 def litert(problem: Problem) -> tuple[list, Measure]:
     """Greedy search, exported."""
-    keras.backend.clear_session()
     model = make_model(problem)
     with tempfile.TemporaryDirectory() as folder:
         options = {"name": "greedy", "max_length": problem.steps}
@@ -121,5 +153,44 @@ def litert(problem: Problem) -> tuple[list, Measure]:
     return searching(problem, lambda source: exported.run(source)["ids"][:, 0])
 
 
+def train(problem: Problem) -> tuple[None, Measure]:
+    """Trains a model that TensorFlow Addons can be given too, and writes its weights, with sources to search from."""
+    # Addons has no place for a bias of the keys and for rows of the readout that read the context: they stay zero.
+    assert problem.weights is not None
+    keras.utils.set_random_seed(1)
+    data = DigitsToWords(train_size=5000).load()
+    shape = {"units": problem.units}
+    config = {"encoder": shape, "decoder": {"mode": "attention", "max_length": problem.steps, **shape}}
+    config |= {"task": {"name": "digits_to_words"}, "training": {"epochs": 15, "learning_rate": 0.002}}
+    model = factory.make_model(factory.schema.resolve(config), data)
+    weights = named(model)
+    reads = np.arange(2 * problem.units)[:, None] < problem.units
+    weights["readout.kernel"].constraint = lambda kernel: keras.ops.where(reads, kernel, 0.0)
+    weights["readout.kernel"].assign(weights["readout.kernel"].constraint(weights["readout.kernel"]))
+    weights["attention.bias"].constraint = keras.ops.zeros_like
+    history = Training(epochs=15, learning_rate=0.002, schedule="cosine").fit(model, data, seed=1)
+    arrays = {name: np.asarray(variable) for name, variable in weights.items()}
+    sources = [source for source, _ in data.encode("test")]
+    np.savez(problem.weights, sources=pad(sources), **arrays)
+    return history[-1]["exact_match"], lambda count: count
+
+
+def products(problem: Problem) -> tuple[dict[str, int], Measure]:
+    """Seconds of each bare matrix product of a training step."""
+    import tensorflow as tf
+
+    return timed_products(problem, tf.random.normal, tf.matmul)
+
+
 if __name__ == "__main__":
-    serve({"step": step, "greedy": greedy, "beam": beam, "litert": litert})
+    serve(
+        {
+            "step": step,
+            "epoch": epoch,
+            "greedy": greedy,
+            "beam": beam,
+            "litert": litert,
+            "train": train,
+            "products": products,
+        }
+    )

@@ -1,5 +1,6 @@
 """What all contestants are given: sizes, and the same weights and pairs for all, made by numpy alone."""
 
+import collections
 import dataclasses
 
 import numpy as np
@@ -31,16 +32,21 @@ class Problem:
     steps: int = 20
     """The most outputs of a search."""
     beams: int = 5
+    sampling: float | None = None
+    """The probability of reading the right symbol where not always; only ours can."""
+    policy: str = "float32"
+    """Keras's precision; only ours can."""
+    buckets: int = 1
+    """Shapes of batches of unequal lengths; only ours can."""
+    file: str | None = None
+    """Tab-separated pairs to train on, instead of made ones."""
+    pads: bool = False
+    """Whether sources may have padding."""
 
     @property
     def sources(self) -> int:
         """Size of the sources' vocabulary."""
         return self.source_vocabulary or self.vocabulary
-
-    @property
-    def padded(self) -> bool:
-        """Whether sources may have padding."""
-        return self.weights is not None
 
     @property
     def gates(self) -> int:
@@ -118,3 +124,37 @@ def make_weights(problem: Problem) -> Weights:
     if problem.endless:
         weights["readout.bias"][[PADDING, START, END]] = -1e9
     return weights
+
+
+def products_of(problem: Problem) -> dict[tuple[int, int, int], int]:
+    """The matrix products of a training step, `(m, k, n)`, and how many of each.
+
+    What can leave the loop over time has left it, and each weight's gradient is one product over all steps.
+    """
+    counts: collections.Counter[tuple[int, int, int]] = collections.Counter()
+    batch, length, units, vocabulary = problem.batch, problem.length, problem.units, problem.vocabulary
+    width = problem.gates * units
+
+    def product(m: int, k: int, n: int, times: int = 1, rows: int | None = None) -> None:
+        """Forward, and the gradients of the input and (over all rows at once) of the weight."""
+        counts[m, k, n] += times
+        counts[m, n, k] += times
+        counts[k, rows or m, n] += 1
+
+    def recurrence(first: int) -> None:
+        for layer in range(problem.depth):
+            if layer or first:
+                product(length * batch, units if layer else first, width)
+            product(batch, units, width, times=length, rows=length * batch)
+
+    recurrence(units)
+    product(batch, units, problem.depth * problem.states * units)
+    recurrence(0 if problem.mode == "basic" else units)
+    if problem.mode in ("basic", "peek"):
+        product(batch, units, width)  # the summary, once a sequence
+    if problem.mode == "attention":
+        product(batch, units, width, times=length, rows=length * batch)  # what was found, at every step
+        product(batch, units, units, times=length, rows=length * batch)  # the query
+        product(length * batch, units, units)  # the keys
+    product(length * batch, 2 * units if problem.mode == "attention" else units, vocabulary)
+    return dict(counts)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from problem import END, PADDING, Problem, make_sources
+from problem import END, PADDING, Problem, make_sources, products_of
 
 Measure = Callable[[int], Any]
 Prepare = Callable[[Problem], tuple[Any, Measure]]
@@ -78,6 +78,32 @@ def searching(problem: Problem, search: Callable[[np.ndarray], Any]) -> tuple[li
         row = row[: row.index(END)] if END in row else row
         outputs.append([id for id in row if id != PADDING])
     return outputs, measure
+
+
+def timed_products(problem: Problem, make: Callable, multiply: Callable) -> tuple[dict[str, int], Measure]:
+    """A job that measures bare matrix products.
+
+    Args:
+        problem: whose training step's products are measured.
+        make: from a shape to a matrix.
+        multiply: the library's product.
+
+    Returns:
+        How many there are of each shape; and the measurement of the seconds of each.
+    """
+    counts = {"x".join(map(str, shape)): count for shape, count in products_of(problem).items()}
+    matrices = {name: [make(tuple(map(int, name.split("x")))[i : i + 2]) for i in (0, 1)] for name in counts}
+
+    def measure(count: int) -> dict[str, float]:
+        seconds = {}
+        for name, (left, right) in matrices.items():
+            began = time.perf_counter()
+            for _ in range(count):
+                multiply(left, right)
+            seconds[name] = (time.perf_counter() - began) / count
+        return seconds
+
+    return counts, measure
 
 
 def memory() -> dict[str, int]:

@@ -5,7 +5,7 @@ import time
 
 import torch
 from problem import END, START, Problem, make_pairs, shifted
-from serve import Measure, searching, serve
+from serve import Measure, searching, serve, timed_products
 from torch.nn import functional as F
 from torch_models import make_model
 
@@ -54,6 +54,11 @@ def greedy(problem: Problem) -> tuple[list, Measure]:
     return searching(problem, lambda s: model.greedy(torch.from_numpy(s).long(), problem.steps, START, END).numpy())
 
 
+def products(problem: Problem) -> tuple[dict[str, int], Measure]:
+    """Seconds of each bare matrix product of a training step."""
+    return timed_products(problem, torch.randn, torch.mm)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    serve({"step": step, "greedy": greedy})
+    serve({"step": step, "fit": step, "greedy": greedy, "products": products})

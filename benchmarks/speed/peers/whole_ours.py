@@ -1,0 +1,43 @@
+"""A whole training in seq2seq_zoo: digits to words with attention, until 99 % of dev are right."""
+
+import sys
+
+import keras
+from whole_data import SIZES, say
+
+from seq2seq_zoo import factory
+
+folder, seed = sys.argv[1], int(sys.argv[2])
+config = factory.schema.resolve(
+    {
+        "task": {
+            "name": "file",
+            "train": f"{folder}/train.tsv",
+            "dev": f"{folder}/dev.tsv",
+            "test": f"{folder}/dev.tsv",
+            "source_symbols": "words",
+            "target_symbols": "words",
+        },
+        "encoder": {"units": SIZES["units"]},
+        "decoder": {"mode": "attention", "units": SIZES["units"], "max_length": SIZES["length"]},
+        "training": {
+            "epochs": SIZES["epochs"],
+            "batch_size": SIZES["batch"],
+            "learning_rate": SIZES["rate"],
+            "clip_norm": None,
+        },
+        "seed": seed,
+    }
+)
+
+
+def stop_when_good(model, record, better):
+    """Say the score on dev, which is generated after every epoch; enough is enough."""
+    if say(record["epoch"], record["exact_match"]):
+        model.stop_training = True
+
+
+keras.utils.set_random_seed(seed)
+data = factory.make_task(config).load()
+model = factory.make_model(config, data)
+factory.make_training(config).fit(model, data, seed, on_epoch=stop_when_good)
