@@ -134,12 +134,13 @@ class Training:
 
     def compile(self, model: Seq2Seq, data: Data) -> None:
         """Give a model its optimizer and loss; `data` tells over how many steps the learning rate falls."""
-        steps = self.epochs * len(_Feed(self, data, seed=0, epoch=0))
         rate: Any = self.learning_rate
-        if self.schedule == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-        elif self.schedule == "linear":
-            rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
+        if self.schedule != "constant":
+            steps = self.epochs * (self.steps_per_epoch or len(_Feed(self, data, seed=0, epoch=0)))
+            if self.schedule == "cosine":
+                rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+            else:
+                rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
         make = {
             "adam": keras.optimizers.Adam,
             "adamw": keras.optimizers.AdamW,
@@ -156,14 +157,13 @@ class _Feed(keras.utils.PyDataset):
 
     def __init__(self, training: Training, data: Data, seed: int, epoch: int):
         super().__init__()
-        sources, targets = data.encode("train")
         self._batches = Batches(
-            sources, targets, data.target.end, training.batch_size, data.source_padding, training.buckets
+            data.encode("train"), data.target.end, training.batch_size, data.source_padding, training.buckets
         )
         self._steps = training.steps_per_epoch or len(self._batches)
         self._seed = seed
         self._epoch = epoch
-        self._pass: tuple[int, list] = (-1, [])
+        self._pass: tuple[int, Sequence[Any]] = (-1, [])
         self._begun = False
 
     def __len__(self) -> int:

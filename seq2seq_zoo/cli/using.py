@@ -259,7 +259,7 @@ def _asked() -> Iterator[list[str]]:
 
 def _piped(stream: Any, name: str, told: Callable[[int, int], None]) -> Iterator[list[str]]:
     """The lines that have come, at most `AT_ONCE`: a file goes fast, and who sends one line and waits is answered."""
-    from seq2seq_zoo.data.delimited import DataFileError
+    from seq2seq_zoo.data.pairs import DataFileError
 
     number, rest, more, read = 0, b"", True, 0
     while more:

@@ -1,22 +1,25 @@
 """Pairs from a tab-separated file."""
 
-import codecs
+import array
 import os
-from pathlib import Path
+
+import numpy as np
+
+from seq2seq_zoo.data.pairs import DataFileError, Pairs, lines
 
 
-class DataFileError(ValueError):
-    """A data file that cannot be read, and where."""
-
-
-def read_pairs(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> tuple[list[tuple[str, str]], int]:
+def read_pairs(
+    path: str | os.PathLike[str], skip_bad_lines: bool = False, separators: tuple[str, str] = ("", "")
+) -> tuple[Pairs, int]:
     """The pairs of a file with a source, a tab and a target on each line.
 
-    The file is UTF-8, with or without a byte-order mark; blank lines are ignored.
+    The file is UTF-8, with or without a byte-order mark; blank lines are ignored. All lines are checked, and none is
+    kept in memory: see `Pairs`.
 
     Args:
         path: the file.
         skip_bad_lines: leave out lines that are not two columns of UTF-8, and count them.
+        separators: how the symbols of sources and of targets are cut.
 
     Returns:
         The pairs, and how many lines were left out.
@@ -24,23 +27,18 @@ def read_pairs(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> tu
     Raises:
         DataFileError: no such file; the first bad line, unless they are skipped; no pairs at all.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise DataFileError(f"Cannot read the data file '{path}': {error.strerror}. Check the path.") from None
-    pairs: list[tuple[str, str]] = []
+    spans = array.array("q")
     skipped = 0
-    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).splitlines(), start=1):
+    for number, (start, line) in enumerate(lines(path), start=1):
+        columns = line.count(b"\t") + 1
         try:
-            text = line.decode()
-            columns = text.split("\t")
-            if not text.strip():
+            if not line.decode().strip():
                 continue
-            found = "" if len(columns) == 2 else f"{len(columns)} column{'s' * (len(columns) != 1)}"
+            found = "" if columns == 2 else f"{columns} column{'s' * (columns != 1)}"
         except UnicodeDecodeError as error:
-            columns, found = [], f"the byte 0x{line[error.start]:02x}, which is not UTF-8"
+            found = f"the byte 0x{line[error.start]:02x}, which is not UTF-8"
         if not found:
-            pairs.append((columns[0], columns[1]))
+            spans.extend((start, start + len(line)))
         elif skip_bad_lines:
             skipped += 1
         else:
@@ -48,6 +46,6 @@ def read_pairs(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> tu
                 f"{path}, line {number}: expected two columns of UTF-8 text with one tab between them, found {found}. "
                 "Mend the line, or skip and count such lines with `skip_bad_lines: true` (--skip-bad-lines)."
             )
-    if not pairs:
+    if not spans:
         raise DataFileError(f"{path} has no pairs (bad lines skipped: {skipped}): expected a source, a tab, a target.")
-    return pairs, skipped
+    return Pairs([path], np.frombuffer(spans, np.int64).reshape(-1, 1, 2), separators), skipped

@@ -1,12 +1,15 @@
 """Rows of unequal length into arrays of equal length."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 
+from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.vocabulary import PADDING
 
+Pair = tuple[Sequence[int], Sequence[int]]
 Side = Literal["right", "left"]
 
 
@@ -32,13 +35,14 @@ def pad(rows: Sequence[Sequence[int]], length: int | None = None, side: Side = "
     """
     if side not in ("right", "left"):
         raise ValueError(f"Padding goes 'right' or 'left', got {side!r}.")
-    longest = max(map(len, rows), default=0)
+    lengths = np.fromiter(map(len, rows), np.int32, len(rows))
+    longest = int(lengths.max(initial=0))
     length = longest if length is None else length
     if longest > length:
         raise ValueError(f"A row of {longest} ids does not fit in {length}: expected at most {length} ids a row.")
     padded = np.full((len(rows), length), PADDING, np.int32)
-    for line, row in zip(padded, rows, strict=True):
-        line[slice(len(row)) if side == "right" else slice(length - len(row), None)] = row
+    held = np.arange(length) < lengths[:, None]
+    padded[held if side == "right" else held[:, ::-1]] = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
     return padded
 
 
@@ -98,19 +102,22 @@ class Batches:
     3. A bucket's last batch is filled up with rows of nothing but padding, so every batch has `batch_size` rows.
 
     Args:
-        sources: the ids of each source.
-        targets: the ids of each target, without the end id.
+        pairs: the ids of each source and of its target, without the end id. They are read once for their lengths, and
+            then for each batch anew: no more of them is kept than 8 bytes a pair.
         end: the end id.
         batch_size: rows of a batch.
         source_padding: on which side of a source padding goes; on a target it goes right.
         buckets: the most shapes there may be.
 
+    Attributes:
+        shapes: the lengths of source and target in each bucket, shortest first.
+
     Raises:
-        ValueError: no pairs, or not as many sources as targets; a batch size or bucket count below 1.
+        ValueError: no pairs; a batch size or bucket count below 1.
 
     Example:
 
-    >>> batches = Batches([[7, 8], [9]], [[5], [6]], end=2, batch_size=4)
+    >>> batches = Batches([([7, 8], [5]), ([9], [6])], end=2, batch_size=4)
     >>> len(batches), batches.shapes
     (1, [(2, 2)])
     >>> rows, source, target = batches.in_order()[0]
@@ -123,42 +130,34 @@ class Batches:
 
     def __init__(
         self,
-        sources: Sequence[Sequence[int]],
-        targets: Sequence[Sequence[int]],
+        pairs: Sequence[Pair],
         end: int,
         batch_size: int,
         source_padding: Side = "right",
         buckets: int = 1,
     ):
-        if len(sources) != len(targets):
-            raise ValueError(f"Expected as many sources as targets, got {len(sources)} and {len(targets)}.")
-        if not len(sources):
+        if not len(pairs):
             raise ValueError("Expected at least one pair to make batches of, got none.")
         if batch_size < 1 or buckets < 1:
             raise ValueError(f"Expected batch_size and buckets of at least 1, got {batch_size} and {buckets}.")
         self.batch_size = batch_size
+        self._pairs = pairs
+        self._end = end
+        self._source_padding: Side = source_padding
         # At least one position, so that a batch of empty sources is still something to loop over.
-        lengths = np.array([(max(len(s), 1), len(t) + 1) for s, t in zip(sources, targets, strict=True)])
+        both = ((max(len(source), 1), len(target) + 1) for source, target in pairs)
+        lengths = np.fromiter(itertools.chain.from_iterable(both), np.int32).reshape(-1, 2)
         parts = np.array_split(lengths[np.argsort(lengths.sum(1), kind="stable")], min(buckets, len(lengths)))
         shapes = np.unique(np.maximum.accumulate([part.max(0) for part in parts]), axis=0)
-        bucket_of = (lengths[:, None] <= shapes).all(-1).argmax(1)
-        self._buckets: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for bucket, shape in enumerate(shapes.tolist()):
-            rows = np.flatnonzero(bucket_of == bucket)
-            # The empty row at the end of each array is the one that fills batches up.
-            source = pad([*(sources[row] for row in rows.tolist()), []], shape[0], source_padding)
-            target = pad([*([*targets[row], end] for row in rows.tolist()), []], shape[1])
-            self._buckets.append((rows, source, target))
-
-    @property
-    def shapes(self) -> list[tuple[int, int]]:
-        """The lengths of source and target in each bucket, shortest first."""
-        return [(source.shape[1], target.shape[1]) for _, source, target in self._buckets]
+        # Both lengths grow from shape to shape.
+        bucket_of = np.max([np.searchsorted(*sides) for sides in zip(shapes.T, lengths.T, strict=True)], axis=0)
+        self.shapes: list[tuple[int, int]] = list(map(tuple, shapes.tolist()))
+        self._buckets = [np.flatnonzero(bucket_of == bucket).astype(np.int32) for bucket in range(len(shapes))]
 
     def __len__(self) -> int:
-        return sum(-(-len(rows) // self.batch_size) for rows, _, _ in self._buckets)
+        return sum(-(-len(rows) // self.batch_size) for rows in self._buckets)
 
-    def epoch(self, seed: int, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def epoch(self, seed: int, epoch: int) -> Sequence[tuple[np.ndarray, np.ndarray]]:
         """The shuffled batches of one epoch: other rows together each time, always the same for the same arguments.
 
         Args:
@@ -166,26 +165,33 @@ class Batches:
             epoch: which pass over the data.
 
         Returns:
-            Sources and targets, int32, as many batches every epoch.
+            Sources and targets, int32, as many batches every epoch. Each is made when it is asked for.
         """
         random = np.random.Generator(np.random.PCG64([seed, epoch]))
-        batches = [batch for bucket in self._buckets for batch in self._cut(bucket, random.permutation(len(bucket[0])))]
-        return [batches[position][1:] for position in random.permutation(len(batches))]
+        plan = self._cut([rows[random.permutation(len(rows))] for rows in self._buckets])
+        order = random.permutation(len(plan))
+        return Mapped(lambda place: self._padded(*plan[place])[1:], order.tolist())
 
-    def in_order(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def in_order(self) -> Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """The batches as the data has them, bucket by bucket.
 
         Returns:
             For each batch which rows of the data it holds, its sources and its targets. The rows come first in a
-            batch; what follows after `len(rows)` is filling.
+            batch; what follows after `len(rows)` is filling. Each is made when it is asked for.
         """
-        return [batch for bucket in self._buckets for batch in self._cut(bucket, np.arange(len(bucket[0])))]
+        return Mapped(lambda batch: self._padded(*batch), self._cut(self._buckets))
 
-    def _cut(
-        self, bucket: tuple[np.ndarray, np.ndarray, np.ndarray], order: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        rows, source, target = bucket
-        for first in range(0, len(order), self.batch_size):
-            chosen = order[first : first + self.batch_size]
-            filled = np.pad(chosen, (0, self.batch_size - len(chosen)), constant_values=len(rows))
-            yield rows[chosen], source[filled], target[filled]
+    def _cut(self, buckets: list[np.ndarray]) -> list[tuple[tuple[int, int], np.ndarray]]:
+        """The shape and the rows of each batch."""
+        return [
+            (shape, rows[first : first + self.batch_size])
+            for shape, rows in zip(self.shapes, buckets, strict=True)
+            for first in range(0, len(rows), self.batch_size)
+        ]
+
+    def _padded(self, shape: tuple[int, int], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        sources, targets = zip(*(self._pairs[row] for row in rows.tolist()), strict=True)
+        filling = [[]] * (self.batch_size - len(rows))
+        source = pad([*sources, *filling], shape[0], self._source_padding)
+        target = pad([*([*target, self._end] for target in targets), *filling], shape[1])
+        return rows, source, target

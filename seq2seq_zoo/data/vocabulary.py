@@ -1,6 +1,7 @@
 """Which symbol has which id."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -86,7 +87,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's symbols, without start and end."""
-        return [self._ids.get(symbol, self.unknown) for symbol in self.split(text)]
+        return list(map(self._ids.get, self.split(text), itertools.repeat(self.unknown)))
 
     def symbols_of(self, ids: Iterable[int]) -> list[str]:
         """The symbols of some ids up to the first end; padding and start are left out.

@@ -1,16 +1,18 @@
 """Your own pairs, from tab-separated files."""
 
-import itertools
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from seq2seq_zoo.data.delimited import read_pairs
+from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.options import Fraction, NonNegative, checked
-from seq2seq_zoo.tasks.task import Data, Pair, Task, tasks
+from seq2seq_zoo.tasks.task import Data, Task, tasks
 
 Symbols = Literal["characters", "words"]
+_SEPARATORS = {"characters": "", "words": " "}
 
 
 @tasks.register("file", "your own tab-separated file of sources and targets, as characters or as words")
@@ -54,7 +56,7 @@ class Delimited(Task):
         self.train = train
         self.paths = {"dev": dev, "test": test}
         self.fractions = {"dev": dev_fraction, "test": test_fraction}
-        self.separators = ["" if symbols == "characters" else " " for symbols in (source_symbols, target_symbols)]
+        self.separators = _SEPARATORS[source_symbols], _SEPARATORS[target_symbols]
         self.skip_bad_lines = skip_bad_lines
         self.seed = seed
         if sum(self.fractions.values()) >= 1:
@@ -63,37 +65,39 @@ class Delimited(Task):
     def load(self) -> Data:
         """The pairs and the vocabularies, and how many bad lines were left out."""
         train, skipped = self._read(self.train)
-        splits: dict[str, list[Pair]] = {}
+        splits: dict[str, Pairs] = {}
         for split, path in self.paths.items():
             if path is not None:
                 splits[split], more = self._read(path)
                 skipped += more
-        sources = list(dict.fromkeys(source for source, _ in train))
-        # At least one each: a split without pairs measures nothing.
-        sizes = {
-            split: max(1, round(self.fractions[split] * len(sources))) for split in self.paths if split not in splits
-        }
-        if sum(sizes.values()) >= len(sources):
-            raise ValueError(
-                f"{self.train} has too few different sources ({len(sources)}) to draw {' and '.join(sizes)} and "
-                "have some left to train on. Add pairs, take smaller fractions, or give the paths of dev and test."
-            )
-        order = iter(np.random.Generator(np.random.PCG64(self.seed)).permutation(len(sources)).tolist())
-        for split, size in sizes.items():
-            chosen = {sources[position] for position in itertools.islice(order, size)}
-            splits[split] = [pair for pair in train if pair[0] in chosen]
-            train = [pair for pair in train if pair[0] not in chosen]
+        fractions = {split: fraction for split, fraction in self.fractions.items() if split not in splits}
+        splits |= self._draw(train, fractions) if fractions else {"train": train}
         source, target = (
-            Vocabulary.build((pair[side] for pair in train), separator)
+            Vocabulary.build((pair[side] for pair in splits["train"]), separator)
             for side, separator in enumerate(self.separators)
         )
-        return Data({"train": train, "dev": splits["dev"], "test": splits["test"]}, source, target, skipped=skipped)
+        return Data({split: splits[split] for split in ("train", "dev", "test")}, source, target, skipped=skipped)
 
-    def _read(self, path: str) -> tuple[list[Pair], int]:
-        pairs, skipped = read_pairs(path, self.skip_bad_lines)
-        of_source, of_target = self.separators
-        return [(_tidy(source, of_source), _tidy(target, of_target)) for source, target in pairs], skipped
+    def _read(self, path: str) -> tuple[Pairs, int]:
+        return read_pairs(path, self.skip_bad_lines, self.separators)
 
-
-def _tidy(text: str, separator: str) -> str:
-    return separator.join(text.split()) if separator else text
+    def _draw(self, pairs: Pairs, fractions: Mapping[str, float]) -> dict[str, Pairs]:
+        """The pairs of each split and, as train, what is left."""
+        # Hashes take 8 bytes a source, however many there are. Where two of them agree by chance, the two sources go
+        # into one split. Their order is not looked at, since it is another one in each process.
+        hashes = np.fromiter((hash(source) for source, _ in pairs), np.int64, len(pairs))
+        _, first, source_of = np.unique(hashes, return_index=True, return_inverse=True)
+        # At least one each: a split without pairs measures nothing.
+        sizes = [max(1, round(fraction * len(first))) for fraction in fractions.values()]
+        if sum(sizes) >= len(first):
+            raise ValueError(
+                f"{self.train} has too few different sources ({len(first)}) to draw {' and '.join(fractions)} and "
+                "have some left to train on. Add pairs, take smaller fractions, or give the paths of dev and test."
+            )
+        # Sources by their first place in the file, in random order, the same in each process.
+        order = np.argsort(first)[np.random.Generator(np.random.PCG64(self.seed)).permutation(len(first))]
+        split_of = np.empty(len(first), np.int8)
+        for split, part in enumerate(np.split(order, np.cumsum(sizes))):
+            split_of[part] = split
+        split_of = split_of[source_of]
+        return {split: pairs[np.flatnonzero(split_of == number)] for number, split in enumerate([*fractions, "train"])}

@@ -2,7 +2,9 @@
 
 import abc
 import dataclasses
+from collections.abc import Mapping, Sequence
 
+from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Side
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.registry import Registry
@@ -22,16 +24,20 @@ class Data:
         skipped: how many bad lines of a file were left out.
     """
 
-    splits: dict[str, list[Pair]]
+    splits: Mapping[str, Sequence[Pair]]
     source: Vocabulary
     target: Vocabulary
     source_padding: Side = "right"
     skipped: int = 0
 
-    def encode(self, split: str) -> tuple[list[list[int]], list[list[int]]]:
-        """The ids of a split's sources and of its targets, row by row, as `Batches` takes them."""
-        pairs = self.splits[split]
-        return [self.source.encode(source) for source, _ in pairs], [self.target.encode(target) for _, target in pairs]
+    def encode(self, split: str) -> Sequence[tuple[list[int], list[int]]]:
+        """The ids of a split's pairs, as `Batches` takes them.
+
+        A list is encoded once, as it is in memory anyway; of any other sequence each pair when it is asked for.
+        """
+        pairs, source, target = self.splits[split], self.source.encode, self.target.encode
+        encoded = Mapped(lambda pair: (source(pair[0]), target(pair[1])), pairs)
+        return list(encoded) if isinstance(pairs, list) else encoded
 
 
 class Task(abc.ABC):

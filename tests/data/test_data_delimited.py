@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from seq2seq_zoo.data.delimited import DataFileError, read_pairs
+from seq2seq_zoo.data.delimited import read_pairs
+from seq2seq_zoo.data.pairs import DataFileError
 
 
 @pytest.fixture
@@ -17,7 +18,8 @@ def write(tmp_path):
 
 def test_byte_order_mark_blank_lines_and_line_ends_of_all_kinds(write):
     path = write(b"\xef\xbb\xbfna\xc3\xafve\tx\r\n\r\n  \n a b\t\nlast\tz")
-    assert read_pairs(path) == ([("naïve", "x"), (" a b", ""), ("last", "z")], 0)
+    pairs, skipped = read_pairs(path)
+    assert (list(pairs), skipped) == ([("naïve", "x"), (" a b", ""), ("last", "z")], 0)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,8 @@ def test_a_bad_line_is_reported_or_counted(write, line, found):
     assert found in message
     assert "`skip_bad_lines: true` (--skip-bad-lines)" in message
     assert "\n" not in message
-    assert read_pairs(path, skip_bad_lines=True) == ([("a", "b"), ("c", "d")], 2)
+    pairs, skipped = read_pairs(path, skip_bad_lines=True)
+    assert (list(pairs), skipped) == ([("a", "b"), ("c", "d")], 2)
 
 
 def test_no_file_and_no_pairs(write, tmp_path):

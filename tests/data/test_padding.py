@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Batches, few_shapes, pad
 
 END = 2
@@ -27,15 +28,15 @@ def pairs(count: int):
     # The first id of each row names the row.
     sources = [[100 + row, *[7] * int(random.integers(0, 9))] for row in range(count)]
     targets = [[100 + row] * int(random.integers(1, 6)) for row in range(count)]
-    return sources, targets
+    return list(zip(sources, targets, strict=True))
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("buckets", [1, 3, 100])
 @pytest.mark.parametrize(("count", "batch_size"), [(23, 4), (8, 4), (3, 5), (1, 1)])
 def test_a_plan_covers_every_row_once_and_keeps_to_its_shapes(count, batch_size, buckets, side):
-    sources, targets = pairs(count)
-    batches = Batches(sources, targets, END, batch_size, side, buckets)
+    sources, targets = zip(*pairs(count), strict=True)
+    batches = Batches(pairs(count), END, batch_size, side, buckets)
     assert 1 <= len(batches.shapes) <= min(buckets, count)
     assert batches.shapes[-1] == (max(map(len, sources)), max(map(len, targets)) + 1)
 
@@ -60,18 +61,17 @@ def test_a_plan_covers_every_row_once_and_keeps_to_its_shapes(count, batch_size,
 
 
 def test_batches_in_order_say_which_rows_they_hold():
-    sources, targets = pairs(11)
-    for rows, source, target in Batches(sources, targets, END, 4, buckets=2).in_order():
+    for rows, source, target in Batches(pairs(11), END, 4, buckets=2).in_order():
         assert (source[: len(rows), 0] - 100).tolist() == rows.tolist()
         assert not source[len(rows) :].any()
         assert not target[len(rows) :].any()
-    rows = np.concatenate([rows for rows, _, _ in Batches(sources, targets, END, 4).in_order()])
+    rows = np.concatenate([rows for rows, _, _ in Batches(pairs(11), END, 4).in_order()])
     assert rows.tolist() == list(range(11))
 
 
 def test_an_epoch_depends_on_seed_and_number_and_nothing_else():
-    batches = Batches(*pairs(40), END, 4, buckets=2)
-    again = Batches(*pairs(40), END, 4, buckets=2)
+    batches = Batches(pairs(40), END, 4, buckets=2)
+    again = Batches(pairs(40), END, 4, buckets=2)
     again.epoch(5, 6)
 
     def flat(plan):
@@ -84,35 +84,46 @@ def test_an_epoch_depends_on_seed_and_number_and_nothing_else():
 
 
 def test_an_epoch_mixes_rows_and_batches():
-    batches = Batches([[row] for row in range(1, 41)], [[1]] * 40, END, 4)
+    batches = Batches([([row], [1]) for row in range(1, 41)], END, 4)
     rows = [source.ravel().tolist() for source, _ in batches.epoch(1, 1)]
     assert all(max(batch) - min(batch) > 3 for batch in rows)
     # Two buckets of five batches each do not come one after the other.
-    two = Batches([[7] * (1 + (row >= 20)) for row in range(40)], [[1]] * 40, END, 4, buckets=2)
+    two = Batches([([7] * (1 + (row >= 20)), [1]) for row in range(40)], END, 4, buckets=2)
     widths = [source.shape[1] for source, _ in two.epoch(1, 1)]
     assert sorted(widths) == [1] * 5 + [2] * 5 != widths
 
 
 def test_buckets_shorten_what_is_short():
-    sources, targets = [[7]] * 6 + [[7] * 9] * 6, [[8]] * 6 + [[8] * 4] * 6
-    batches = Batches(sources, targets, END, 3, buckets=2)
+    batches = Batches([([7], [8])] * 6 + [([7] * 9, [8] * 4)] * 6, END, 3, buckets=2)
     assert batches.shapes == [(1, 2), (9, 5)]
     assert [source.shape for _, source, _ in batches.in_order()] == [(3, 1)] * 2 + [(3, 9)] * 2
 
 
 def test_empty_rows_still_have_a_position():
-    batches = Batches([[], []], [[], []], END, 2)
+    batches = Batches([([], []), ([], [])], END, 2)
     (_, source, target), *_ = batches.in_order()
     assert source.tolist() == [[0], [0]]
     assert target.tolist() == [[END], [END]]
 
 
+def test_pairs_are_read_for_their_lengths_and_then_a_batch_at_a_time():
+    rows = pairs(23)
+    asked = []
+    lazy = Mapped(lambda row: asked.append(row) or rows[row], range(23))
+    batches = Batches(lazy, END, 4, buckets=2)
+    assert asked == list(range(23))
+    asked.clear()
+    epoch = batches.epoch(1, 1)
+    assert asked == []
+    source, _ = epoch[3]
+    assert (source[: len(asked), 0] - 100).tolist() == asked
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (([[7]], [], END, 2), "as many sources as targets, got 1 and 0"),
-        (([], [], END, 2), "at least one pair"),
-        (([[7]], [[8]], END, 0), "batch_size and buckets of at least 1, got 0 and 1"),
+        (([], END, 2), "at least one pair"),
+        (([([7], [8])], END, 0), "batch_size and buckets of at least 1, got 0 and 1"),
     ],
 )
 def test_batches_refuse(arguments, words):
@@ -123,7 +134,7 @@ def test_batches_refuse(arguments, words):
 @pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
 @pytest.mark.parametrize("count", [1, 7, 30])
 def test_few_shapes_hold_every_row_once_in_full_batches(count, batch_size):
-    columns = pairs(count)
+    columns = [list(column) for column in zip(*pairs(count), strict=True)]
     columns[0][0] = [100] * 70
     seen, shapes = [], set()
     for rows, arrays in few_shapes(columns, batch_size):

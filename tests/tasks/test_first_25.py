@@ -14,7 +14,7 @@ WORDS = """
 def test_golden_arrays():
     data = First25().load()
     for split in ("train", "dev", "test"):
-        sources, targets = data.encode(split)
+        sources, targets = zip(*data.encode(split), strict=True)
         np.testing.assert_array_equal(pad(sources, side=data.source_padding), SOURCES)
         np.testing.assert_array_equal(
             pad(targets),

@@ -51,10 +51,10 @@ def test_every_text_comes_back_from_its_ids(identifier):
     assert set(data.splits) == {"train", "dev", "test"}
     for split, pairs in data.splits.items():
         assert pairs
-        sources, targets = data.encode(split)
+        encoded = data.encode(split)
         if identifier["name"] == "file" and split != "train":
             continue  # its vocabulary is that of train
-        for (source, target), source_ids, target_ids in zip(pairs, sources, targets, strict=True):
+        for (source, target), (source_ids, target_ids) in zip(pairs, encoded, strict=True):
             assert data.source.unknown_in(source) == data.target.unknown_in(target) == []
             assert data.source.decode(source_ids) == source
             assert data.target.decode([*target_ids, data.target.end, 0]) == target
@@ -71,7 +71,8 @@ PRINT = """
 import json, sys
 from seq2seq_zoo.tasks import tasks
 data = tasks.create(json.loads(sys.argv[1])).load()
-print(json.dumps([data.splits, data.source.get_config(), data.target.get_config()]))
+splits = {split: list(pairs) for split, pairs in data.splits.items()}
+print(json.dumps([splits, data.source.get_config(), data.target.get_config()]))
 """
 
 
@@ -83,7 +84,11 @@ def in_another_process(*arguments: str) -> str:
 
 def test_the_same_arguments_give_the_same_data_in_another_process(identifier):
     data = load(identifier)
-    here = [data.splits, data.source.get_config(), data.target.get_config()]
+    here = [
+        {split: list(pairs) for split, pairs in data.splits.items()},
+        data.source.get_config(),
+        data.target.get_config(),
+    ]
     assert in_another_process(PRINT, json.dumps(identifier)).strip() == json.dumps(here)
 
 
