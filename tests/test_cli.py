@@ -31,7 +31,7 @@ COMMANDS = [
     "report",
     "compare",
 ]
-PRESETS = ["copy", "digits_each", "digits_to_words", "file", "first_25", "reverse"]
+PRESETS = ["copy", "digits_each", "digits_to_words", "file", "first_25", "parallel", "reverse"]
 PACKAGE = Path(seq2seq_zoo.__file__).parent
 COMMAND = [sys.executable, "-m", "seq2seq_zoo"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "NO_COLOR": "1"}

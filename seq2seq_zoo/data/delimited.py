@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from seq2seq_zoo.data.pairs import DataFileError, Pairs, lines
+from seq2seq_zoo.data.pairs import DataFileError, Pairs, bad_line, lines
 
 
 def read_pairs(
@@ -36,16 +36,13 @@ def read_pairs(
                 continue
             found = "" if columns == 2 else f"{columns} column{'s' * (columns != 1)}"
         except UnicodeDecodeError as error:
-            found = f"the byte 0x{line[error.start]:02x}, which is not UTF-8"
+            found = error
         if not found:
             spans.extend((start, start + len(line)))
         elif skip_bad_lines:
             skipped += 1
         else:
-            raise DataFileError(
-                f"{path}, line {number}: expected two columns of UTF-8 text with one tab between them, found {found}. "
-                "Mend the line, or skip and count such lines with `skip_bad_lines: true` (--skip-bad-lines)."
-            )
+            raise bad_line(path, number, "two columns of UTF-8 text with one tab between them", found)
     if not spans:
         raise DataFileError(f"{path} has no pairs (bad lines skipped: {skipped}): expected a source, a tab, a target.")
     return Pairs([path], np.frombuffer(spans, np.int64).reshape(-1, 1, 2), separators), skipped

@@ -35,6 +35,18 @@ def lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
         raise DataFileError(f"Cannot read the data file '{path}': {error.strerror or error}. Check the path.") from None
 
 
+def bad_line(
+    path: str | os.PathLike[str], number: int, expected: str, found: str | UnicodeDecodeError
+) -> DataFileError:
+    """The error for a line that is not as expected."""
+    if isinstance(found, UnicodeDecodeError):
+        found = f"the byte 0x{found.object[found.start]:02x}, which is not UTF-8"
+    return DataFileError(
+        f"{path}, line {number}: expected {expected}, found {found}. "
+        "Mend the line, or skip and count such lines with `skip_bad_lines: true` (--skip-bad-lines)."
+    )
+
+
 class Pairs(Sequence[tuple[str, str]]):
     """Pairs of texts that stay in their files, and are read each time that they are asked for.
 
@@ -47,6 +59,9 @@ class Pairs(Sequence[tuple[str, str]]):
             in the order of the files.
         separators: how the symbols of sources and of targets are cut, as in `Vocabulary`. White space around words is
             not kept, and what is between them is one blank.
+
+    Attributes:
+        paths: as they were given.
 
     Example:
 
@@ -62,6 +77,7 @@ class Pairs(Sequence[tuple[str, str]]):
     def __init__(
         self, paths: Sequence[str | os.PathLike[str]], spans: np.ndarray, separators: tuple[str, str] = ("", "")
     ):
+        self.paths = tuple(paths)
         self._files = [_File(path) for path in paths]
         self._spans = spans
         self._separators = separators

@@ -1,7 +1,7 @@
 """Which symbol has which id."""
 
-import functools
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -64,18 +64,26 @@ class Vocabulary:
             self._ids[symbol] = id
 
     @classmethod
-    def build(cls, texts: Iterable[str], separator: str) -> "Vocabulary":
-        """The vocabulary of some texts: the specials, then every symbol in the order of code points.
+    def build(cls, texts: Iterable[str], separator: str, most: int | None = None) -> "Vocabulary":
+        """The vocabulary of some texts: the specials, then the symbols in the order of code points.
 
         Args:
             texts: the texts.
             separator: how they are cut, as in the constructor.
+            most: how many symbols there may be besides the specials: the most frequent, and of those that are equally
+                frequent the first in the order of code points. All by default.
 
         Returns:
             The same vocabulary whatever the order of the texts, in every process.
+
+        Example:
+
+        >>> Vocabulary.build(["a c", "c b"], " ", most=2).symbols[4:]
+        ('a', 'c')
         """
-        cut = functools.partial(_split, separator=separator)
-        return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted({s for text in texts for s in cut(text)})], separator)
+        counts = Counter(itertools.chain.from_iterable(_split(text, separator) for text in texts))
+        kept = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))[:most]
+        return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted(kept)], separator)
 
     def split(self, text: str) -> list[str]:
         """The symbols of a text."""

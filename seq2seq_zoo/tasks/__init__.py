@@ -4,6 +4,7 @@ from seq2seq_zoo.tasks import copy as copy
 from seq2seq_zoo.tasks import delimited as delimited
 from seq2seq_zoo.tasks import digits_to_words as digits_to_words
 from seq2seq_zoo.tasks import first_25 as first_25
+from seq2seq_zoo.tasks import parallel as parallel
 from seq2seq_zoo.tasks import reverse as reverse
 from seq2seq_zoo.tasks.task import Data as Data
 from seq2seq_zoo.tasks.task import Task as Task

@@ -54,6 +54,13 @@ def test_config_round_trips_through_json():
     assert vocabulary != Vocabulary.build(["ä"], "")
 
 
+def test_the_rarest_symbols_are_cut_whatever_the_order_of_the_texts():
+    texts = ["c a b", "b c", "d a c"]
+    for order in (texts, texts[::-1]):
+        assert Vocabulary.build(order, " ", most=2).symbols[4:] == ("a", "c")  # "b" is as frequent as "a"
+    assert Vocabulary.build(texts, " ", most=9) == Vocabulary.build(texts, " ")
+
+
 SPECIALS = ["<pad>", "<start>", "<end>", "<unk>"]
 
 

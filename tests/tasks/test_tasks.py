@@ -20,24 +20,32 @@ SMALL = {
     ],
     "file": [{"train": "FILE"}, {"train": "FILE", "source_symbols": "words", "target_symbols": "words"}],
     "first_25": [{}],
+    "parallel": [
+        {"train_source": "SOURCES", "train_target": "TARGETS", "source_symbols": "words"},
+        {"train_source": "SOURCES", "train_target": "TARGETS", "shared_vocabulary": True},
+    ],
 }
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("file") / "pairs.tsv"
-    path.write_text("".join(f"{n} plus {n}\t{2 * n}\n" for n in range(40)), encoding="utf-8")
-    return str(path)
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    columns = [f"{n} plus {n}" for n in range(40)], [str(2 * n) for n in range(40)]
+    contents = {"FILE": map("\t".join, zip(*columns, strict=True)), "SOURCES": columns[0], "TARGETS": columns[1]}
+    for name, lines in contents.items():
+        (folder / name).write_text("\n".join(lines))
+    return {name: str(folder / name) for name in contents}
 
 
 CASES = [pytest.param((name, n), id=f"{name}-{n}") for name in tasks for n in range(len(SMALL.get(name, [{}])))]
 
 
 @pytest.fixture(params=CASES)
-def identifier(request, file):
+def identifier(request, files):
     name, case = request.param
     arguments = SMALL.get(name, [{}])[case]
-    return {"name": name, **{key: file if value == "FILE" else value for key, value in arguments.items()}}
+    paths = {key: files[value] for key, value in arguments.items() if value in files}
+    return {"name": name, **arguments, **paths}
 
 
 def load(identifier) -> Data:
@@ -52,7 +60,7 @@ def test_every_text_comes_back_from_its_ids(identifier):
     for split, pairs in data.splits.items():
         assert pairs
         encoded = data.encode(split)
-        if identifier["name"] == "file" and split != "train":
+        if identifier["name"] in ("file", "parallel") and split != "train":
             continue  # its vocabulary is that of train
         for (source, target), (source_ids, target_ids) in zip(pairs, encoded, strict=True):
             assert data.source.unknown_in(source) == data.target.unknown_in(target) == []

@@ -1,0 +1,113 @@
+"""What the tasks share whose pairs are in your own files."""
+
+import abc
+import itertools
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from seq2seq_zoo.data.pairs import Pairs
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.options import Fraction, NonNegative, Positive, checked
+from seq2seq_zoo.tasks.task import Data, Task
+
+Symbols = Literal["characters", "words"]
+_SEPARATORS = {"characters": "", "words": " "}
+
+
+class FileTask(Task):
+    """Pairs from files; in which form they are there is the subclass's.
+
+    Dev and test are read from files of their own, or drawn from the train pairs where they have none; then every target
+    of one source goes into the same split, so that no split knows a source of another. The vocabularies hold the
+    symbols of train alone: what only dev or test has is unknown, as it will be in use. White space around and between
+    words is not kept.
+
+    Args:
+        dev_fraction: share of the train file's sources that become dev, where dev has no file.
+        test_fraction: share of the train file's sources that become test, where test has no file.
+        source_symbols: whether a source is a row of characters or of words with white space between them.
+        target_symbols: the same for targets.
+        max_symbols: the most symbols of a vocabulary: those most frequent in train, while others are unknown; all if
+            not given.
+        shared_vocabulary: whether sources and targets have one vocabulary, of the symbols of both.
+        skip_bad_lines: leave out and count lines that are not as they should be, instead of stopping at the first.
+        seed: of drawing dev and test.
+
+    Raises:
+        ValueError: fractions of one or more together; a shared vocabulary of characters and words; on loading, a file
+            or line that cannot be read, or too few sources to draw from.
+    """
+
+    @checked
+    def __init__(
+        self,
+        dev_fraction: Fraction = 0.1,
+        test_fraction: Fraction = 0.1,
+        source_symbols: Symbols = "characters",
+        target_symbols: Symbols = "characters",
+        max_symbols: Positive | None = None,
+        shared_vocabulary: bool = False,
+        skip_bad_lines: bool = False,
+        seed: NonNegative = 0,
+    ):
+        self.fractions = {"dev": dev_fraction, "test": test_fraction}
+        self.separators = _SEPARATORS[source_symbols], _SEPARATORS[target_symbols]
+        self.max_symbols = max_symbols
+        self.shared_vocabulary = shared_vocabulary
+        self.skip_bad_lines = skip_bad_lines
+        self.seed = seed
+        if sum(self.fractions.values()) >= 1:
+            raise ValueError(f"dev_fraction and test_fraction must leave some to train on, got {self.fractions}.")
+        if shared_vocabulary and source_symbols != target_symbols:
+            raise ValueError(
+                "shared_vocabulary needs the same symbols on both sides, got "
+                f"source_symbols {source_symbols} and target_symbols {target_symbols}."
+            )
+
+    @abc.abstractmethod
+    def read(self, split: str) -> tuple[Pairs, int] | None:
+        """The pairs of a split's own files and how many bad lines were left out; None where it has no files."""
+
+    def load(self) -> Data:
+        """The pairs and the vocabularies, and how many bad lines were left out."""
+        found = {split: read for split in ("train", "dev", "test") if (read := self.read(split)) is not None}
+        splits = {split: pairs for split, (pairs, _) in found.items()}
+        fractions = {split: fraction for split, fraction in self.fractions.items() if split not in splits}
+        if fractions:
+            splits |= self._draw(splits["train"], fractions)
+        source, target = self._vocabularies(splits["train"])
+        skipped = sum(skipped for _, skipped in found.values())
+        return Data({split: splits[split] for split in ("train", "dev", "test")}, source, target, skipped=skipped)
+
+    def _draw(self, pairs: Pairs, fractions: Mapping[str, float]) -> dict[str, Pairs]:
+        """The pairs of each split and, as train, what is left."""
+        # Hashes take 8 bytes a source, however many there are. Where two of them agree by chance, the two sources go
+        # into one split. Their order is not looked at, since it is another one in each process.
+        hashes = np.fromiter((hash(source) for source, _ in pairs), np.int64, len(pairs))
+        _, first, source_of = np.unique(hashes, return_index=True, return_inverse=True)
+        # At least one each: a split without pairs measures nothing.
+        sizes = [max(1, round(fraction * len(first))) for fraction in fractions.values()]
+        if sum(sizes) >= len(first):
+            raise ValueError(
+                f"{pairs.paths[0]} has too few different sources ({len(first)}) to draw {' and '.join(fractions)} and "
+                "have some left to train on. Add pairs, take smaller fractions, or give the paths of dev and test."
+            )
+        # Sources by their first place in the file, in random order, the same in each process.
+        order = np.argsort(first)[np.random.Generator(np.random.PCG64(self.seed)).permutation(len(first))]
+        split_of = np.empty(len(first), np.int8)
+        for split, part in enumerate(np.split(order, np.cumsum(sizes))):
+            split_of[part] = split
+        split_of = split_of[source_of]
+        return {split: pairs[np.flatnonzero(split_of == number)] for number, split in enumerate([*fractions, "train"])}
+
+    def _vocabularies(self, pairs: Pairs) -> list[Vocabulary]:
+        """Those of sources and of targets."""
+        if self.shared_vocabulary:
+            texts = itertools.chain.from_iterable(pairs)
+            return [Vocabulary.build(texts, self.separators[0], self.max_symbols)] * 2
+        return [
+            Vocabulary.build((pair[side] for pair in pairs), separator, self.max_symbols)
+            for side, separator in enumerate(self.separators)
+        ]

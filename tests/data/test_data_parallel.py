@@ -1,0 +1,56 @@
+import re
+
+import pytest
+
+from seq2seq_zoo.data.pairs import DataFileError
+from seq2seq_zoo.data.parallel import read_parallel
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(*contents: bytes):
+        paths = [tmp_path / "some.source", tmp_path / "some.target"]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        return paths
+
+    return write
+
+
+def test_lines_are_paired_by_their_number(write):
+    paths = write(b"\xef\xbb\xbfna\xc3\xafve  a\r\n\n \nb\tc\n", b"x\n\n y\n\n")
+    pairs, skipped = read_parallel(*paths)
+    assert skipped == 0
+    # The second line is blank in both.
+    assert list(pairs) == [pairs[row] for row in range(3)] == [("naïve  a", "x"), (" ", " y"), ("b\tc", "")]
+    assert list(read_parallel(*paths, separators=(" ", " "))[0]) == [("naïve a", "x"), ("", "y"), ("b c", "")]
+
+
+def test_unpaired_lines(write):
+    source, target = write(b"a\nb\nc\n", b"x\ny")
+    with pytest.raises(DataFileError, match=re.escape(f"Unpaired lines: {source} has 3 and {target} has 2. Expected")):
+        read_parallel(source, target, skip_bad_lines=True)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_bad_line_is_reported_or_its_pair_counted(write, side):
+    contents = [b"a\nb\nc", b"a\nb\nc"]
+    contents[side] = b"a\n\xff\nc"
+    paths = write(*contents)
+    with pytest.raises(DataFileError) as caught:
+        read_parallel(*paths)
+    assert str(caught.value) == (
+        f"{paths[side]}, line 2: expected UTF-8 text, found the byte 0xff, which is not UTF-8. Mend the line, or skip "
+        "and count such lines with `skip_bad_lines: true` (--skip-bad-lines)."
+    )
+    pairs, skipped = read_parallel(*paths, skip_bad_lines=True)
+    assert (list(pairs), skipped) == ([("a", "a"), ("c", "c")], 1)
+
+
+def test_no_file_and_no_pairs(write):
+    source, target = write(b"", b"")
+    with pytest.raises(DataFileError, match=r"some.target have no pairs \(bad lines skipped: 0\)"):
+        read_parallel(source, target)
+    target.unlink()
+    with pytest.raises(DataFileError, match=re.escape(f"Cannot read the data file '{target}': No such")):
+        read_parallel(source, target)

@@ -1,0 +1,72 @@
+import re
+
+import pytest
+
+from seq2seq_zoo.tasks.delimited import Delimited
+from seq2seq_zoo.tasks.parallel import Parallel
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, *lines: str) -> str:
+        path = tmp_path / name
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def lists(data):
+    return {split: list(pairs) for split, pairs in data.splits.items()}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"dev_fraction": 0.3, "seed": 1},
+        {"source_symbols": "words", "target_symbols": "words", "max_symbols": 5, "shared_vocabulary": True},
+    ],
+)
+def test_two_files_give_what_one_with_tabs_gives(write, arguments):
+    pairs = [(f"{n % 20}  {n}", f"{n} é") for n in range(60)]
+    sources, targets = (write(name, *column) for name, column in zip("st", zip(*pairs, strict=True), strict=True))
+    parallel = Parallel(sources, targets, **arguments).load()
+    delimited = Delimited(write("both", *map("\t".join, pairs)), **arguments).load()
+    assert lists(parallel) == lists(delimited)
+    assert (parallel.source, parallel.target) == (delimited.source, delimited.target)
+
+
+def test_each_split_may_have_its_files(write):
+    a, b, c, d = write("a", "a", "b"), write("b", "x", "y"), write("c", "c"), write("d", "z")
+    data = Parallel(a, b, dev_source=c, dev_target=d, test_source=d, test_target=c).load()
+    assert lists(data) == {"train": [("a", "x"), ("b", "y")], "dev": [("c", "z")], "test": [("z", "c")]}
+    assert (data.source.symbols[4:], data.target.symbols[4:]) == (("a", "b"), ("x", "y"))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_vocabularies_are_cut_at_the_most_frequent_and_may_be_one(write, shared):
+    source, target = write("a", "the cat the", "the dog a"), write("b", "a a", "a b b dog")
+    words = {"source_symbols": "words", "target_symbols": "words"}
+    data = Parallel(
+        source, target, source, target, source, target, max_symbols=2, shared_vocabulary=shared, **words
+    ).load()
+    if shared:
+        assert data.source is data.target
+        assert data.source.symbols[4:] == ("a", "the")
+    else:
+        assert data.source.symbols[4:] == ("a", "the")
+        assert data.target.symbols[4:] == ("a", "b")
+    assert data.encode("train")[0] == ([5, data.source.unknown, 5], [4, 4])
+
+
+def test_what_is_refused(write):
+    a, b = write("a", "a", "b"), write("b", "a")
+    with pytest.raises(ValueError, match=re.escape(f"Unpaired lines: {a} has 2 and {b} has 1.")):
+        Parallel(a, b).load()
+    with pytest.raises(ValueError, match="dev_source and dev_target belong together: give both or neither"):
+        Parallel(a, a, dev_source=b)
+    with pytest.raises(
+        ValueError, match="shared_vocabulary needs the same symbols on both sides, got source_symbols c"
+    ):
+        Parallel(a, a, target_symbols="words", shared_vocabulary=True)
