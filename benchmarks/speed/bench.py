@@ -55,7 +55,7 @@ class Bench:
         contestants: Mapping[str, Contestant],
         problem: Record,
         job: str | Mapping[str, str] = "step",
-        seconds: float = 0.5,
+        seconds: float = 0.3,
         least: int = 8,
     ) -> Record:
         """Measure contestants in turn (A B C, A B C, ...), so that what else the machine does, it does to all.

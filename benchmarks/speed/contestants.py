@@ -56,7 +56,7 @@ def python_of(environment: str | None, work: Path) -> str:
         note(f"Making the environment {folder}: {', '.join(packages)}")
         venv.create(folder, clear=True, with_pip=True)
         pip = [folder / "bin/python", "-m", "pip"]
-        subprocess.run([*pip, "install", "--quiet", *packages], check=True)
+        subprocess.run([*pip, "install", "-qq", *packages], check=True)
         if environment == "yoyodyne":
             # It wants it only by its metadata, and the one that pip finds may be of another build than torch.
             subprocess.run([*pip, "uninstall", "--quiet", "--yes", "torchvision"], check=True)

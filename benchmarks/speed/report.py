@@ -80,12 +80,12 @@ On {len(machine["used"])} cores of an {machine["cpu"]}. The load is that of the 
 
 def _versions(record: Record) -> str:
     """Each package of each environment once."""
-    shown = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax")
+    named = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax")
     found = [
         f"{package} {version}"
         for versions in record["versions"].values()
         for package, version in versions.items()
-        if package in shown
+        if package in named
     ]
     return ", ".join(dict.fromkeys(found))
 
@@ -96,6 +96,11 @@ def _versions(record: Record) -> str:
 def cells(record: Record, **fields: Any) -> list[Record]:
     """The cells that have these fields, themselves or in their problem."""
     return [cell for cell in record["cells"] if all({**cell["problem"], **cell}.get(k) == v for k, v in fields.items())]
+
+
+def shown(cell: Record, name: str) -> str | None:
+    """A contestant's milliseconds, where it took part."""
+    return milliseconds(cell["seconds"][name]) if name in cell["seconds"] else None
 
 
 def against(record: Record, *peers: str, own: str = "ours", **fields: Any) -> Ratio:
@@ -121,9 +126,9 @@ def step_details(record: Record) -> list[str]:
     lines = [
         [
             *(cell["problem"][key] for key in ("mode", "cell", "units", "length")),
-            *(milliseconds(cell["seconds"][name]) for name in ("ours", "torch", "stock")),
+            *(shown(cell, name) for name in ("ours", "torch", "stock")),
             ratio(cell["seconds"], "torch"),
-            ratio(cell["seconds"], "stock"),
+            ratio(cell["seconds"], "stock") if "stock" in cell["seconds"] else None,
         ]
         for cell in record["cells"]
     ]
@@ -147,10 +152,8 @@ def compared(record: Record, varied: tuple[str, ...], peers: tuple[str, ...]) ->
     lines = []
     for cell in record["cells"]:
         times, fields = cell["seconds"], {**cell["problem"], **cell}
-        shown = [fields.get(key) for key in varied] + [
-            milliseconds(times[name]) if name in times else None for name in names
-        ]
-        lines.append([*shown, ratio(times, best(times, peers))])
+        first = [fields.get(key) for key in varied]
+        lines.append([*first, *(shown(cell, name) for name in names), ratio(times, best(times, peers))])
     heads = [{"units": "H", "length": "T"}.get(key, key) for key in varied]
     return table([*heads, *(f"{name}, ms" for name in names), "best peer / ours"], lines)
 
@@ -186,8 +189,8 @@ def roof_details(record: Record) -> list[str]:
         operations = sum(2 * count * _volume(shape) for shape, count in cell["counts"].items())
         products = roof_seconds(cell)
         rate = f"{operations / products / 1e9:.0f}"
-        shown = [f"{operations / 1e9:.1f}", rate, milliseconds([products]), milliseconds(cell["seconds"]["ours"])]
-        lines.append([cell["problem"]["mode"], cell["problem"]["length"], *shown, roof_share(cell)])
+        values = [f"{operations / 1e9:.1f}", rate, milliseconds([products]), milliseconds(cell["seconds"]["ours"])]
+        lines.append([cell["problem"]["mode"], cell["problem"]["length"], *values, roof_share(cell)])
     return table(["mode", "T", "GFLOP", "products, GFLOP/s", "products, ms", "step, ms", "share"], lines)
 
 
@@ -254,9 +257,14 @@ def curves_details(record: Record) -> list[str]:
     lines = []
     for cell in record["cells"]:
         times, varied = cell["seconds"], cell["varied"]
-        torch = (milliseconds(times["torch"]), ratio(times, "torch")) if "torch" in times else (None, None)
-        what = [cell["problem"]["mode"], varied, f"{cell['problem'][varied]:,}"]
-        lines.append([*what, milliseconds(times["ours"]), *torch])
+        what = [
+            cell["problem"]["mode"],
+            varied,
+            f"{cell['problem'][varied]:,}",
+            shown(cell, "ours"),
+            shown(cell, "torch"),
+        ]
+        lines.append([*what, ratio(times, "torch") if "torch" in times else None])
     return table(["mode", "varied", "", "ours, ms", "torch, ms", "torch / ours"], lines)
 
 
@@ -337,8 +345,8 @@ def icelandic_details(record: Record) -> list[str]:
     lines = []
     for name in ("ours", "yoyodyne"):
         each = record[name]
-        shown = [f"{each['fit']:.0f}", f"{each['predict']:.0f}", f"{1000 * each['fit'] / record['steps']:.0f}"]
-        lines.append([name, *shown, *(f"{each['wer'][split]:.1f}" for split in ("dev", "test"))])
+        values = [f"{each['fit']:.0f}", f"{each['predict']:.0f}", f"{1000 * each['fit'] / record['steps']:.0f}"]
+        lines.append([name, *values, *(f"{each['wer'][split]:.1f}" for split in ("dev", "test"))])
     return table(["who", "training, s", "answering, s", "ms a step", "dev WER", "test WER"], lines)
 
 
@@ -358,11 +366,11 @@ def memory_details(record: Record) -> list[str]:
     """Of the row `memory`."""
     lines = []
     for cell in record["cells"]:
-        shown = []
+        values = []
         for name in ("ours", "torch"):
             each = cell["memory"][name]
-            shown += [each["imports"] >> 20, (each["peak"] - each["imports"]) >> 20, each["peak"] >> 20]
-        lines.append([cell["problem"]["mode"], cell["problem"]["length"], *shown])
+            values += [each["imports"] >> 20, (each["peak"] - each["imports"]) >> 20, each["peak"] >> 20]
+        lines.append([cell["problem"]["mode"], cell["problem"]["length"], *values])
     heads = [f"{name}: {what}, MiB" for name in ("ours", "torch") for what in ("imports", "above", "peak")]
     return table(["mode", "T", *heads], lines)
 
@@ -374,8 +382,8 @@ def compile_details(record: Record) -> list[str]:
     lines = []
     for cell in record["cells"]:
         seconds = cell["started_and_stepped"]
-        shown = [f"{seconds[name][1]:.1f}" for name in names]
-        lines.append([cell["problem"]["mode"], *shown, f"{seconds['ours'][0]:.1f}"])
+        values = [f"{seconds[name][1]:.1f}" for name in names]
+        lines.append([cell["problem"]["mode"], *values, f"{seconds['ours'][0]:.1f}"])
     return table(heads, lines)
 
 

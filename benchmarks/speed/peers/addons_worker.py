@@ -65,4 +65,4 @@ def beam(problem: Problem) -> tuple[list, Measure]:
 if __name__ == "__main__":
     tf.config.threading.set_intra_op_parallelism_threads(2)
     tf.config.threading.set_inter_op_parallelism_threads(2)
-    serve({"step": step, "greedy": greedy, "beam": beam})
+    serve(step, greedy, beam)

@@ -183,14 +183,4 @@ def products(problem: Problem) -> tuple[dict[str, int], Measure]:
 
 
 if __name__ == "__main__":
-    serve(
-        {
-            "step": step,
-            "epoch": epoch,
-            "greedy": greedy,
-            "beam": beam,
-            "litert": litert,
-            "train": train,
-            "products": products,
-        }
-    )
+    serve(step, fit, epoch, greedy, beam, litert, train, products)

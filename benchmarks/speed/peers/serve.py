@@ -20,7 +20,7 @@ Prepare = Callable[[Problem], tuple[Any, Measure]]
 PACKAGES = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax", "numpy", "ai-edge-litert")
 
 
-def serve(jobs: dict[str, Prepare]) -> None:
+def serve(*jobs: Prepare) -> None:
     """Answer until the input ends. A job takes a problem and gives what can be compared, and what to measure by.
 
     - `{"prepare": job, "problem": {...}}` is answered by `{"check": ...}`, and
@@ -29,6 +29,7 @@ def serve(jobs: dict[str, Prepare]) -> None:
 
     The first line, before any question, holds the versions. An error is answered by `{"error": ...}`.
     """
+    by_name = {job.__name__: job for job in jobs}
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print is no answer
     versions = {"python": platform.python_version()}
@@ -44,7 +45,7 @@ def serve(jobs: dict[str, Prepare]) -> None:
         try:
             if "prepare" in question:
                 measure = None  # the last one's model may go before the next is made
-                check, measure = jobs[question["prepare"]](Problem(**question["problem"]))
+                check, measure = by_name[question["prepare"]](Problem(**question["problem"]))
                 answer = {"check": check}
             elif "measure" in question and measure is not None:
                 answer = {"measured": measure(question["measure"])}

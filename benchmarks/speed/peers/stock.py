@@ -64,4 +64,4 @@ def step(problem: Problem) -> tuple[float, Measure]:
 
 
 if __name__ == "__main__":
-    serve({"step": step})
+    serve(step)
