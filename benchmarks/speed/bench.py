@@ -50,6 +50,11 @@ class Bench:
         self.versions[contestant.environment or "ours"] = worker.versions
         return worker
 
+    def look_up(self, *contestants: Contestant) -> None:
+        """The versions in some contestants' environments, where they are not asked but run as programs of their own."""
+        for contestant in contestants:
+            self.start(contestant).close()
+
     def compare(
         self,
         contestants: Mapping[str, Contestant],

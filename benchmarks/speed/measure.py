@@ -24,6 +24,9 @@ from seq2seq_zoo.environment import environment
 from seq2seq_zoo.figures import image
 from seq2seq_zoo.files import write
 
+NEEDS = {"icelandic": ["sigmorphon2020_g2p"], "buckets": ["cmudict_g2p"]}
+"""The data sets of a row."""
+
 
 def main() -> None:
     """Measure, write."""
@@ -42,6 +45,10 @@ def main() -> None:
         path = args.out / f"{name}.json"
         if path.exists() and not args.again:
             note(f"{name}: is there")
+            continue
+        missing = [folder for folder in NEEDS.get(name, ()) if not (args.data / folder).exists()]
+        if missing:
+            note(f"{name}: left out, for {args.data / missing[0]} is not there; --data says where.")
             continue
         note(f"{name}: measuring")
         began, load = time.perf_counter(), os.getloadavg()[0]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from bench import Record
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from tables import Ratio, best, mean_ratio, milliseconds, ratio, table
 
 from seq2seq_zoo.figures import WIDTH, styled
@@ -80,7 +81,7 @@ On {len(machine["used"])} cores of an {machine["cpu"]}. The load is that of the 
 
 def _versions(record: Record) -> str:
     """Each package of each environment once."""
-    named = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax")
+    named = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax", "yoyodyne")
     found = [
         f"{package} {version}"
         for versions in record["versions"].values()
@@ -435,7 +436,7 @@ def ratios_figure(records: Records) -> Figure:
     axes.set_yticks(range(len(asked)), [goal.what.replace("`", "") for goal in asked])
     axes.invert_yaxis()
     axes.set_xscale("log")
-    marks = [0.5, 0.75, 1, 1.5, 2, 3, 5, 8]
+    marks = [0.25, 0.5, 1, 2, 4, 8]
     axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
     axes.minorticks_off()
     axes.set_xlabel("times as fast as the peer; the goal is the black line")
@@ -457,7 +458,9 @@ def curves_figure(record: Record) -> Figure:
                     sizes = [cell["problem"][key] for cell in chosen]
                     times = [1000 * statistics.median(cell["seconds"][name]) for cell in chosen]
                     axes.loglog(sizes, times, style, color=color, label=f"{mode}, {name}")
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.set_xticks(sizes, [f"{size // 1000}k" if size >= 1000 else str(size) for size in sizes])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
         axes.set_xlabel(names.get(key, key))
         axes.set_ylabel("ms a step")

@@ -17,7 +17,7 @@ from problem import END, PADDING, Problem, make_sources, products_of
 Measure = Callable[[int], Any]
 Prepare = Callable[[Problem], tuple[Any, Measure]]
 
-PACKAGES = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax", "numpy", "ai-edge-litert")
+PACKAGES = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax", "yoyodyne", "numpy", "ai-edge-litert")
 
 
 def serve(*jobs: Prepare) -> None:
