@@ -66,10 +66,9 @@ def python_of(environment: str | None, work: Path) -> str:
 
 def variables() -> dict[str, str]:
     """The environment variables of every contestant: the same number of threads, this repository, no chatter."""
-    libraries = ("OMP", "MKL", "OPENBLAS", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
-    own = {f"{name}_NUM_THREADS" if "TF" not in name else f"{name}_THREADS": str(THREADS) for name in libraries}
-    own |= {"PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return {**os.environ, **own}
+    libraries = ("OMP_NUM", "MKL_NUM", "OPENBLAS_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+    threads = {f"{library}_THREADS": str(THREADS) for library in libraries}
+    return {**os.environ, **threads, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class Worker:

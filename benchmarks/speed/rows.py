@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from bench import Bench, Record
 from contestants import (
     ADDONS,
@@ -219,12 +220,14 @@ def icelandic(bench: Bench) -> Record:
     bench.look_up(OURS, Contestant("torch_worker.py", "yoyodyne"))
     data = bench.data.resolve() / "sigmorphon2020_g2p"
     files = {split: str(data / f"ice_{split}.tsv") for split in ("train", "dev", "test")}
-    measured: Record = {"steps": 40 * -(-3600 // 32)}
+    training = yaml.safe_load((HERE / "icelandic.yaml").read_text())["training"]
+    pairs = len(Path(files["train"]).read_text().splitlines())
+    measured: Record = {"steps": training["epochs"] * -(-pairs // training["batch_size"])}
     with tempfile.TemporaryDirectory() as folder:
         run, log = Path(folder, "run"), bench.work / "logs" / "icelandic.log"
         sets = [f"--set=task.{split}={json.dumps(file)}" for split, file in files.items()]
         command = [sys.executable, "-m", "seq2seq_zoo", "train", str(HERE / "icelandic.yaml"), "--out", str(run), *sets]
-        seconds = _timed(command, log)
+        seconds = _timed(command, log, folder)
         metrics = json.loads((run / "metrics.json").read_text())
         wer = {split: 100 * (1 - metrics[split]["exact_match"]) for split in ("dev", "test")}
         measured["ours"] = {"fit": seconds, "predict": 0.0, "wer": wer}
@@ -233,11 +236,11 @@ def icelandic(bench: Bench) -> Record:
         program = Path(python_of("yoyodyne", bench.work)).with_name("yoyodyne")
         common = ["--config", str(HERE / "yoyodyne.yaml"), "--data.model_dir", folder, "--data.train", files["train"]]
         fit = [str(program), "fit", *common, "--data.val", files["dev"], "--checkpoint.dirpath", folder]
-        seconds, predicting, wer = _timed(fit, log), 0.0, {}
+        seconds, predicting, wer = _timed(fit, log, folder), 0.0, {}
         for split in ("dev", "test"):
             answers = Path(folder, f"{split}.txt")
             more = ["--ckpt_path", f"{folder}/best.ckpt", "--prediction.path", str(answers)]
-            predicting += _timed([str(program), "predict", *common, "--data.predict", files[split], *more], log)
+            predicting += _timed([str(program), "predict", *common, "--data.predict", files[split], *more], log, folder)
             wanted = [line.split("\t")[1].split() for line in Path(files[split]).read_text().splitlines()]
             given = [line.split() for line in answers.read_text().splitlines()]
             wrong = sum(a != b for a, b in zip(given, wanted, strict=True))
@@ -288,11 +291,11 @@ def compile(bench: Bench) -> Record:
     return {"cells": cells}
 
 
-def _timed(command: Sequence[str], log: Path) -> float:
-    """The seconds of a command."""
+def _timed(command: Sequence[str], log: Path, folder: str) -> float:
+    """The seconds of a command, run in a folder that it may fill."""
     began = time.perf_counter()
     with log.open("w") as file:
-        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=variables()).returncode
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=variables(), cwd=folder).returncode
     if code:
         raise ContestantError(f"{' '.join(command)} ended with {code}: see {log}")
     return time.perf_counter() - began
