@@ -12,6 +12,7 @@ import numpy as np
 from seq2seq_zoo.data.padding import few_shapes
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 from seq2seq_zoo.decoding import Generated, Scorer, Search, Searcher, searches
+from seq2seq_zoo.layers.scan import asks_for_xla
 from seq2seq_zoo.registry import nearest
 
 AnySearch = str | Mapping[str, Any] | Search
@@ -80,8 +81,8 @@ class TextModel(keras.Model, abc.ABC):
         self.source_vocabulary = source_vocabulary
         self.target_vocabulary = target_vocabulary
         # In caches, where Keras does not take them for sublayers.
-        self._searcher = functools.cache(lambda search: Searcher(self, search))
-        self._scorer = functools.cache(lambda: Scorer(self))
+        self._searcher = functools.cache(lambda search: _compiled(Searcher(self, search)))
+        self._scorer = functools.cache(lambda: _compiled(Scorer(self)))
 
     @property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
@@ -273,6 +274,12 @@ class TextModel(keras.Model, abc.ABC):
         for side in ("source_vocabulary", "target_vocabulary"):
             config[side] = config[side] and Vocabulary.from_config(config[side])
         return cls(**config)
+
+
+def _compiled(model: keras.Model) -> Any:
+    if asks_for_xla():
+        model.compile(jit_compile=True)
+    return model
 
 
 def _known(vocabulary: Vocabulary, text: str, what: str) -> list[int]:

@@ -10,10 +10,14 @@ import numpy as np
 
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.evaluation import evaluate
+from seq2seq_zoo.layers.scan import asks_for_xla
 from seq2seq_zoo.losses import SmoothedCrossentropy
 from seq2seq_zoo.model import Seq2Seq
 from seq2seq_zoo.options import Fraction, Positive, PositiveFloat, checked
 from seq2seq_zoo.tasks.task import Data
+
+XLA_PAYS = 1000
+"""Updates for each shape of batches from which compiling by XLA, some seconds a shape, is won back on a CPU."""
 
 EpochHook = Callable[[Seq2Seq, dict[str, Any], bool], None]
 
@@ -149,7 +153,10 @@ class Training:
             "sgd": keras.optimizers.SGD,
         }[self.optimizer]
         optimizer = make(learning_rate=rate, global_clipnorm=self.clip_norm)
-        model.compile(optimizer, SmoothedCrossentropy(self.label_smoothing))
+        epoch = self.steps_per_epoch or len(data.splits["train"]) // self.batch_size
+        pays = asks_for_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
+        loss = SmoothedCrossentropy(self.label_smoothing)
+        model.compile(optimizer, loss, jit_compile=True if pays else "auto")
 
 
 class _Feed(keras.utils.PyDataset):

@@ -15,3 +15,9 @@ def same_chance_for_every_test():
     # Not by importing it: a test that needs no backend should not wait for one.
     if keras := sys.modules.get("keras"):
         keras.utils.set_random_seed(1)
+
+
+def pytest_collection_finish():
+    """Searches are not compiled by XLA, which takes longer than all else here, but where a test says so."""
+    if generation := sys.modules.get("seq2seq_zoo.generation"):
+        generation.asks_for_xla = lambda: False

@@ -67,10 +67,6 @@ class AttentionDecoder(Decoder):
         """`y[t-1]`."""
         return (previous,)
 
-    def look(self, query: Any, source: Source) -> tuple[Any, Any]:
-        """`sum_j a[t, j] H[j]`, and `a[t]`."""
-        return self.attend(query, source)
-
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {

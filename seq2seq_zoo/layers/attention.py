@@ -27,7 +27,7 @@ class Attention(Part):
     The calculation follows the steps:
 
     1. `keys = prepare(H)`, once a source.
-    2. `e[t, j] = score(q[t], keys[j])`.
+    2. `e[t, j] = score(ask(q[t]), keys[j])`.
     3. `a[t] = softmax(e[t])` over the real positions; padding gets exactly zero. A source of padding alone gets zeros.
     4. `context[t] = sum_j a[t, j] H[j]`.
 
@@ -47,9 +47,21 @@ class Attention(Part):
         """What the score compares a query with."""
         return sequence
 
-    def score(self, query: Any, keys: Any) -> Any:
+    query_kernel: Any = None
+    """What a query is multiplied with before it is compared, if anything: apart from the score, so that its gradient is
+    one product over all steps."""
+
+    def ask(self, query: Any) -> Any:
+        """What the score compares with the keys."""
+        return query if self.query_kernel is None else matmul(query, self.query_kernel)
+
+    def score(self, asked: Any, keys: Any) -> Any:
         """`(batch, time, query width)` and `(batch, source length, key width)` to `(batch, time, source length)`."""
         raise NotImplementedError
+
+    def score_weights(self) -> tuple[Any, ...]:
+        """The weights that `score` itself reads: all but `query_kernel`, unless a subclass knows better."""
+        return tuple(weight for weight in self.trainable_weights if weight is not self.query_kernel)
 
     def call(self, query: Any, source: Source) -> tuple[Any, Any]:
         """Look.
@@ -61,14 +73,19 @@ class Attention(Part):
         Returns:
             `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
         """
-        real = ops.expand_dims(source.mask, 1)
-        scores = ops.where(real, ops.cast(self.score(query, source.keys), "float32"), LEAST)
-        # A softmax by hand: padding gets exactly zero, and padding alone divides by something.
-        exponentials = ops.where(real, ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)), 0.0)
-        total = ops.sum(exponentials, axis=-1, keepdims=True)
-        weights = exponentials / ops.where(total > 0, total, 1.0)
-        weights = ops.cast(weights, source.values.dtype)
+        scores = self.score(self.ask(query), source.keys)
+        weights = self.weigh(scores, ops.expand_dims(source.mask, 1))
         return ops.matmul(weights, source.values), weights
+
+    def weigh(self, scores: Any, mask: Any) -> Any:
+        """The softmax over the real positions, on the last axis of both."""
+        dtype = keras.backend.standardize_dtype(scores.dtype)
+        wide = dtype if dtype == "float64" else "float32"
+        scores = ops.where(mask, ops.cast(scores, wide), LEAST)
+        # A softmax by hand: padding gets exactly zero, and padding alone divides by something.
+        exponentials = ops.where(mask, ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)), 0.0)
+        total = ops.sum(exponentials, axis=-1, keepdims=True)
+        return ops.cast(exponentials / ops.where(total > 0, total, 1.0), dtype)
 
 
 attentions: Registry[Attention] = Registry(
@@ -96,17 +113,24 @@ class AdditiveAttention(Attention):
         """`U h + b`."""
         return matmul(sequence, self.key_kernel) + self.bias
 
-    def score(self, query: Any, keys: Any) -> Any:
+    def score(self, asked: Any, keys: Any) -> Any:
         """`v . tanh(W q + key)`."""
-        query = ops.expand_dims(matmul(query, self.query_kernel), 2)  # (batch, time, 1, width)
-        return ops.squeeze(matmul(ops.tanh(query + ops.expand_dims(keys, 1)), self.scale), -1)
+        asked = ops.expand_dims(asked, 2)  # (batch, time, 1, width)
+        return ops.squeeze(matmul(ops.tanh(asked + ops.expand_dims(keys, 1)), self.scale), -1)
+
+    def score_weights(self) -> tuple[Any, ...]:
+        """`v`."""
+        return (self.scale,)
 
 
 class _Product(Attention):
     """Scores that are the product of a query with a key."""
 
-    def score(self, query: Any, keys: Any) -> Any:
-        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
+    def score(self, asked: Any, keys: Any) -> Any:
+        return ops.matmul(asked, ops.transpose(keys, (0, 2, 1)))
+
+    def score_weights(self) -> tuple[Any, ...]:
+        return ()
 
 
 @attentions.register("dot", "the product s . h; needs a decoder as wide as the encoder's output")

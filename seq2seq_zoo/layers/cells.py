@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
+from seq2seq_zoo.layers import gradients
 from seq2seq_zoo.layers.part import Part
-from seq2seq_zoo.layers.scan import scan
+from seq2seq_zoo.layers.scan import gradients_by_hand, scan
 from seq2seq_zoo.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.registry import Registry
 
@@ -76,12 +78,13 @@ class Cell(Part):
         Returns:
             A tensor of shape `(..., gates * units)`.
         """
-        kernels, row = [], sum(self.widths[:first])
-        for width in self.widths[first : first + len(parts)]:
-            kernels.append(self.kernel[row : row + width])
-            row += width
-        total = sum(matmul(part, kernel) for part, kernel in zip(parts, kernels, strict=True))
+        total = sum(matmul(part, self.kernel_of(first + place)) for place, part in enumerate(parts))
         return total + self.bias if first == 0 else total
+
+    def kernel_of(self, part: int) -> Any:
+        """The rows of the kernel that are for one part."""
+        row = sum(self.widths[:part])
+        return self.kernel[row : row + self.widths[part]]
 
     def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
         """One step.
@@ -94,11 +97,50 @@ class Cell(Part):
         Returns:
             The next states.
         """
+        return self.combine(projected, self.recur(states[0], keep), states)[0]
+
+    def recur(self, h: Any, keep: Any, weights: tuple[Any, ...] | None = None) -> Any:
+        """The recurrent product, and what is added to it, if anything; `weights` are `recurrent_weights` at hand."""
+        kernel, *biases = weights or self.recurrent_weights()
+        return sum(biases, matmul(dropped(h, keep), kernel))
+
+    def recurrent_weights(self) -> tuple[Any, ...]:
+        """The matrix of the recurrent product, and what is added to the product, if anything."""
+        return (ops.convert_to_tensor(self.recurrent_kernel),)
+
+    def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+        """What a step does beside its products, element by element.
+
+        Args:
+            projected: from `project`.
+            product: from `recur`.
+            states: the states before.
+
+        Returns:
+            `(states, saved)`: the next states, and whatever `adjoint` needs to know.
+        """
         raise NotImplementedError
 
-    def recur(self, h: Any, keep: Any) -> Any:
-        """The recurrent product."""
-        return matmul(dropped(h, keep), self.recurrent_kernel)
+    def adjoint(self, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
+        """The gradient of `combine`, by hand. A cell without one is differentiated automatically.
+
+        Args:
+            saved: from `combine`.
+            gradients: of the next states.
+
+        Returns:
+            The gradients of `projected`, of `product` and of the states before, which the product adds to.
+        """
+        raise NotImplementedError
+
+    @property
+    def usual(self) -> bool:
+        """Whether the activations are the usual ones, which `adjoint` is written for."""
+        return (self.activation, self.recurrent_activation) == (keras.activations.tanh, keras.activations.sigmoid)
+
+    def by_hand(self) -> bool:
+        """Whether a pass over time takes its gradient by hand, here and now."""
+        return self.usual and type(self).adjoint is not Cell.adjoint and gradients_by_hand()
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -135,13 +177,35 @@ class LSTMCell(Cell):
         zeros, ones = ops.zeros(block, dtype=dtype), ops.ones(block, dtype=dtype)
         return ops.concatenate([zeros, ones, zeros, zeros])
 
-    def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
+    def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """The next `(h, c)`."""
-        h, c = states
-        i, f, g, o = ops.split(projected + self.recur(h, keep), 4, axis=-1)
-        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
-        h = self.recurrent_activation(o) * self.activation(c)
-        return h, c
+        _, before = states
+        i, f, g, o = self.activated(projected + product)
+        c = f * before + i * g
+        return (o * self.activation(c), c), (i, f, g, o, before)
+
+    def activated(self, gates: Any) -> Any:
+        """The four gates after their activations."""
+        if not self.usual:
+            i, f, g, o = ops.split(gates, 4, axis=-1)
+            i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
+            return i, f, self.activation(g), o
+        # One tanh for all, since sigmoid(x) = (1 + tanh(x / 2)) / 2: one pass over memory instead of four.
+        half = ops.cast(np.repeat([0.5, 0.5, 1.0, 0.5], self.units), gates.dtype)
+        return ops.split(ops.tanh(gates * half) * half + (1 - half), 4, axis=-1)
+
+    def adjoint(self, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
+        """Of the equations above."""
+        i, f, g, o, before = saved
+        dh, dc = gradients
+        bounded = ops.tanh(f * before + i * g)
+        dc = dc + dh * o * (1 - bounded * bounded)
+        di = dc * g * i * (1 - i)
+        df = dc * before * f * (1 - f)
+        dg = dc * i * (1 - g * g)
+        do = dh * bounded * o * (1 - o)
+        together = ops.concatenate([di, df, dg, do], axis=-1)
+        return together, together, (ops.zeros_like(dh), dc * f)
 
 
 @cells.register("gru", "gated recurrent unit: two gates, one state")
@@ -165,15 +229,29 @@ class GRUCell(Cell):
         super().build(widths)
         self.recurrent_bias = self.add_weight(shape=(self.units,), initializer="zeros", name="recurrent_bias")
 
-    def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
+    def recurrent_weights(self) -> tuple[Any, ...]:
+        """The matrix, and the candidate's second bias."""
+        return *super().recurrent_weights(), ops.pad(self.recurrent_bias, [[2 * self.units, 0]])
+
+    def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """The next `(h,)`."""
-        (h,) = states
-        xz, xr, xh = ops.split(projected, 3, axis=-1)
-        hz, hr, hh = ops.split(self.recur(h, keep), 3, axis=-1)
-        z = self.recurrent_activation(xz + hz)
-        r = self.recurrent_activation(xr + hr)
-        candidate = self.activation(xh + r * (hh + self.recurrent_bias))
-        return (z * h + (1 - z) * candidate,)
+        (before,) = states
+        x, xh = ops.split(projected, [2 * self.units], axis=-1)
+        h, hh = ops.split(product, [2 * self.units], axis=-1)
+        z, r = ops.split(self.recurrent_activation(x + h), 2, axis=-1)
+        candidate = self.activation(xh + r * hh)
+        return (z * before + (1 - z) * candidate,), (z, r, candidate, hh, before)
+
+    def adjoint(self, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
+        """Of the equations above."""
+        z, r, candidate, hh, before = saved
+        (dh,) = gradients
+        dz = dh * (before - candidate) * z * (1 - z)
+        dh_candidate = dh * (1 - z) * (1 - candidate * candidate)
+        dr = dh_candidate * hh * r * (1 - r)
+        projected = ops.concatenate([dz, dr, dh_candidate], axis=-1)
+        product = ops.concatenate([dz, dr, dh_candidate * r], axis=-1)
+        return projected, product, (dh * z,)
 
 
 @cells.register("simple", "Elman's plain recurrence, for comparison")
@@ -187,10 +265,17 @@ class SimpleCell(Cell):
     gates = 1
     state_count = 1
 
-    def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
+    def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """The next `(h,)`."""
-        (h,) = states
-        return (self.activation(projected + self.recur(h, keep)),)
+        del states
+        h = self.activation(projected + product)
+        return (h,), h
+
+    def adjoint(self, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
+        """Of the equation above."""
+        (dh,) = gradients
+        d = dh * (1 - saved * saved)
+        return d, d, (ops.zeros_like(dh),)
 
 
 class Noise(NamedTuple):
@@ -315,6 +400,7 @@ class Stack(Part):
         states: States | None = None,
         mask: Any = None,
         length: Any = None,
+        training: bool | None = None,
     ) -> tuple[Any, Any, States]:
         """All steps, layer by layer, so that every layer's input projection is one product.
 
@@ -324,6 +410,7 @@ class Stack(Part):
             states: the first states, one tuple a layer; `None` for zeros. A stack of two directions starts from zeros.
             mask: `(time, batch)`, or `None`; where it is false the states stay as they are.
             length: the number of steps, where no part has them all.
+            training: whether a gradient will be asked for, and is worth saving something for.
 
         Returns:
             `(outputs, last, states)`: outputs `(time, batch, width)`; the output after each direction's last real step,
@@ -333,7 +420,7 @@ class Stack(Part):
         for layer, (directions, masks) in enumerate(zip(self.cells, noise, strict=True)):
             state = None if states is None else states[layer]
             runs = [
-                _run(cell, parts, state, keep, mask, length, reverse=way == 1)
+                _run(cell, parts, state, keep, mask, length, way == 1, training)
                 for way, (cell, keep) in enumerate(zip(directions, masks.states, strict=True))
             ]
             finals.append(tuple(_joined(tensors) for tensors in zip(*(final for _, final in runs), strict=True)))
@@ -343,6 +430,29 @@ class Stack(Part):
                 outputs, last = outputs + below, last + last_below
             parts = (outputs,)
         return outputs, last, tuple(finals)
+
+    def by_hand(self) -> bool:
+        """Whether `look` can be used, here and now."""
+        return all(cell.by_hand() for (cell,) in self.cells)
+
+    def look(self, attend: Any, part: int, projected: Any, noise: Sequence[Noise], states: States, source: Any) -> Any:
+        """All steps of a stack whose first layer reads what its last has found, with a gradient by hand.
+
+        Args:
+            attend: the `Attention`.
+            part: the position, among the first layer's parts, of what was found.
+            projected: what the first layer takes from the other parts, `(time, batch, gates * units)`.
+            noise: from `noise`.
+            states: the first states, one tuple a layer.
+            source: what `attend` looks at.
+
+        Returns:
+            `(features, weights)`: outputs and, beside them, what was found, `(time, batch, units + width)`; the
+            attention weights, `(time, batch, source length)`.
+        """
+        layers = [cell for (cell,) in self.cells]
+        kernel = layers[0].kernel_of(part)
+        return gradients.look(layers, attend, kernel, noise, self.residual, projected, states, source)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -358,7 +468,7 @@ class Stack(Part):
         }
 
 
-def _run(cell, parts, states, keep, mask, length, reverse):
+def _run(cell, parts, states, keep, mask, length, reverse, training):
     """One layer in one direction, over all steps."""
     projected = cell.project(parts)  # (time or 1, batch, gates * units)
     _, batch, width = ops.shape(projected)
@@ -366,6 +476,9 @@ def _run(cell, parts, states, keep, mask, length, reverse):
         projected = ops.broadcast_to(projected, (length, batch, width))
     if states is None:
         states = (ops.zeros((batch, cell.units), dtype=projected.dtype),) * cell.state_count
+
+    if training and cell.by_hand():
+        return gradients.run(cell, projected, states, keep, mask, reverse)
 
     def step(states, projected):
         following = cell.advance(projected, states, keep)

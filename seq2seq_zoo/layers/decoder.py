@@ -71,6 +71,8 @@ class Decoder(keras.layers.Layer):
     looks_before: bool = True
     """Whether `look` asks with the state before the step, so that the cell reads what it saw; else it asks with the
     state after, and only the readout reads it."""
+    attend: Any = None
+    """The `Attention` of a mode that looks, whose source is then what `prepare` returns; `None` in others."""
 
     @checked
     def __init__(
@@ -128,7 +130,7 @@ class Decoder(keras.layers.Layer):
         raise NotImplementedError
 
     def look(self, query: Any, source: Any) -> tuple[Any, Any]:
-        """What a step reads by asking with its state; a mode that does not look leaves this as it is.
+        """What a step reads by asking with its state; what `attend` finds, in a mode that has one.
 
         Args:
             query: top states `(batch, time, units)`; in a search, hypotheses stand in for time.
@@ -137,12 +139,12 @@ class Decoder(keras.layers.Layer):
         Returns:
             `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
         """
-        raise NotImplementedError
+        return self.attend(query, source)
 
     @property
     def looks(self) -> bool:
         """Whether this mode looks, and so has attention weights."""
-        return type(self).look is not Decoder.look
+        return self.attend is not None or type(self).look is not Decoder.look
 
     # === The step ===
 
@@ -226,11 +228,18 @@ class Decoder(keras.layers.Layer):
                 self.training_steps.assign_add(1.0)
                 outputs, weights = self._sampled(targets, memory, states, probability)
             else:
-                outputs, weights = self._forced(memory, states, targets)
+                outputs, weights = self._forced(memory, states, targets, training=training)
             outputs = self.masked((outputs, self.readout.mask(targets)))
         return (outputs, weights) if return_attention_scores else outputs
 
-    def _forced(self, memory: Memory, states: States, targets: Any = None, length: Any = None) -> tuple[Any, Any]:
+    def _forced(
+        self,
+        memory: Memory,
+        states: States,
+        targets: Any = None,
+        length: Any = None,
+        training: bool | None = None,
+    ) -> tuple[Any, Any]:
         """All steps at once, the output before each being known (or never read): project all, scan only what recurs."""
         if targets is not None:
             length = ops.shape(targets)[1]
@@ -244,10 +253,15 @@ class Decoder(keras.layers.Layer):
                 features, states, weights = self._advance(projected, states, memory)
                 return states, (features, weights)
 
-            _, (features, weights) = scan(step, states, projected)
+            if training and type(self).look is Decoder.look and self.stack.by_hand():
+                features, weights = self.stack.look(
+                    self.attend, self._part_count, projected, memory.stack, states, memory.source
+                )
+            else:
+                _, (features, weights) = scan(step, states, projected)
             features, weights = _time_first(features), _time_first(weights)
         else:
-            outputs, _, _ = self.stack.scan(parts, memory.stack, states, length=length)
+            outputs, _, _ = self.stack.scan(parts, memory.stack, states, length=length, training=training)
             features, weights = _time_first(outputs), None
             if self.looks:
                 context, weights = self.look(features, memory.source)

@@ -128,7 +128,9 @@ class Encoder(keras.layers.Layer):
             x = ops.transpose(inputs, (1, 0, 2))
         steps = None if mask is None else ops.transpose(mask)
         x = dropped(x, dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training))
-        sequence, summary, states = self.stack.scan((x,), self.stack.noise(batch, training), mask=steps)
+        sequence, summary, states = self.stack.scan(
+            (x,), self.stack.noise(batch, training), mask=steps, training=training
+        )
         if mask is None:
             mask = ops.ones((batch, length), dtype="bool")
         return Encoded(ops.transpose(sequence, (1, 0, 2)), summary, states, mask)

@@ -32,6 +32,11 @@ def exporting() -> Iterator[None]:
         _exporting.reset(token)
 
 
+def asks_for_xla() -> bool:
+    """Whether XLA is to be asked for: Keras leaves it out on TensorFlow without a GPU, where these loops gain by it."""
+    return keras.backend.backend() == "tensorflow"
+
+
 def scan(
     step: Step, carry: Any, xs: Any = (), length: Any = None, reverse: bool = False, until: Until | None = None
 ) -> tuple[Any, Any]:
@@ -64,6 +69,56 @@ def scan(
     if backend == "jax":
         return _jax_scan(step, carry, xs, length, reverse, until)
     return _python_scan(step, carry, xs, length, reverse, until)
+
+
+def gradients_by_hand() -> bool:
+    """Whether `with_gradient` can be used here: in a graph of TensorFlow that is not for another runtime."""
+    if keras.backend.backend() != "tensorflow" or _exporting.get():
+        return False
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()
+
+
+def with_gradient(forward: Callable[..., Any], backward: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """A function of structures of tensors, with a gradient by hand.
+
+    Args:
+        forward: `(*inputs) -> (outputs, saved)`.
+        backward: `(saved, gradients) -> gradients`, from those of the outputs to those of the inputs, in their
+            structures.
+    """
+    import tensorflow as tf
+
+    def run(*inputs):
+        structure = None
+
+        @tf.custom_gradient
+        def flat(*tensors):
+            nonlocal structure
+            outputs, saved = forward(*tree.pack_sequence_as(inputs, tensors))
+            structure = outputs
+
+            def gradient(*gradients):
+                return tree.flatten(backward(saved, tree.pack_sequence_as(outputs, gradients)))
+
+            return tree.flatten(outputs), gradient
+
+        outputs = flat(*tree.flatten(inputs))
+        return tree.pack_sequence_as(structure, outputs)
+
+    return run
+
+
+def gradient_of(function: Callable[..., Any], inputs: tuple[Any, ...], gradients: Any) -> Any:
+    """The automatic gradient of a function, inside a gradient by hand: of its inputs, given that of its output."""
+    import tensorflow as tf
+
+    tensors = tree.flatten(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        output = function(*tree.pack_sequence_as(inputs, tensors))
+    return tree.pack_sequence_as(inputs, tape.gradient(output, tensors, gradients, tf.UnconnectedGradients.ZERO))
 
 
 def _tensorflow_scan(step, carry, xs, length, reverse, until):

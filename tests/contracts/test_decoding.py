@@ -72,6 +72,19 @@ def part(found, rows):
     return type(found)(*(each if each is None else each[rows] for each in found))
 
 
+@pytest.mark.parametrize("name", searches)
+def test_compiled_by_xla_it_finds_the_same(name, monkeypatch):
+    plain = various("attention")
+    monkeypatch.setattr("seq2seq_zoo.generation.asks_for_xla", lambda: True)
+    compiled = type(plain)(plain.encoder, plain.decoder)
+    compiled.build((None, None))
+    options = {"name": name, "min_length": 2, "no_repeat_ngram": 2}
+    prefix = np.array([[5]] * len(SOURCES))
+    found = compiled.search(SOURCES, options, prefix=prefix, allowed=range(3, 8))
+    assert compiled.searcher(options).jit_compile is True
+    same(found, plain.search(SOURCES, options, prefix=prefix, allowed=range(3, 8)))
+
+
 # === Relation 6: for every mode, with every cell, body, bridge and attention; and for what was taught ===
 
 

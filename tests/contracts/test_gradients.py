@@ -1,0 +1,145 @@
+"""Gradients by hand are those that TensorFlow finds by itself."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from cases import randomise
+
+from seq2seq_zoo.layers import cells as cells_module
+from seq2seq_zoo.layers import gradients
+from seq2seq_zoo.layers.attention import attentions
+from seq2seq_zoo.layers.cells import Stack, cells
+
+tf = pytest.importorskip("tensorflow")
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("Gradients by hand are for TensorFlow.", allow_module_level=True)
+
+random = np.random.default_rng(0)
+TIME, BATCH, WIDTH, UNITS, SOURCE = 5, 3, 4, 6, 7
+X = tf.constant(random.normal(size=(TIME, BATCH, WIDTH)))
+MASK = tf.constant([[True, True, False], [True] * 3, [True, False, True], [True, False, False], [False, True, False]])
+KEYS = tf.constant(random.normal(size=(BATCH, SOURCE, UNITS)))
+REAL = tf.constant([[True] * SOURCE, [True] * 3 + [False] * 4, [False] * SOURCE])
+
+PASSES = {
+    "plain": {},
+    "both ways": {"bidirectional": True},
+    "deep": {"depth": 2, "residual": True, "dropout": 0.3, "recurrent_dropout": 0.3},
+}
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often a gradient was taken by hand."""
+    calls = []
+    for name in ("run", "look"):
+        original = getattr(gradients, name)
+
+        def counting(*args, original=original):
+            calls.append(original)
+            return original(*args)
+
+        monkeypatch.setattr(gradients, name, counting)
+    return calls
+
+
+def stacked(cell, **options):
+    stack = Stack(UNITS, cell, dtype="float64", **options)
+    stack.build((WIDTH,))
+    randomise(stack)
+    first = None
+    if not options.get("bidirectional"):
+        first = tuple(
+            tuple(tf.constant(random.normal(size=(BATCH, UNITS))) for _ in range(cell.state_count))
+            for (cell,) in stack.cells
+        )
+    return stack, first, stack.noise(BATCH, training=True)
+
+
+def gradients_of(function, inputs, layers):
+    """The gradients of all outputs, each by a curve of its own, in a graph."""
+    variables = [weight.value for layer in layers for weight in layer.trainable_weights]
+
+    @functools.partial(tf.function, autograph=False)
+    def all_of_them():
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = tf.nest.flatten(function())
+            loss = sum(tf.reduce_sum(tf.sin((1 + i) * output)) for i, output in enumerate(outputs))
+        return loss, [tf.convert_to_tensor(each) for each in tape.gradient(loss, [*inputs, *variables])]
+
+    return all_of_them()
+
+
+def close(ours, automatic):
+    np.testing.assert_allclose(ours[0], automatic[0], rtol=1e-12)
+    for mine, theirs in zip(ours[1], automatic[1], strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("mask", [None, MASK], ids=["all real", "masked"])
+@pytest.mark.parametrize("options", PASSES.values(), ids=PASSES)
+@pytest.mark.parametrize("cell", cells)
+def test_a_pass_by_hand_has_the_automatic_gradient(cell, options, mask, counted):
+    stack, first, noise = stacked(cell, **options)
+
+    def scanned(training):
+        return stack.scan((X,), noise, first, mask=mask, training=training)
+
+    inputs = [X, *tf.nest.flatten(first or ())]
+    automatic = gradients_of(lambda: scanned(False), inputs, [stack])
+    assert not counted
+    ours = gradients_of(lambda: scanned(True), inputs, [stack])
+    if cells[cell].__module__.startswith("seq2seq_zoo."):  # an own cell may have no adjoint
+        assert len(counted) == sum(map(len, stack.cells))
+    close(ours, automatic)
+
+
+@pytest.mark.parametrize("attention", attentions)
+@pytest.mark.parametrize("options", [PASSES["plain"], PASSES["deep"]], ids=["plain", "deep"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_looking_by_hand_has_the_automatic_gradient(cell, options, attention):
+    attend = attentions.create(attention, dtype="float64")
+    attend.build(UNITS, UNITS)
+    randomise(attend)
+    stack = Stack(UNITS, cell, dtype="float64", **options)
+    stack.build((WIDTH, UNITS))
+    randomise(stack)
+    _, first, _ = stacked(cell, depth=options.get("depth", 1))
+    noise = stack.noise(BATCH, training=True)
+
+    def looked(by_hand):
+        projected, source = stack.project((X,)), attend.prepare(KEYS, REAL)
+        if by_hand:
+            return stack.look(attend, 1, projected, noise, first, source)
+
+        def step(states, projected):
+            context, weights = attend(states[-1][0][:, None], source)
+            projected = projected + stack.project((context[:, 0],), first=1)
+            output, states = stack.advance(projected, states, noise)
+            return states, (tf.concat([output, context[:, 0]], -1), weights[:, 0])
+
+        return cells_module.scan(step, first, projected)[1]
+
+    inputs = [X, KEYS, *tf.nest.flatten(first)]
+    close(*(gradients_of(lambda hand=hand: looked(hand), inputs, [stack, attend]) for hand in (True, False)))
+
+
+@pytest.mark.parametrize("cell", cells)
+def test_a_pass_by_hand_has_the_gradient_of_finite_differences(cell):
+    stack, first, noise = stacked(cell)
+
+    @functools.partial(tf.function, autograph=False)
+    def outputs(x):
+        return stack.scan((x,), noise, first, mask=MASK, training=True)[0]
+
+    analytic, numeric = tf.test.compute_gradient(outputs, [X], delta=1e-5)
+    np.testing.assert_allclose(analytic, numeric, atol=1e-8)
+
+
+def test_other_activations_are_differentiated_automatically(counted):
+    stack, first, noise = stacked({"name": "lstm", "activation": "softsign", "recurrent_activation": "hard_sigmoid"})
+    gradients_of(lambda: stack.scan((X,), noise, first, training=True), [X], [stack])
+    assert not counted
