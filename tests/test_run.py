@@ -395,3 +395,20 @@ def test_buckets_train(tmp_path):
     (record,) = factory.make_training(config).fit(factory.make_model(config, data), data, seed=5)
     assert record["steps"] == 5
     assert math.isfinite(record["loss"])
+
+
+@pytest.mark.parametrize(
+    ("training", "compiled"),
+    [
+        ({"epochs": 4, "steps_per_epoch": 250}, True),
+        ({"epochs": 4, "steps_per_epoch": 249}, False),
+        ({"epochs": 4, "steps_per_epoch": 250, "buckets": 2}, False),
+        ({"epochs": 200, "steps_per_epoch": None}, True),  # five updates are a pass
+    ],
+)
+def test_a_training_that_is_long_enough_is_compiled_by_xla(training, compiled, tmp_path):
+    config = small(tmp_path, training=training)
+    data = factory.make_task(config).load()
+    model = factory.make_model(config, data)
+    factory.make_training(config).compile(model, data)
+    assert (model.jit_compile is True) == compiled

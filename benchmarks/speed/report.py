@@ -376,6 +376,22 @@ def memory_details(record: Record) -> list[str]:
     return table(["mode", "T", *heads], lines)
 
 
+def lines_goals(record: Record) -> Iterator[Goal]:
+    """Of the row `lines`."""
+    most = record["cells"][-1]
+    share = (2 << 30) / most["peak_memory"]
+    yield Goal(f"peak memory of training over {most['lines']:,} lines", "2 GiB", 1.0, Ratio(share, share, share))
+
+
+def lines_details(record: Record) -> list[str]:
+    """Of the row `lines`."""
+    lines = []
+    for cell in record["cells"]:
+        file, peak = (f"{cell[key] / 2**20:.0f}" for key in ("bytes", "peak_memory"))
+        lines.append([f"{cell['lines']:,}", file, peak, f"{cell['took']:.0f}"])
+    return table(["lines", "MiB of file", "peak memory, MiB", "whole process, s"], lines)
+
+
 def compile_details(record: Record) -> list[str]:
     """Of the row `compile`."""
     names = ("ours", "empty cache", "full cache", "torch")
@@ -398,6 +414,7 @@ GOALS: dict[str, Callable[[Record], Iterator[Goal]]] = {
     "icelandic": icelandic_goals,
     "buckets": buckets_goals,
     "memory": memory_goals,
+    "lines": lines_goals,
     "backends": backends_goals,
 }
 
@@ -412,6 +429,7 @@ DETAILS: dict[str, tuple[str, Callable[[Record], list[str]]]] = {
     "buckets": ("Unequal lengths: 20,000 words of CMUdict, attention, H = 128", buckets_details),
     "sampling": ("Training on its own outputs, H = 256, T = 12", sampling_details),
     "memory": ("Memory of a training process, H = 256", memory_details),
+    "lines": ("Memory of training over a large file, 64 units, 200 updates", lines_details),
     "compile": ("From a process's start to its first step, H = 128, T = 12", compile_details),
     "bfloat16": ("Mixed precision, T = 12", bfloat16_details),
     "backends": ("Other backends", backends_details),

@@ -270,6 +270,19 @@ def memory(bench: Bench) -> Record:
 
 
 @row
+def lines(bench: Bench) -> Record:
+    """The peak memory of a training over files of more and more lines."""
+    bench.look_up(OURS)
+    cells = []
+    for count in (10_000, 1_000_000, 10_000_000):
+        command = [sys.executable, str(HERE / "lines.py"), "--lines", str(count)]
+        (cell,) = _lines(command, bench.work / "logs" / f"lines-{count}.log")
+        cells.append({key: cell[key] for key in ("lines", "bytes", "steps", "peak_memory")} | {"took": cell["seconds"]})
+        note(f"  {count:,} lines: {cell['peak_memory'] >> 20} MiB")
+    return {"cells": cells}
+
+
+@row
 def compile(bench: Bench) -> Record:
     """From a process's start to its first finished step, with an empty and with a filled cache of compiled programs."""
     cells = []

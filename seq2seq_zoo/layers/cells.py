@@ -140,7 +140,11 @@ class Cell(Part):
 
     def by_hand(self) -> bool:
         """Whether a pass over time takes its gradient by hand, here and now."""
-        return self.usual and type(self).adjoint is not Cell.adjoint and gradients_by_hand()
+        lineage = type(self).__mro__
+        first = {name: next(cls for cls in lineage if name in vars(cls)) for name in ("advance", "combine", "adjoint")}
+        # An `adjoint` is right for the step that its own class has or inherits, not for one that a subclass changes.
+        right = first["adjoint"] is not Cell and all(issubclass(first["adjoint"], cls) for cls in first.values())
+        return right and self.usual and gradients_by_hand()
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import keras
 from keras import ops, tree
 
+from seq2seq_zoo.layers.attention import Attention
 from seq2seq_zoo.layers.bridge import bridges
 from seq2seq_zoo.layers.cells import Noise, Stack, States, cells, dropout_mask, dropped
 from seq2seq_zoo.layers.encoder import Encoded
@@ -253,7 +254,8 @@ class Decoder(keras.layers.Layer):
                 features, states, weights = self._advance(projected, states, memory)
                 return states, (features, weights)
 
-            if training and type(self).look is Decoder.look and self.stack.by_hand():
+            plain = type(self).look is Decoder.look and type(self.attend).call is Attention.call
+            if training and plain and self.stack.by_hand():
                 features, weights = self.stack.look(
                     self.attend, self._part_count, projected, memory.stack, states, memory.source
                 )

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from cases import randomise
 
-from seq2seq_zoo.layers import cells as cells_module
+from seq2seq_zoo import AttentionDecoder, Encoder, Seq2Seq, Tokens
 from seq2seq_zoo.layers import gradients
-from seq2seq_zoo.layers.attention import attentions
-from seq2seq_zoo.layers.cells import Stack, cells
+from seq2seq_zoo.layers.attention import AdditiveAttention, attentions
+from seq2seq_zoo.layers.cells import LSTMCell, Stack, cells
+from seq2seq_zoo.layers.scan import scan
 
 tf = pytest.importorskip("tensorflow")
 if keras.backend.backend() != "tensorflow":
@@ -121,7 +122,7 @@ def test_looking_by_hand_has_the_automatic_gradient(cell, options, attention):
             output, states = stack.advance(projected, states, noise)
             return states, (tf.concat([output, context[:, 0]], -1), weights[:, 0])
 
-        return cells_module.scan(step, first, projected)[1]
+        return scan(step, first, projected)[1]
 
     inputs = [X, KEYS, *tf.nest.flatten(first)]
     close(*(gradients_of(lambda hand=hand: looked(hand), inputs, [stack, attend]) for hand in (True, False)))
@@ -139,7 +140,43 @@ def test_a_pass_by_hand_has_the_gradient_of_finite_differences(cell):
     np.testing.assert_allclose(analytic, numeric, atol=1e-8)
 
 
-def test_other_activations_are_differentiated_automatically(counted):
+class Leaky(LSTMCell):
+    """An LSTM whose step is another one."""
+
+    def combine(self, projected, product, states):
+        """Half of what was."""
+        (h, c), saved = super().combine(projected, product, states)
+        return (h + states[0] / 2, c), saved
+
+
+def test_a_step_of_another_kind_is_differentiated_automatically(counted):
     stack, first, noise = stacked({"name": "lstm", "activation": "softsign", "recurrent_activation": "hard_sigmoid"})
     gradients_of(lambda: stack.scan((X,), noise, first, training=True), [X], [stack])
     assert not counted
+    stack, first, noise = stacked("lstm")
+    gradients_of(lambda: stack.scan((X,), noise, first, training=True), [X], [stack])
+    assert len(counted) == 1
+    stack.cells[0][0].__class__ = Leaky
+    gradients_of(lambda: stack.scan((X,), noise, first, training=True), [X], [stack])
+    assert len(counted) == 1
+
+
+def test_an_attention_of_another_kind_is_differentiated_automatically(counted):
+    class Twice(AdditiveAttention):
+        """An attention that finds something else."""
+
+        def call(self, query, source):
+            """Twice as much."""
+            context, weights = super().call(query, source)
+            return 2 * context, weights
+
+    def train(attention):
+        decoder = AttentionDecoder(UNITS, Tokens(9), attention=attention)
+        model = Seq2Seq(Encoder(UNITS, vocabulary_size=9), decoder)
+        model.build((None, None))
+        ids = tf.constant([[4, 5, 2]])
+        gradients_of(lambda: model((ids, ids), training=True), [], [model])
+        return [call.__name__ for call in counted]
+
+    assert train(Twice()) == ["run"]
+    assert train("additive") == ["run", "run", "look"]
