@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from seq2seq_zoo.layers.attention import Source, attentions
+from seq2seq_zoo.layers.attention import Attention, Source, attentions
 from seq2seq_zoo.layers.decoder import Decoder, modes, named_config
 from seq2seq_zoo.layers.encoder import Encoded
 from seq2seq_zoo.options import Named, checked
@@ -66,6 +66,16 @@ class AttentionDecoder(Decoder):
     def inputs(self, previous: Any, source: Source) -> tuple[Any, ...]:
         """`y[t-1]`."""
         return (previous,)
+
+    def look(self, query: Any, source: Source) -> tuple[Any, Any]:
+        """`sum_j a[t, j] H[j]`, and `a[t]`."""
+        return self.attend(query, source)
+
+    @property
+    def plain_attention(self) -> Attention | None:
+        """The attention, unless a subclass looks or finds in a way of its own."""
+        plain = type(self).look is AttentionDecoder.look and type(self.attend).call is Attention.call
+        return self.attend if plain else None
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

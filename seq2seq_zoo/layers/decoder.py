@@ -72,8 +72,6 @@ class Decoder(keras.layers.Layer):
     looks_before: bool = True
     """Whether `look` asks with the state before the step, so that the cell reads what it saw; else it asks with the
     state after, and only the readout reads it."""
-    attend: Any = None
-    """The `Attention` of a mode that looks, whose source is then what `prepare` returns; `None` in others."""
 
     @checked
     def __init__(
@@ -131,7 +129,7 @@ class Decoder(keras.layers.Layer):
         raise NotImplementedError
 
     def look(self, query: Any, source: Any) -> tuple[Any, Any]:
-        """What a step reads by asking with its state; what `attend` finds, in a mode that has one.
+        """What a step reads by asking with its state; a mode that does not look leaves this as it is.
 
         Args:
             query: top states `(batch, time, units)`; in a search, hypotheses stand in for time.
@@ -140,12 +138,17 @@ class Decoder(keras.layers.Layer):
         Returns:
             `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
         """
-        return self.attend(query, source)
+        raise NotImplementedError
 
     @property
     def looks(self) -> bool:
         """Whether this mode looks, and so has attention weights."""
-        return self.attend is not None or type(self).look is not Decoder.look
+        return type(self).look is not Decoder.look
+
+    @property
+    def plain_attention(self) -> Attention | None:
+        """The attention of a mode whose `look` asks it and does nothing else: its gradient can be taken by hand."""
+        return None
 
     # === The step ===
 
@@ -254,10 +257,10 @@ class Decoder(keras.layers.Layer):
                 features, states, weights = self._advance(projected, states, memory)
                 return states, (features, weights)
 
-            plain = type(self).look is Decoder.look and type(self.attend).call is Attention.call
-            if training and plain and self.stack.by_hand():
+            attend = self.plain_attention
+            if training and attend is not None and self.stack.by_hand():
                 features, weights = self.stack.look(
-                    self.attend, self._part_count, projected, memory.stack, states, memory.source
+                    attend, self._part_count, projected, memory.stack, states, memory.source
                 )
             else:
                 _, (features, weights) = scan(step, states, projected)
