@@ -74,8 +74,7 @@ class AttentionDecoder(Decoder):
     @property
     def plain_attention(self) -> Attention | None:
         """The attention, unless a subclass looks or finds in a way of its own."""
-        plain = type(self).look is AttentionDecoder.look and type(self.attend).call is Attention.call
-        return self.attend if plain else None
+        return self.attend if type(self).look is AttentionDecoder.look and self.attend.plain else None
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.layers.cells import matmul
-from seq2seq_zoo.layers.part import Part
+from seq2seq_zoo.layers.part import Part, knows
 from seq2seq_zoo.registry import Registry
 
 LEAST = -6e4
@@ -55,13 +55,23 @@ class Attention(Part):
         """What the score compares with the keys."""
         return query if self.query_kernel is None else matmul(query, self.query_kernel)
 
-    def score(self, asked: Any, keys: Any) -> Any:
-        """`(batch, time, query width)` and `(batch, source length, key width)` to `(batch, time, source length)`."""
+    def score(self, asked: Any, keys: Any, *weights: Any) -> Any:
+        """`(batch, time, query width)` and `(batch, source length, key width)` to `(batch, time, source length)`.
+
+        `weights` are `score_weights`; a score may as well read them of `self`, and is then differentiated
+        automatically.
+        """
         raise NotImplementedError
 
     def score_weights(self) -> tuple[Any, ...]:
-        """The weights that `score` itself reads: all but `query_kernel`, unless a subclass knows better."""
-        return tuple(weight for weight in self.trainable_weights if weight is not self.query_kernel)
+        """The weights that `score` is given."""
+        return ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether it calculates as above, with a score that reads what it is given alone."""
+        own = type(self)
+        return own.call is Attention.call and own.ask is Attention.ask and knows(own, "score_weights", "score")
 
     def call(self, query: Any, source: Source) -> tuple[Any, Any]:
         """Look.
@@ -73,7 +83,7 @@ class Attention(Part):
         Returns:
             `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
         """
-        scores = self.score(self.ask(query), source.keys)
+        scores = self.score(self.ask(query), source.keys, *self.score_weights())
         weights = self.weigh(scores, ops.expand_dims(source.mask, 1))
         return ops.matmul(weights, source.values), weights
 
@@ -113,10 +123,10 @@ class AdditiveAttention(Attention):
         """`U h + b`."""
         return matmul(sequence, self.key_kernel) + self.bias
 
-    def score(self, asked: Any, keys: Any) -> Any:
+    def score(self, asked: Any, keys: Any, scale: Any) -> Any:
         """`v . tanh(W q + key)`."""
         asked = ops.expand_dims(asked, 2)  # (batch, time, 1, width)
-        return ops.squeeze(matmul(ops.tanh(asked + ops.expand_dims(keys, 1)), self.scale), -1)
+        return ops.squeeze(matmul(ops.tanh(asked + ops.expand_dims(keys, 1)), scale), -1)
 
     def score_weights(self) -> tuple[Any, ...]:
         """`v`."""

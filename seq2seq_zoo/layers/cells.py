@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from seq2seq_zoo.layers import gradients
-from seq2seq_zoo.layers.part import Part
+from seq2seq_zoo.layers.part import Part, knows
 from seq2seq_zoo.layers.scan import gradients_by_hand, scan
 from seq2seq_zoo.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.registry import Registry
@@ -140,11 +140,9 @@ class Cell(Part):
 
     def by_hand(self) -> bool:
         """Whether a pass over time takes its gradient by hand, here and now."""
-        lineage = type(self).__mro__
-        first = {name: next(cls for cls in lineage if name in vars(cls)) for name in ("advance", "combine", "adjoint")}
+        written = type(self).adjoint is not Cell.adjoint
         # An `adjoint` is right for the step that its own class has or inherits, not for one that a subclass changes.
-        right = first["adjoint"] is not Cell and all(issubclass(first["adjoint"], cls) for cls in first.values())
-        return right and self.usual and gradients_by_hand()
+        return written and knows(type(self), "adjoint", "advance", "combine") and self.usual and gradients_by_hand()
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -8,7 +8,6 @@ alone, and each weight's gradient is one product over all steps.
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops, tree
 
 from seq2seq_zoo.layers.scan import gradient_of, scan, with_gradient
@@ -95,11 +94,9 @@ def look(
     keeps = [masks.states[0] for masks in noise]
     keys, values, mask = source
     asking = () if attend.query_kernel is None else (attend.query_kernel,)
-    scoring = attend.score_weights()
 
     def score(asked: Any, keys: Any, weights: Any) -> Any:
-        with keras.StatelessScope(list(zip(scoring, weights, strict=True))):
-            return attend.score(asked[:, None], keys)[:, 0]
+        return attend.score(asked[:, None], keys, *weights)[:, 0]
 
     def outputs_of(tops: Sequence[Any]) -> list[Any]:
         """The outputs of the first layers, from their output states."""
@@ -192,7 +189,7 @@ def look(
         "upper": tuple((cell.kernel, cell.bias) for cell in cells[1:]),
         "context": kernel,
         "asking": asking,
-        "scoring": tuple(scoring),
+        "scoring": attend.score_weights(),
     }
     weights = tree.map_structure(ops.convert_to_tensor, weights)
     return with_gradient(forward, backward)(projected, states, keys, values, weights)

@@ -16,6 +16,13 @@ class Part(keras.layers.Layer):
         """Nothing: the owner's is enough."""
 
 
+def knows(cls: type, method: str, *others: str) -> bool:
+    """Whether a class's method was written in sight of the other methods that the class has: no subclass changed them
+    since."""
+    first = {name: next(each for each in cls.__mro__ if name in vars(each)) for name in (method, *others)}
+    return all(issubclass(first[method], each) for each in first.values())
+
+
 def as_ids(ids: Any, owner: str) -> Any:
     """Ids as integers, whatever an `Input` without a dtype made of them.
 

@@ -12,6 +12,7 @@ from seq2seq_zoo.layers import gradients
 from seq2seq_zoo.layers.attention import AdditiveAttention, attentions
 from seq2seq_zoo.layers.cells import LSTMCell, Stack, cells
 from seq2seq_zoo.layers.scan import scan
+from seq2seq_zoo.losses import SmoothedCrossentropy
 
 tf = pytest.importorskip("tensorflow")
 if keras.backend.backend() != "tensorflow":
@@ -180,3 +181,14 @@ def test_an_attention_of_another_kind_is_differentiated_automatically(counted):
 
     assert train(Twice()) == ["run"]
     assert train("additive") == ["run", "run", "look"]
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_is_trained_by_hand(policy, counted):
+    decoder = AttentionDecoder(16, Tokens(9, dtype=policy), depth=2, recurrent_dropout=0.1, dtype=policy)
+    model = Seq2Seq(Encoder(16, vocabulary_size=9, bidirectional=True, dtype=policy), decoder)
+    model.compile(keras.optimizers.Adam(0.03), SmoothedCrossentropy())
+    ids = random.integers(3, 9, (32, 3))
+    first, *_, last = (float(model.train_on_batch((ids, ids), ids)) for _ in range(25))
+    assert {call.__name__ for call in counted} == {"run", "look"}
+    assert last < first / 2
