@@ -4,7 +4,7 @@ A cell's step is split where speed needs it split: `project` (what it takes from
 as one large matrix product, `advance` (what it takes from its state) stays in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import keras
@@ -109,7 +109,7 @@ class Cell(Part):
         return (ops.convert_to_tensor(self.recurrent_kernel),)
 
     def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
-        """What a step does beside its products, element by element.
+        """What a step does beside its products, element by element; a cell says this, or all of `advance`.
 
         Args:
             projected: from `project`.
@@ -121,17 +121,10 @@ class Cell(Part):
         """
         raise NotImplementedError
 
-    def adjoint(self, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
-        """The gradient of `combine`, by hand. A cell without one is differentiated automatically.
-
-        Args:
-            saved: from `combine`.
-            gradients: of the next states.
-
-        Returns:
-            The gradients of `projected`, of `product` and of the states before, which the product adds to.
-        """
-        raise NotImplementedError
+    adjoint: Callable[[Any, tuple[Any, ...]], tuple[Any, Any, tuple[Any, ...]]] | None = None
+    """The gradient of `combine` by hand, for the usual activations: `(saved, gradients of the next states) ->
+    gradients of (projected, product, the states before)`, to the last of which the product adds. `None` for a cell
+    that is to be differentiated automatically."""
 
     @property
     def usual(self) -> bool:
@@ -140,9 +133,9 @@ class Cell(Part):
 
     def by_hand(self) -> bool:
         """Whether a pass over time takes its gradient by hand, here and now."""
-        written = type(self).adjoint is not Cell.adjoint
         # An `adjoint` is right for the step that its own class has or inherits, not for one that a subclass changes.
-        return written and knows(type(self), "adjoint", "advance", "combine") and self.usual and gradients_by_hand()
+        right = self.adjoint is not None and knows(type(self), "adjoint", "advance", "combine")
+        return right and self.usual and gradients_by_hand()
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

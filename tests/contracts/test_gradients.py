@@ -5,6 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from cases import randomise
 
 from seq2seq_zoo import AttentionDecoder, Encoder, Seq2Seq, Tokens
@@ -13,10 +14,6 @@ from seq2seq_zoo.layers.attention import AdditiveAttention, attentions
 from seq2seq_zoo.layers.cells import LSTMCell, Stack, cells
 from seq2seq_zoo.layers.scan import scan
 from seq2seq_zoo.losses import SmoothedCrossentropy
-
-tf = pytest.importorskip("tensorflow")
-if keras.backend.backend() != "tensorflow":
-    pytest.skip("Gradients by hand are for TensorFlow.", allow_module_level=True)
 
 random = np.random.default_rng(0)
 TIME, BATCH, WIDTH, UNITS, SOURCE = 5, 3, 4, 6, 7

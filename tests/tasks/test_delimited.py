@@ -5,21 +5,7 @@ import pytest
 from seq2seq_zoo.tasks.delimited import Delimited
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name: str, *lines: str) -> str:
-        path = tmp_path / name
-        path.write_text("\n".join(lines), encoding="utf-8")
-        return str(path)
-
-    return write
-
-
-def lists(data):
-    return {split: list(pairs) for split, pairs in data.splits.items()}
-
-
-def test_one_file_is_split_by_source(write):
+def test_one_file_is_split_by_source(write, lists):
     path = write("pairs.tsv", *(f"{n % 20}\t{n}" for n in range(60)))  # three targets for each source
     data = Delimited(path, dev_fraction=0.2, test_fraction=0.3).load()
     assert {split: len(pairs) for split, pairs in data.splits.items()} == {"train": 30, "dev": 12, "test": 18}
@@ -29,7 +15,7 @@ def test_one_file_is_split_by_source(write):
     assert lists(data) != lists(Delimited(path, dev_fraction=0.2, test_fraction=0.3, seed=1).load())
 
 
-def test_own_files_are_left_whole(write):
+def test_own_files_are_left_whole(write, lists):
     train, dev, test = write("a", "a\tb", "c\td"), write("b", "c\tz"), write("c", "q\tr")
     data = Delimited(train, dev, test).load()
     assert lists(data) == {"train": [("a", "b"), ("c", "d")], "dev": [("c", "z")], "test": [("q", "r")]}

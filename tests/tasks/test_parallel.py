@@ -6,20 +6,6 @@ from seq2seq_zoo.tasks.delimited import Delimited
 from seq2seq_zoo.tasks.parallel import Parallel
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name: str, *lines: str) -> str:
-        path = tmp_path / name
-        path.write_text("\n".join(lines), encoding="utf-8")
-        return str(path)
-
-    return write
-
-
-def lists(data):
-    return {split: list(pairs) for split, pairs in data.splits.items()}
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -28,7 +14,7 @@ def lists(data):
         {"source_symbols": "words", "target_symbols": "words", "max_symbols": 5, "shared_vocabulary": True},
     ],
 )
-def test_two_files_give_what_one_with_tabs_gives(write, arguments):
+def test_two_files_give_what_one_with_tabs_gives(write, arguments, lists):
     pairs = [(f"{n % 20}  {n}", f"{n} é") for n in range(60)]
     sources, targets = (write(name, *column) for name, column in zip("st", zip(*pairs, strict=True), strict=True))
     parallel = Parallel(sources, targets, **arguments).load()
@@ -37,7 +23,7 @@ def test_two_files_give_what_one_with_tabs_gives(write, arguments):
     assert (parallel.source, parallel.target) == (delimited.source, delimited.target)
 
 
-def test_each_split_may_have_its_files(write):
+def test_each_split_may_have_its_files(write, lists):
     a, b, c, d = write("a", "a", "b"), write("b", "x", "y"), write("c", "c"), write("d", "z")
     data = Parallel(a, b, dev_source=c, dev_target=d, test_source=d, test_target=c).load()
     assert lists(data) == {"train": [("a", "x"), ("b", "y")], "dev": [("c", "z")], "test": [("z", "c")]}
