@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from seq2seq_zoo.decoders import PeekDecoder as PeekDecoder
     from seq2seq_zoo.ensemble import Ensemble as Ensemble
     from seq2seq_zoo.ensemble import average as average
+    from seq2seq_zoo.labeller import Labeller as Labeller
     from seq2seq_zoo.layers.decoder import Decoder as Decoder
     from seq2seq_zoo.layers.encoder import Encoded as Encoded
     from seq2seq_zoo.layers.encoder import Encoder as Encoder
+    from seq2seq_zoo.layers.encoder import Nothing as Nothing
+    from seq2seq_zoo.layers.readout import Gaussian as Gaussian
+    from seq2seq_zoo.layers.readout import Quantiles as Quantiles
     from seq2seq_zoo.layers.readout import Tokens as Tokens
+    from seq2seq_zoo.layers.readout import Vectors as Vectors
     from seq2seq_zoo.loading import load as load
     from seq2seq_zoo.model import Seq2Seq as Seq2Seq
 
@@ -29,9 +34,14 @@ _HOMES = {
     "Encoder": "layers.encoder",
     "Ensemble": "ensemble",
     "FeedbackDecoder": "decoders",
+    "Gaussian": "layers.readout",
+    "Labeller": "labeller",
+    "Nothing": "layers.encoder",
     "PeekDecoder": "decoders",
+    "Quantiles": "layers.readout",
     "Seq2Seq": "model",
     "Tokens": "layers.readout",
+    "Vectors": "layers.readout",
     "average": "ensemble",
     "load": "loading",
 }

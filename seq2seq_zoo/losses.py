@@ -1,11 +1,12 @@
-"""The loss of token models."""
+"""What models are trained with: the loss of symbols, of distributions and of quantiles."""
 
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
-from seq2seq_zoo.options import Fraction, checked
+from seq2seq_zoo.options import Fraction, Probability, checked
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
@@ -57,3 +58,78 @@ class SmoothedCrossentropy(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable("seq2seq_zoo")
+class GaussianNLL(keras.losses.Loss):
+    """Minus the log-density of targets under normal distributions, one for each feature.
+
+        loss = mean over features of  ((y - m) / exp(s))^2 / 2 + s + log(2 pi) / 2
+
+    Args:
+        name: as in Keras.
+        reduction: as in Keras.
+        dtype: as in Keras.
+
+    Example:
+
+    >>> import numpy as np
+    >>> round(float(GaussianNLL()(np.array([[[3.0]]]), np.array([[[1.0, 0.0]]]))), 4)
+    2.9189
+    """
+
+    @checked
+    def __init__(self, name: str = "gaussian_nll", reduction: str | None = "sum_over_batch_size", dtype: Any = None):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each step: `(..., size)` targets; means, then logarithms of scales, `(..., 2 * size)`."""
+        mean, log_scale = ops.split(y_pred, 2, axis=-1)
+        z = (y_true - mean) * ops.exp(-log_scale)
+        return ops.mean(0.5 * z * z + log_scale, axis=-1) + 0.5 * math.log(2 * math.pi)
+
+
+@keras.saving.register_keras_serializable("seq2seq_zoo")
+class PinballLoss(keras.losses.Loss):
+    """What a quantile minimises: a target above it costs `q` a unit, one below it `1 - q`.
+
+        loss = mean over features and quantiles of  max(q (y - p), (q - 1) (y - p))
+
+    Args:
+        quantiles: the `q`s, in the order of the predictions.
+        name: as in Keras.
+        reduction: as in Keras.
+        dtype: as in Keras.
+
+    Example:
+
+    >>> import numpy as np
+    >>> loss = PinballLoss((0.1, 0.5))  # predictions 0 and 0, the target 2
+    >>> round(float(loss(np.array([[[2.0]]]), np.array([[[0.0, 0.0]]]))), 4)
+    0.6
+
+    Reference:
+        Koenker and Bassett 1978, "Regression quantiles".
+    """
+
+    @checked
+    def __init__(
+        self,
+        quantiles: tuple[Probability, ...],
+        name: str = "pinball",
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.quantiles = quantiles
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each step: `(..., size)` targets; `size` numbers for each quantile, `(..., quantiles * size)`."""
+        count = len(self.quantiles)
+        error = ops.tile(y_true, (*[1] * (len(y_true.shape) - 1), count)) - y_pred
+        q = ops.repeat(ops.array(self.quantiles, y_pred.dtype), y_true.shape[-1])
+        return ops.mean(ops.maximum(q * error, (q - 1) * error), axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "quantiles": list(self.quantiles)}

@@ -19,7 +19,8 @@ class Seq2Seq(TextModel):
 
     Train with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its outputs carry the
     mask that keeps padding out of losses and metrics. Without targets the model runs freely: `predict(sources)` gives
-    the logits of a free run, `search(sources)` the ids themselves, and `generate(texts)` texts.
+    the logits of a free run, `search(sources)` the ids themselves, and `generate(texts)` texts. Where outputs are
+    vectors, `predict` gives them, and there is nothing to search for.
 
     Args:
         encoder: an `Encoder`, or a layer that returns an `Encoded`.
@@ -28,15 +29,15 @@ class Seq2Seq(TextModel):
         target_vocabulary: the same for the target side.
 
     Call arguments:
-        inputs: sources `(batch, source length)`, or a pair of sources and targets.
+        inputs: sources, ids `(batch, source length)` or vectors, or a pair of sources and targets.
         return_attention_scores: whether to return attention weights as well.
         training: whether to drop out and to sample by schedule.
 
     Returns:
-        Logits `(batch, target length, vocabulary_size)`; see `Decoder`.
+        Logits `(batch, target length, vocabulary_size)`, or what the readout puts out instead; see `Decoder`.
 
     Raises:
-        ValueError: a vocabulary whose size, start or end is not that of the layer that its ids are for.
+        ValueError: a vocabulary whose size, start or end is not that of the layer that its ids are for, or for vectors.
 
     Example:
 
@@ -130,10 +131,16 @@ class Seq2Seq(TextModel):
 
 
 def _check_fit(side: str, vocabulary: Vocabulary | None, layer: Any) -> None:
-    for what in ("vocabulary_size", "start", "end"):
-        own = len(vocabulary or ()) if what == "vocabulary_size" else getattr(vocabulary, what, None)
-        needed = getattr(layer, what, None)
-        if vocabulary is not None and needed is not None and own != needed:
+    if vocabulary is None:
+        return
+    for what, own in (("vocabulary_size", len(vocabulary)), ("start", vocabulary.start), ("end", vocabulary.end)):
+        needed = getattr(layer, what, own)
+        if needed is None:
+            raise ValueError(
+                f"The {side} vocabulary has nothing to name: {type(layer).__name__} is here for vectors, not for ids. "
+                f"Leave it out."
+            )
+        if own != needed:
             raise ValueError(
                 f"The {side} vocabulary does not fit {type(layer).__name__}: {what} is {own} for the one and {needed} "
                 f"for the other."

@@ -41,7 +41,7 @@ class Decoder(keras.layers.Layer):
 
     Args:
         units: width of each recurrent layer.
-        readout: what an output is: `Tokens(...)`.
+        readout: what an output is: `Tokens(...)`, `Vectors(...)`, `Gaussian(...)` or `Quantiles(...)`.
         cell: a registered cell's name, or a mapping of its `name` and arguments.
         depth: number of recurrent layers.
         bridge: how the encoder's last states become the first: a registered bridge's name, a mapping, or a `Bridge`.
@@ -54,17 +54,17 @@ class Decoder(keras.layers.Layer):
 
     Call arguments:
         encoded: an `Encoded`.
-        targets: the right answers, `(batch, target length)` ids whose padding is 0. With them, the step for
-            `targets[:, t]` reads `targets[:, t - 1]` (the shift happens inside). Without them, the decoder runs
-            freely for at most `max_length` outputs, each step reading the output before; outputs after the end of
-            every row are zeros.
+        targets: the right answers, `(batch, target length)` ids whose padding is 0, or `(batch, target length, size)`
+            vectors. With them, the step for `targets[:, t]` reads `targets[:, t - 1]` (the shift happens inside).
+            Without them, the decoder runs freely for at most `max_length` outputs, each step reading the output
+            before; outputs after the end of every row are zeros.
         return_attention_scores: whether to return the attention weights as well.
         training: whether to drop out and to sample by schedule.
 
     Returns:
-        Logits `(batch, target length or max_length, vocabulary_size)`, which carry the mask of real targets for
-        Keras's losses and metrics; with attention scores, `(logits, weights)`, the weights `(batch, length, source
-        length)`.
+        Logits `(batch, target length or max_length, vocabulary_size)`, or what else the readout puts out, in float32.
+        They carry the mask of real targets for Keras's losses and metrics. With attention scores, `(logits, weights)`,
+        the weights `(batch, length, source length)`.
     """
 
     feeds_back: bool = True
@@ -99,8 +99,7 @@ class Decoder(keras.layers.Layer):
         self.residual = residual
         self.sampling = sampling
         self.max_length = max_length
-        if readout.embedding_dim is None:
-            readout.embedding_dim = units
+        readout.settle(units)
         self.seed_generator = keras.random.SeedGenerator()
         self.stack = Stack(
             units, cell, depth, dropout, recurrent_dropout, residual, name="stack", dtype=self.dtype_policy
@@ -173,15 +172,15 @@ class Decoder(keras.layers.Layer):
         they look like so many steps of time.
 
         Args:
-            previous: the outputs before, ids `(batch,)` or `(batch, hypotheses)`.
+            previous: the outputs before, `(batch,)` ids or `(batch, size)` vectors; in a search, `(batch, hypotheses)`.
             states: the states before, `(batch, units)` or `(batch, hypotheses, units)` each.
             memory: from `begin`.
 
         Returns:
-            `(logits, states, weights)`: logits `(batch, vocabulary_size)` or `(batch, hypotheses, vocabulary_size)`;
-            weights with a last axis of the source's length, or `None` in a mode that does not look.
+            `(logits, states, weights)`: logits `(batch, output width)` or `(batch, hypotheses, output width)`; weights
+            with a last axis of the source's length, or `None` in a mode that does not look.
         """
-        if len(previous.shape) == 1:
+        if len(states[0][0].shape) == 2:
             parts = [ops.squeeze(part, 1) for part in self._parts(ops.expand_dims(previous, 1), memory)]
         else:
             parts = self._parts(previous, memory)
@@ -311,15 +310,16 @@ class Decoder(keras.layers.Layer):
         return kept if self.looks else (*kept, None)
 
     def _sampled(self, targets: Any, memory: Memory, states: States, probability: Any) -> tuple[Any, Any]:
-        """Scheduled sampling: a coin a token says if the next step reads the target or the decoder's own output."""
-        batch, length = ops.shape(targets)[:2]
-        told = keras.random.uniform((length, batch), seed=self.seed_generator) < probability
+        """Scheduled sampling: a coin an output says if the next step reads the target or the decoder's own output."""
+        batch, length, *features = ops.shape(targets)
+        coins = keras.random.uniform((length, batch, *[1] * len(features)), seed=self.seed_generator)
 
         def choose(logits, x):
             told, target = x
-            return ops.where(told, ops.cast(target, "int32"), self.readout.choose(logits)), logits
+            own = self.readout.choose(logits)
+            return ops.where(told, ops.cast(target, own.dtype), own), logits
 
-        outputs, weights = self.run(memory, states, choose, xs=(told, ops.transpose(targets)))
+        outputs, weights = self.run(memory, states, choose, xs=(coins < probability, _time_first(targets)))
         return _time_first(outputs), _time_first(weights)
 
     def _free(self, memory: Memory, states: States, training: bool | None) -> tuple[Any, Any]:
@@ -393,9 +393,9 @@ class Decoder(keras.layers.Layer):
         """Nothing that comes from the source: the outputs carry the mask of the targets already."""
 
     def compute_output_shape(self, encoded_shape: Any, targets_shape: Any = None) -> tuple[int | None, ...]:
-        """The logits' shape."""
+        """The outputs' shape."""
         length = self.max_length if targets_shape is None else targets_shape[1]
-        return (Encoded(*encoded_shape).summary[0], length, self.readout.vocabulary_size)
+        return (Encoded(*encoded_shape).summary[0], length, self.readout.output_width)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.layers.cells import Stack, States, cells, dropout_mask, dropped
-from seq2seq_zoo.layers.part import as_ids
+from seq2seq_zoo.layers.part import as_ids, real_vectors
 from seq2seq_zoo.options import Fraction, Named, Positive, checked
 
 
@@ -40,15 +40,19 @@ class Encoder(keras.layers.Layer):
         residual: whether each layer after the first adds its input to its output.
         embedding_dim: width of the symbols' vectors; `units` if not given.
         vocabulary_size: number of symbol ids, padding included; `None` for a source of vectors.
+        mask_value: in a source of vectors, a step all of whose features equal it is padding; `None` if there is none.
 
     Call arguments:
         inputs: ids `(batch, source length)`, where 0 is padding; or vectors `(batch, source length, features)`.
-        mask: boolean `(batch, source length)`; for vectors, which have no padding id. Keras passes it on from a
-            `Masking` layer by itself.
+        mask: boolean `(batch, source length)`, of vectors whose padding has no value of its own. Keras passes it on
+            from a `Masking` layer by itself.
         training: whether to drop out.
 
     Returns:
         An `Encoded`.
+
+    Raises:
+        ValueError: a `mask_value` for ids.
 
     Example:
 
@@ -75,9 +79,15 @@ class Encoder(keras.layers.Layer):
         residual: bool = False,
         embedding_dim: Positive | None = None,
         vocabulary_size: Positive | None = None,
+        mask_value: float | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if vocabulary_size is not None and mask_value is not None:
+            raise ValueError(
+                f"mask_value={mask_value} is for a source of vectors, but this {type(self).__name__} has a "
+                f"vocabulary_size: of ids, 0 is padding."
+            )
         self.units = units
         self.cell = cell
         self.depth = depth
@@ -87,6 +97,7 @@ class Encoder(keras.layers.Layer):
         self.residual = residual
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
+        self.mask_value = mask_value
         self.seed_generator = keras.random.SeedGenerator()
         self.embedding = None
         if vocabulary_size is not None:
@@ -122,10 +133,12 @@ class Encoder(keras.layers.Layer):
         if self.embedding is not None:
             inputs = as_ids(inputs, type(self).__name__)
             real = ops.not_equal(inputs, 0)
-            mask = real if mask is None else ops.logical_and(real, mask)
             x = self.embedding(ops.transpose(inputs))  # time first, where it is still only ids
         else:
+            real = None if self.mask_value is None else real_vectors(inputs, self.mask_value)
             x = ops.transpose(inputs, (1, 0, 2))
+        if real is not None:
+            mask = real if mask is None else ops.logical_and(real, mask)
         steps = None if mask is None else ops.transpose(mask)
         x = dropped(x, dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training))
         sequence, summary, states = self.stack.scan(
@@ -166,4 +179,45 @@ class Encoder(keras.layers.Layer):
             "residual": self.residual,
             "embedding_dim": self.embedding_dim,
             "vocabulary_size": self.vocabulary_size,
+            "mask_value": self.mask_value,
         }
+
+
+@keras.saving.register_keras_serializable("seq2seq_zoo")
+class Nothing(keras.layers.Layer):
+    """In place of an encoder, where there is nothing to read: with it, a decoder is a language model.
+
+    With the bridge "dense" the decoder's first states are then learned, with "zero" they are zeros.
+
+    Call arguments:
+        inputs: anything that has one entry for each row, such as empty sources `(batch, 1)` of padding.
+
+    Returns:
+        An `Encoded` of zeros, without states and all of it padding.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from seq2seq_zoo import FeedbackDecoder, Nothing, Seq2Seq, Tokens
+    >>> model = Seq2Seq(Nothing(), FeedbackDecoder(8, readout=Tokens(10)))
+    >>> model((np.zeros((2, 1)), np.array([[4, 5, 2], [6, 2, 0]]))).shape
+    TensorShape([2, 3, 10])
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """There is nothing to create."""
+        self.built = True
+
+    def call(self, inputs: Any) -> Encoded:
+        """Read nothing."""
+        batch = ops.shape(inputs)[0]
+        summary = ops.zeros((batch, 1), dtype=self.compute_dtype)
+        return Encoded(summary[:, None], summary, (), ops.zeros((batch, 1), dtype="bool"))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Nothing that Keras should attach to a tensor."""
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Encoded:
+        """The shapes of what `call` returns."""
+        batch = input_shape[0]
+        return Encoded((batch, 1, 1), (batch, 1), (), (batch, 1))

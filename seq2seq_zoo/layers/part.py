@@ -1,4 +1,4 @@
-"""What layers are made of: layers inside layers, and ids."""
+"""What layers are made of: layers inside layers, ids, and vectors some of which are padding."""
 
 from typing import Any
 
@@ -36,3 +36,9 @@ def as_ids(ids: Any, owner: str) -> Any:
             f"dtype='int32'."
         )
     return ids if dtype.startswith(("int", "uint")) else ops.cast(ids, "int32")
+
+
+def real_vectors(vectors: Any, mask_value: float) -> Any:
+    """Which steps of `(batch, length, features)` are not padding, all of whose features equal a value: boolean
+    `(batch, length)`."""
+    return ops.any(ops.not_equal(vectors, ops.cast(mask_value, vectors.dtype)), axis=-1)
