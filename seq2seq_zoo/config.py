@@ -51,10 +51,12 @@ class Options:
     Args:
         target: whose signature says what the section holds.
         exclude: arguments that are supplied elsewhere.
+        nullable: whether the section may be null, to do without what it describes.
     """
 
-    def __init__(self, target: Callable[..., Any], exclude: Collection[str] = ()):
+    def __init__(self, target: Callable[..., Any], exclude: Collection[str] = (), nullable: bool = False):
         self._options = options_of(target, exclude)
+        self.nullable = nullable
 
     def resolve(self, given: Any) -> dict[str, Any]:
         """Every value of the section: checked where given, the default where not."""
@@ -63,12 +65,12 @@ class Options:
     @property
     def json_schema(self) -> dict[str, Any]:
         """The section's JSON Schema."""
-        return object_schema(self._options)
+        return _or_null(self.nullable, object_schema(self._options))
 
     @property
     def required(self) -> bool:
         """Whether the section cannot be left out."""
-        return bool(self.json_schema["required"])
+        return any(option.required for option in self._options.values())
 
 
 class Choice:
@@ -79,6 +81,7 @@ class Choice:
         key: the key that holds the name.
         exclude: arguments that are supplied elsewhere.
         extra: further options of the section, whichever entry it names.
+        nullable: whether the section may be null, to do without what it describes.
     """
 
     required = True
@@ -89,7 +92,9 @@ class Choice:
         key: str,
         exclude: Collection[str] = (),
         extra: Mapping[str, Option] | None = None,
+        nullable: bool = False,
     ):
+        self.nullable = nullable
         self._registry = registry
         self._key = key
         self._exclude = exclude
@@ -107,7 +112,7 @@ class Choice:
     @property
     def json_schema(self) -> dict[str, Any]:
         """The section's JSON Schema: one alternative for each name."""
-        return {"oneOf": choices_schema(self._registry, self._key, self._exclude, self._extra)}
+        return _or_null(self.nullable, {"oneOf": choices_schema(self._registry, self._key, self._exclude, self._extra)})
 
 
 class Schema:
@@ -146,6 +151,8 @@ class Schema:
             if key not in given and section.required:
                 raise missing(section)
             return section.check(given[key]) if key in given else section.default
+        if section.nullable and given.get(key, {}) is None:
+            return None
         try:
             return section.resolve(given.get(key, {}))
         except OptionError as error:
@@ -343,6 +350,10 @@ def _located(path: Keys, message: str, origins: Mapping[Keys, str]) -> str:
     # What is missing, or sits in a list, has no line of its own: its nearest parent has.
     known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in origins)
     return ": ".join(part for part in (origins[known], ".".join(path), message) if part)
+
+
+def _or_null(nullable: bool, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
 
 
 def _mapping(given: Any, contents: str) -> Mapping[str, Any]:

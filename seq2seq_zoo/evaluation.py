@@ -1,12 +1,45 @@
-"""How good a model is on pairs that it has not seen: by free-running generation, and by teacher-forced perplexity."""
+"""How good a model is on what it has not seen: by free-running generation, and by teacher-forced perplexity."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.generation import AnySearch, TextModel
+from seq2seq_zoo.labeller import Labeller
+from seq2seq_zoo.metrics import accuracy, evaluate_vectors
 from seq2seq_zoo.metrics import evaluate as rates
-from seq2seq_zoo.tasks.task import Pair
+from seq2seq_zoo.tasks.task import Data, Pair, Series
+
+
+def judge(model: Any, data: Data | Series, split: str, batch_size: int = 256) -> tuple[dict[str, Any], list[Any]]:
+    """Measure a model on a split, by what its task is judged by.
+
+    Args:
+        model: as `factory.make_model` makes it for the data.
+        data: the task's.
+        split: the key of one of its splits.
+        batch_size: rows at once; changes no result.
+
+    Returns:
+        `(metrics, outputs)`: the metrics by name, the one that a training monitors first; and for each row the symbols
+        that came out, or the values `(time, features)` in the target's own unit. A language model has no outputs.
+    """
+    rows = data.splits[split]
+    if isinstance(data, Series):
+        outputs = _vectors(model, data, split, batch_size)
+        restored = [row.restore(output) for row, output in zip(rows, outputs, strict=True)]
+        return evaluate_vectors([row.restore(row.target) for row in rows], restored), restored
+    if isinstance(model, Labeller):
+        references = [data.target.split(target) for _, target in rows]
+        outputs = model.labels([source for source, _ in rows], batch_size)
+        return {"accuracy": accuracy(references, outputs)}, outputs
+    if not data.has_sources:
+        return {"perplexity": perplexity(model, rows, batch_size)}, []
+    metrics, outputs = evaluate(model, rows, batch_size=batch_size)
+    return metrics, outputs
 
 
 def evaluate(
@@ -29,6 +62,17 @@ def evaluate(
     answers = model.answers([source for source, _ in pairs], search, batch_size=batch_size)
     outputs = [answer.hypotheses[0].symbols if answer.hypotheses else [] for answer in answers]
     return rates(references, outputs, sources), outputs
+
+
+def _vectors(model: Any, data: Series, split: str, batch_size: int) -> list[np.ndarray]:
+    """The values that a model puts out for each row of a split, as long as the row's target."""
+    pairs = data.encode(split)
+    outputs: list[Any] = [None] * len(pairs)
+    for rows, source, _ in Batches(pairs, None, min(batch_size, len(pairs))).in_order():
+        found = np.asarray(model.readout.choose(model.predict_on_batch(source)))
+        for row, values in zip(rows.tolist(), found, strict=False):
+            outputs[row] = values[: len(pairs[row][1])]
+    return outputs
 
 
 def perplexity(model: TextModel, pairs: Sequence[Pair], batch_size: int = 256) -> float:

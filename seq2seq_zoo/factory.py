@@ -1,16 +1,18 @@
 """Where a configuration meets constructors."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from seq2seq_zoo.config import Choice, Options, Schema
+from seq2seq_zoo.data.padding import FILLING
 from seq2seq_zoo.decoders import modes
-from seq2seq_zoo.layers.encoder import Encoder
-from seq2seq_zoo.layers.readout import Tokens
+from seq2seq_zoo.labeller import Labeller
+from seq2seq_zoo.layers.encoder import Encoder, Nothing
+from seq2seq_zoo.layers.readout import Readout, Tokens, readouts
 from seq2seq_zoo.model import Seq2Seq
-from seq2seq_zoo.options import NonNegative, Option, options_of
+from seq2seq_zoo.options import Named, NonNegative, Option, options_of
 from seq2seq_zoo.tasks import tasks
-from seq2seq_zoo.tasks.task import Data, Task
+from seq2seq_zoo.tasks.task import Data, Series, Task
 from seq2seq_zoo.training import Training
 
 # What the task's vocabularies decide, a configuration cannot.
@@ -19,8 +21,14 @@ _OUTPUTS = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
 schema = Schema(
     {
         "task": Choice(tasks, key="name"),
-        "encoder": Options(Encoder, exclude={"vocabulary_size"}),
-        "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_OUTPUTS),
+        "encoder": Options(Encoder, exclude={"vocabulary_size", "mask_value"}, nullable=True),
+        "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_OUTPUTS, nullable=True),
+        "readout": Option(
+            "readout",
+            Annotated[Any, Named(readouts, exclude={"size", "mask_value", "vocabulary_size"})] | None,
+            None,
+            "what an output is, where targets are real values: `vectors` if not given.",
+        ),
         "training": Options(Training),
         "seed": Option("seed", NonNegative, 1, "of the first weights, the order of the data and dropout."),
     }
@@ -33,23 +41,62 @@ def make_task(config: Mapping[str, Any]) -> Task:
     return tasks.create(config["task"])
 
 
-def make_model(config: Mapping[str, Any], data: Data) -> Seq2Seq:
-    """The model of a resolved configuration, untrained and built, for a task's vocabularies."""
-    arguments = dict(config["decoder"])
-    readout = Tokens(
-        len(data.target),
-        start=data.target.start,
-        end=data.target.end,
-        **{key: arguments.pop(key) for key in _OUTPUTS},
-    )
-    model = Seq2Seq(
-        Encoder(vocabulary_size=len(data.source), **config["encoder"]),
-        modes.create(arguments.pop("mode"), readout=readout, **arguments),
-        data.source,
-        data.target,
-    )
-    model.build((None, None))
+def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | Labeller:
+    """The model of a resolved configuration, untrained and built, for what a task's data looks like.
+
+    Raises:
+        ValueError: the configuration and the data do not go together.
+    """
+    name = config["task"]["name"]
+    texts = isinstance(data, Data)
+    vocabularies = (data.source, data.target) if isinstance(data, Data) else (None, None)
+    if (config["decoder"] is None) != (data.targets != "sequence"):
+        found, wanted = ("null", "a mode") if config["decoder"] is None else ("a mode", "null")
+        kinds = {"sequence": "a sequence of its own", "steps": "one thing a step", "label": "one label"}
+        raise ValueError(f"decoder: a target of '{name}' is {kinds[data.targets]}: expected {wanted}, got {found}.")
+    encoder = _encoder(config, data)
+    if config["decoder"] is None:
+        model: Any = Labeller(encoder, _readout(config, data, {}), data.targets == "label", *vocabularies)
+    else:
+        arguments = dict(config["decoder"])
+        outputs = {key: arguments.pop(key) for key in _OUTPUTS}
+        decoder = modes.create(arguments.pop("mode"), readout=_readout(config, data, outputs), **arguments)
+        model = Seq2Seq(encoder, decoder, *vocabularies)
+    model.build((None, None) if texts else (None, None, len(data.source)))
     return model
+
+
+def _encoder(config: Mapping[str, Any], data: Data | Series) -> Any:
+    name, options = config["task"]["name"], config["encoder"]
+    if not isinstance(data, Data):
+        if options is None:
+            raise ValueError(f"encoder: '{name}' has sources: expected the encoder's options, got null.")
+        return Encoder(mask_value=FILLING, **options)
+    if (options is None) == data.has_sources:
+        what = "sources: expected the encoder's options, got null" if data.has_sources else "no sources: set it to null"
+        raise ValueError(f"encoder: '{name}' has {what}.")
+    if options is None:
+        if config["decoder"]["mode"] != "feedback":
+            raise ValueError(
+                f"decoder.mode: with nothing to read but its own output, a decoder is of mode 'feedback', got "
+                f"'{config['decoder']['mode']}'."
+            )
+        return Nothing()
+    return Encoder(vocabulary_size=len(data.source), **options)
+
+
+def _readout(config: Mapping[str, Any], data: Data | Series, outputs: Mapping[str, Any]) -> Readout:
+    chosen, name = config["readout"], config["task"]["name"]
+    if isinstance(data, Data):
+        if chosen is not None:
+            raise ValueError(f"readout: is for real values, and the targets of '{name}' are symbols: leave it out.")
+        return Tokens(len(data.target), start=data.target.start, end=data.target.end, **outputs)
+    for key, value in outputs.items():
+        if value != _OUTPUTS[key].default:
+            raise ValueError(
+                f"decoder.{key}: is for symbols, and the targets of '{name}' are real values: leave it out."
+            )
+    return readouts.create(chosen or "vectors", size=len(data.target), mask_value=FILLING)
 
 
 def make_training(config: Mapping[str, Any]) -> Training:

@@ -3,26 +3,28 @@
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from seq2seq_zoo import ensemble  # noqa: F401  a saved model may be one
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.generation import TextModel
+from seq2seq_zoo.labeller import Labeller
 
 
 class ModelFileError(ValueError):
     """A file that holds no model of ours."""
 
 
-def load(path: str | os.PathLike[str]) -> TextModel:
-    """A saved model.
+def load(path: str | os.PathLike[str]) -> Any:
+    """A saved model: a `Seq2Seq`, an `Ensemble` or a `Labeller`.
 
     Args:
         path: a `.keras` file, or a run directory, whose best model is meant.
 
     Raises:
-        ModelFileError: there is no such file, or it is not a `Seq2Seq` that Keras can read safely.
+        ModelFileError: there is no such file, or it is not a model of ours that Keras can read safely.
     """
     path = Path(path)
     if path.is_dir():
@@ -38,6 +40,6 @@ def load(path: str | os.PathLike[str]) -> TextModel:
         # Of Keras's pages, the first sentence of what it puts last.
         reason = str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0].partition(". ")[0]
         raise ModelFileError(f"{path}: not a model that can be read: {reason.rstrip('.')}.") from error
-    if not isinstance(model, TextModel):
-        raise ModelFileError(f"{path}: expected a Seq2Seq or an Ensemble, found a {type(model).__name__}.")
+    if not isinstance(model, TextModel | Labeller):
+        raise ModelFileError(f"{path}: expected a Seq2Seq, an Ensemble or a Labeller, found a {type(model).__name__}.")
     return model

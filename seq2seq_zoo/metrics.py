@@ -1,13 +1,56 @@
-"""How right outputs are: pure functions over lists of symbols."""
+"""How right outputs are: pure functions over lists of symbols, or over arrays of real values."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 Rows = Sequence[Sequence[str]]
 
 _END = object()  # equal to no symbol
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is shown.
+
+    Args:
+        label: what readers call it.
+        percent: whether it is a fraction, shown in percent.
+        higher_is_better: which way is up.
+    """
+
+    label: str
+    percent: bool = True
+    higher_is_better: bool = True
+
+    @property
+    def scale(self) -> int:
+        """What to multiply a recorded value by."""
+        return 100 if self.percent else 1
+
+    @property
+    def title(self) -> str:
+        """The label with its unit."""
+        return f"{self.label}, %" if self.percent else self.label
+
+    def shown(self, value: float) -> str:
+        """A value in print."""
+        return f"{value:.1%}" if self.percent else f"{value:.4f}"
+
+
+METRICS = {
+    "exact_match": Metric("exact match"),
+    "token_accuracy": Metric("token accuracy"),
+    "symbol_error_rate": Metric("symbol error rate", higher_is_better=False),
+    "perplexity": Metric("perplexity (teacher-forced)", percent=False, higher_is_better=False),
+    "accuracy": Metric("accuracy"),
+    "rmse": Metric("root mean squared error", percent=False, higher_is_better=False),
+    "correlation": Metric("correlation", percent=False),
+}
+"""Every metric by its name."""
 
 
 def exact_match(references: Rows, outputs: Rows) -> float:
@@ -149,7 +192,92 @@ def evaluate(references: Rows, outputs: Rows, sources: Rows | None = None) -> di
     return rates if sources is None else {**rates, "by_length": by_length(sources, references, outputs)}
 
 
-def _require_pairs(references: Rows, outputs: Rows) -> None:
+def accuracy(references: Rows, outputs: Rows) -> float:
+    """The share of labels that are right, where each row has as many as its reference.
+
+    Args:
+        references: the right labels of each row.
+        outputs: the labels that came out.
+
+    Returns:
+        From 0 to 1, higher is better.
+
+    Raises:
+        ValueError: no rows, not as many outputs as references, or not as many labels in a row.
+
+    Example:
+
+    >>> accuracy([["noun", "verb"], ["noun"]], [["noun", "noun"], ["noun"]]) == 2 / 3
+    True
+    """
+    _require_pairs(references, outputs)
+    right = [r == o for rows in zip(references, outputs, strict=True) for r, o in zip(*rows, strict=True)]
+    return sum(right) / len(right)
+
+
+def rmse(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """The root mean squared error of each feature, over all steps of all rows.
+
+    Args:
+        targets: the right values of each row, `(time, features)`.
+        outputs: the values that came out, the same way.
+
+    Returns:
+        `(features,)`, in the unit of the values, lower is better.
+
+    Raises:
+        ValueError: no rows, or not as many outputs as targets.
+
+    Example:
+
+    >>> rmse([np.array([[1.0, 2.0], [3.0, 2.0]])], [np.array([[1.0, 5.0], [3.0, 2.0]])]).round(2)
+    array([0.  , 2.12])
+    """
+    right, given = _together(targets, outputs)
+    return np.sqrt(np.mean((right - given) ** 2, axis=0))
+
+
+def correlation(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Pearson's correlation between target and output, for each feature, over all steps of all rows.
+
+    Arguments and errors are those of `rmse`.
+
+    Returns:
+        `(features,)`, from -1 to 1, higher is better; 0 where one of the two never changes.
+
+    Example:
+
+    >>> correlation([np.array([[1.0], [2.0], [3.0]])], [np.array([[3.0], [5.0], [7.0]])])
+    array([1.])
+    """
+    right, given = (each - each.mean(axis=0) for each in _together(targets, outputs))
+    scale = np.sqrt((right**2).sum(axis=0) * (given**2).sum(axis=0))
+    return np.divide((right * given).sum(axis=0), scale, out=np.zeros_like(scale), where=scale > 0)
+
+
+def evaluate_vectors(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The metrics of real values by their names, as plain JSON: means over the features, and `by_feature`.
+
+    Arguments and errors are those of `rmse`.
+
+    Example:
+
+    >>> evaluate_vectors([np.array([[1.0], [2.0]])], [np.array([[1.0], [2.0]])])
+    {'rmse': 0.0, 'correlation': 1.0, 'by_feature': {'rmse': [0.0], 'correlation': [1.0]}}
+    """
+    each = {metric.__name__: metric(targets, outputs) for metric in (rmse, correlation)}
+    means = {name: float(values.mean()) for name, values in each.items()}
+    return {**means, "by_feature": {name: values.tolist() for name, values in each.items()}}
+
+
+def _together(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """All steps of all rows, `(steps, features)`, in double precision."""
+    _require_pairs(targets, outputs)
+    right, given = (np.concatenate([np.asarray(row, "float64") for row in rows]) for rows in (targets, outputs))
+    return right, given
+
+
+def _require_pairs(references: Sequence[Any], outputs: Sequence[Any]) -> None:
     if len(references) != len(outputs):
         raise ValueError(f"Expected as many outputs as references, got {len(outputs)} and {len(references)}.")
     if not len(references):

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seq2seq_zoo.benchmark.board import duration
+from seq2seq_zoo.metrics import METRICS
 
 
 class EpochLines(keras.callbacks.Callback):
@@ -52,7 +53,7 @@ class EpochLines(keras.callbacks.Callback):
         parts = [
             f"epoch {record['epoch']:{len(str(epochs))}} of {epochs}",
             f"loss {record['loss']:.4f}",
-            f"dev: exact match {record['exact_match']:6.1%}, error rate {record['symbol_error_rate']:6.1%}",
+            f"dev: {', '.join(_shown(record))}",
             duration(record["seconds"]),
             *([f"about {duration(remaining)} left"] if left else []),
             *(["best"] if better else []),
@@ -79,3 +80,10 @@ class EpochLines(keras.callbacks.Callback):
         """Epochs, and steps in each."""
         params: Any = self.params  # Keras sets it when training begins
         return params["epochs"], params["steps"]
+
+
+def _shown(record: dict[str, Any]) -> list[str]:
+    """What an epoch is judged by, as far as it fits in a line."""
+    if "exact_match" in record:
+        return [f"exact match {record['exact_match']:6.1%}", f"error rate {record['symbol_error_rate']:6.1%}"]
+    return [f"{metric.label} {metric.shown(record[name])}" for name, metric in METRICS.items() if name in record]

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from matplotlib.figure import Figure
 
 from seq2seq_zoo import factory
 from seq2seq_zoo.config import ConfigError, dump, read
 from seq2seq_zoo.environment import environment
-from seq2seq_zoo.evaluation import evaluate, perplexity
+from seq2seq_zoo.evaluation import judge, perplexity
 from seq2seq_zoo.files import whole
 from seq2seq_zoo.interrupt import interruptible
 from seq2seq_zoo.loading import load
+from seq2seq_zoo.metrics import METRICS as KNOWN
 from seq2seq_zoo.model import Seq2Seq
-from seq2seq_zoo.tasks.task import Data
+from seq2seq_zoo.tasks.task import Data, Series
 from seq2seq_zoo.training import TrainingError
 
 CONFIG = "config.yaml"
@@ -94,8 +96,9 @@ class Run:
             )
         run = cls(directory, config)
         run._write(CONFIG, dump(config))
-        for side, vocabulary in (("source", run.data.source), ("target", run.data.target)):
-            run._write(f"{side}_vocabulary.json", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
+        if isinstance(run.data, Data):
+            for side, vocabulary in (("source", run.data.source), ("target", run.data.target)):
+                run._write(f"{side}_vocabulary.json", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
         return run
 
     @classmethod
@@ -134,7 +137,7 @@ class Run:
             TrainingError: the loss is not a number any more; the last good checkpoints stay.
         """
 
-        def save(model: Seq2Seq, record: dict[str, Any], better: bool) -> None:
+        def save(model: Any, record: dict[str, Any], better: bool) -> None:
             # `last.keras` goes last, since it tells which epochs are finished: killed before it, one is run again.
             self._write(EPOCHS, "".join(json.dumps(each) + "\n" for each in [*self.history, record]))
             for name in (BEST, LAST) if better else (LAST,):
@@ -157,7 +160,8 @@ class Run:
 
     def _continue(self) -> None:
         """The records of the epochs that the loaded model has been through."""
-        if (self.model.source_vocabulary, self.model.target_vocabulary) != (self.data.source, self.data.target):
+        of_data = (self.data.source, self.data.target) if isinstance(self.data, Data) else (None, None)
+        if (self.model.source_vocabulary, self.model.target_vocabulary) != of_data:
             raise RunError(
                 f"{self.directory}: the task's data has other symbols now than when the run began. "
                 "Put the data back as it was, or begin a new run."
@@ -166,7 +170,7 @@ class Run:
         steps = int(self.model.optimizer.iterations)
         self.history = [record for record in map(json.loads, lines) if record["steps"] <= steps]
 
-    def _measure(self, model: Seq2Seq) -> dict[str, Any]:
+    def _measure(self, model: Any) -> dict[str, Any]:
         """Dev and test of the best model, the predictions, the curves."""
         measured: dict[str, Any] = {
             "epochs": len(self.history),
@@ -174,11 +178,11 @@ class Run:
             "parameters": model.count_params(),
         }
         for split in ("dev", "test"):
-            pairs = self.data.splits[split]
-            metrics, outputs = evaluate(model, pairs)
-            measured[split] = {**metrics, "perplexity": perplexity(model, pairs)}
-        rows = [(*pair, self.data.target.join(output)) for pair, output in zip(pairs, outputs, strict=True)]
-        self._write(PREDICTIONS, "".join("\t".join(row) + "\n" for row in [("source", "target", "output"), *rows]))
+            measured[split], outputs = judge(model, self.data, split)
+            if isinstance(self.data, Data) and isinstance(model, Seq2Seq):
+                measured[split]["perplexity"] = perplexity(model, self.data.splits[split])
+        if outputs:
+            self._write(PREDICTIONS, "".join("\t".join(row) + "\n" for row in _predictions(self.data, outputs)))
         with whole(self.directory / CURVES) as draft:
             _draw_curves(self.history, draft)
         measured |= environment()
@@ -202,7 +206,7 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     return read(path, factory.schema)
 
 
-def load_data(config: Mapping[str, Any]) -> Data:
+def load_data(config: Mapping[str, Any]) -> Any:
     """The data of a resolved configuration's task.
 
     Raises:
@@ -230,17 +234,33 @@ def _place(config: Mapping[str, Any], *keys: str) -> str:
     return ": ".join(part for part in (origins.get(keys), ".".join(keys)) if part)
 
 
+def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequence[str]]:
+    """The lines of a table of the test split and what was said to it; of real values a line a step."""
+    if isinstance(data, Data):
+        yield "source", "target", "output"
+        for pair, output in zip(data.splits["test"], outputs, strict=True):
+            yield *pair, data.target.join(output)
+        return
+    yield "row", "step", *data.target, *(f"{name} (output)" for name in data.target)
+    for number, (row, output) in enumerate(zip(data.splits["test"], outputs, strict=True)):
+        for step, values in enumerate(np.concatenate([row.restore(row.target), output], axis=1).tolist()):
+            yield str(number), str(step), *(f"{value:.6g}" for value in values)
+
+
 def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
-    """Training loss, and the dev split's exact match and error rate, against epochs."""
+    """Training loss, and what the dev split was judged by, against epochs."""
     figure = Figure(figsize=(6, 5), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     epochs = [record["epoch"] for record in history]
     above.plot(epochs, [record["loss"] for record in history], color="black", marker=".")
-    above.set_ylabel("training loss, nats a symbol")
-    for metric, color, marker in (("exact_match", "#0072B2", "o"), ("symbol_error_rate", "#D55E00", "s")):
-        percents = [100 * record[metric] for record in history]
-        below.plot(epochs, percents, color=color, marker=marker, label=metric.replace("_", " "))
-    below.set_ylabel("dev, generated, %")
+    known = [name for name in KNOWN if name in history[0]]
+    generated = "exact_match" in known
+    above.set_ylabel("training loss, nats a symbol" if generated or "perplexity" in known else "training loss")
+    shown = ("exact_match", "symbol_error_rate") if generated else known[:1]
+    for name, color, marker in zip(shown, ("#0072B2", "#D55E00"), "os", strict=False):
+        values = [KNOWN[name].scale * record[name] for record in history]
+        below.plot(epochs, values, color=color, marker=marker, label=KNOWN[name].label)
+    below.set_ylabel("dev, generated, %" if generated else "dev")
     below.set_xlabel("epoch")
     below.set_ylim(bottom=0)
     below.xaxis.get_major_locator().set_params(integer=True)

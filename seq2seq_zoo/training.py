@@ -9,20 +9,18 @@ import keras
 import numpy as np
 
 from seq2seq_zoo.data.padding import Batches
-from seq2seq_zoo.evaluation import evaluate
+from seq2seq_zoo.evaluation import judge
 from seq2seq_zoo.layers.scan import asks_for_xla
-from seq2seq_zoo.losses import SmoothedCrossentropy
-from seq2seq_zoo.model import Seq2Seq
+from seq2seq_zoo.metrics import METRICS
 from seq2seq_zoo.options import Fraction, Positive, PositiveFloat, checked
-from seq2seq_zoo.tasks.task import Data
+from seq2seq_zoo.tasks.task import Data, Series
 
 XLA_PAYS = 1000
 """Updates for each shape of batches from which compiling by XLA, some seconds a shape, is won back on a CPU."""
 
-EpochHook = Callable[[Seq2Seq, dict[str, Any], bool], None]
+EpochHook = Callable[[Any, dict[str, Any], bool], None]
 
-# Higher is better for all but the error rate.
-_SIGN = {"exact_match": 1.0, "token_accuracy": 1.0, "symbol_error_rate": -1.0}
+Monitor = Literal["exact_match", "token_accuracy", "symbol_error_rate", "perplexity", "accuracy", "rmse", "correlation"]
 
 
 class TrainingError(RuntimeError):
@@ -48,7 +46,8 @@ class Training:
         label_smoothing: share of the target's probability given to all symbols alike.
         buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest; each
             shape is compiled once.
-        monitor: the dev metric, of generated output, that tells which epoch was best.
+        monitor: the dev metric that tells which epoch was best; the task's first if not given: exact match of generated
+            output, accuracy of labels, perplexity of a language model, root mean squared error of real values.
         patience: epochs without a better one after which training stops; null for never.
         tensorboard: whether a run also writes logs for TensorBoard.
 
@@ -70,7 +69,7 @@ class Training:
         clip_norm: PositiveFloat | None = 1.0,
         label_smoothing: Fraction = 0.0,
         buckets: Positive = 1,
-        monitor: Literal["exact_match", "token_accuracy", "symbol_error_rate"] = "exact_match",
+        monitor: Monitor | None = None,
         patience: Positive | None = None,
         tensorboard: bool = False,
     ):
@@ -89,8 +88,8 @@ class Training:
 
     def fit(
         self,
-        model: Seq2Seq,
-        data: Data,
+        model: Any,
+        data: Data | Series,
         seed: int,
         history: Sequence[dict[str, Any]] = (),
         on_epoch: EpochHook | None = None,
@@ -99,7 +98,8 @@ class Training:
         """Train a model.
 
         Args:
-            model: untrained, or as it stood after the last epoch of `history`; compiled here unless it is.
+            model: a `Seq2Seq` or `Labeller`, untrained or as it stood after the last epoch of `history`; compiled here
+                unless it is.
             data: trained on its train split, judged on its dev split.
             seed: of the order of the data, dropout and sampling.
             history: what an earlier call returned, to go on from there.
@@ -129,14 +129,23 @@ class Training:
         return epochs.history
 
     def is_better(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> bool:
-        """Whether an epoch beats all before it in the monitored metric, or equals the best with a lower error rate."""
+        """Whether an epoch beats all before it in the monitored metric, or equals the best with a lower error rate.
+
+        Raises:
+            TrainingError: the task is not judged by that metric.
+        """
+        known = [name for name in record if name in METRICS]
+        monitor = self.monitor or known[0]
+        if monitor not in known:
+            raise TrainingError(f"training.monitor: this task is judged by {', '.join(known)}, not by {monitor}.")
 
         def merit(record: dict[str, Any]) -> tuple[float, float]:
-            return _SIGN[self.monitor] * record[self.monitor], -record["symbol_error_rate"]
+            sign = 1 if METRICS[monitor].higher_is_better else -1
+            return sign * record[monitor], -record.get("symbol_error_rate", 0.0)
 
         return all(merit(record) > merit(earlier) for earlier in history)
 
-    def compile(self, model: Seq2Seq, data: Data) -> None:
+    def compile(self, model: Any, data: Data | Series) -> None:
         """Give a model its optimizer and loss; `data` tells over how many steps the learning rate falls."""
         rate: Any = self.learning_rate
         if self.schedule != "constant":
@@ -155,18 +164,19 @@ class Training:
         optimizer = make(learning_rate=rate, global_clipnorm=self.clip_norm)
         epoch = self.steps_per_epoch or len(data.splits["train"]) // self.batch_size
         pays = asks_for_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
-        loss = SmoothedCrossentropy(self.label_smoothing)
+        loss = model.readout.loss(self.label_smoothing)
         model.compile(optimizer, loss, jit_compile=True if pays else "auto")
 
 
 class _Feed(keras.utils.PyDataset):
     """Shuffled batches without end, cut into epochs; which batch comes when follows from the seed alone."""
 
-    def __init__(self, training: Training, data: Data, seed: int, epoch: int):
+    def __init__(self, training: Training, data: Data | Series, seed: int, epoch: int):
         super().__init__()
         self._batches = Batches(
-            data.encode("train"), data.target.end, training.batch_size, data.source_padding, training.buckets
+            data.encode("train"), data.end, training.batch_size, data.source_padding, training.buckets
         )
+        self._targets = data.targets
         self._steps = training.steps_per_epoch or len(self._batches)
         self._seed = seed
         self._epoch = epoch
@@ -184,12 +194,17 @@ class _Feed(keras.utils.PyDataset):
             # Before it begins, Keras on TensorFlow asks for the first batches, to know what is the same in all of them.
             in_order = self._batches.in_order()
             _, source, target = in_order[0] if index == 0 else in_order[-1]
-            return (source, target), target
+            return self._example(source, target)
         number, position = divmod(self._epoch * self._steps + index, len(self._batches))
         if self._pass[0] != number:
             self._pass = (number, self._batches.epoch(self._seed, number))
-        source, target = self._pass[1][position]
-        return (source, target), target
+        return self._example(*self._pass[1][position])
+
+    def _example(self, source: np.ndarray, target: np.ndarray) -> Any:
+        """What `fit` takes: a decoder is told the targets too."""
+        if self._targets == "sequence":
+            return (source, target), target
+        return source, target if self._targets == "steps" else target[:, 0]
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
@@ -201,7 +216,7 @@ class _Epochs(keras.callbacks.Callback):
     def __init__(
         self,
         training: Training,
-        data: Data,
+        data: Data | Series,
         seed: int,
         history: list[dict[str, Any]],
         on_epoch: EpochHook | None,
@@ -210,7 +225,7 @@ class _Epochs(keras.callbacks.Callback):
         super().__init__()
         self.history = history
         self._training = training
-        self._dev = data.splits["dev"]
+        self._data = data
         self._seed = seed
         self._on_epoch = on_epoch
         self._steps = steps
@@ -242,8 +257,8 @@ class _Epochs(keras.callbacks.Callback):
         # The last step's loss was measured before its update, which may still have broken the weights.
         if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
             raise TrainingError(self._broken("The weights became NaN or infinite", self._steps))
-        metrics, _ = evaluate(self.model, self._dev)
-        del metrics["by_length"]
+        found, _ = judge(self.model, self._data, "dev")
+        metrics = {name: value for name, value in found.items() if name in METRICS}
         record = {
             "epoch": epoch + 1,
             "steps": (epoch + 1) * self._steps,

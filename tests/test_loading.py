@@ -63,7 +63,7 @@ def test_broken_files(saved, tmp_path):
     path.write_bytes(content[:middle] + bytes(2000) + content[middle + 2000 :])
     assert refused(path).startswith("Bad CRC-32")
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
-    assert refused(path) == "expected a Seq2Seq or an Ensemble, found a Sequential."
+    assert refused(path) == "expected a Seq2Seq, an Ensemble or a Labeller, found a Sequential."
 
 
 def test_files_of_other_versions(saved, tmp_path):

@@ -8,8 +8,9 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq_zoo.benchmark.records import METRICS, Record, values
+from seq2seq_zoo.benchmark.records import Record, values
 from seq2seq_zoo.benchmark.suite import Cell, Suite
+from seq2seq_zoo.metrics import METRICS
 
 RUNNING = "▸"
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from seq2seq_zoo.benchmark import plots
 from seq2seq_zoo.benchmark.page import bullets, heading, paragraph, table
-from seq2seq_zoo.benchmark.records import METRICS, Metric, Record, Results, read_results, values
+from seq2seq_zoo.benchmark.records import Record, Results, read_results, values
 from seq2seq_zoo.benchmark.statistics import Estimate, difference, estimate
+from seq2seq_zoo.metrics import METRICS, Metric
 
 NOTHING = "\N{EN DASH}"
 

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from seq2seq_zoo.benchmark.records import METRICS, Metric, Results, values
+from seq2seq_zoo.benchmark.records import Results, values
 from seq2seq_zoo.benchmark.statistics import band, estimate
 from seq2seq_zoo.figures import INK, WIDTH, image, styled
+from seq2seq_zoo.metrics import METRICS, Metric
 
 
 @dataclass(frozen=True)

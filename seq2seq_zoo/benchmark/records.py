@@ -17,39 +17,6 @@ EXPORT = "records.jsonl"
 REQUIRED = ("id", "question", "x", "mode", "seed", "status")
 
 
-@dataclass(frozen=True)
-class Metric:
-    """How a metric is shown.
-
-    Args:
-        label: what readers call it.
-        percent: whether it is a fraction, shown in percent.
-        higher_is_better: which way is up.
-    """
-
-    label: str
-    percent: bool = True
-    higher_is_better: bool = True
-
-    @property
-    def scale(self) -> int:
-        """What to multiply a recorded value by."""
-        return 100 if self.percent else 1
-
-    @property
-    def title(self) -> str:
-        """The label with its unit."""
-        return f"{self.label}, %" if self.percent else self.label
-
-
-METRICS = {
-    "exact_match": Metric("exact match"),
-    "token_accuracy": Metric("token accuracy"),
-    "symbol_error_rate": Metric("symbol error rate", higher_is_better=False),
-    "perplexity": Metric("perplexity (teacher-forced)", percent=False, higher_is_better=False),
-}
-
-
 class RecordError(ValueError):
     """A run directory that cannot be read: which file, what is wrong with it, and what to do."""
 

@@ -29,8 +29,6 @@ from seq2seq_zoo.benchmark.page import (
 )
 from seq2seq_zoo.benchmark.records import (
     FOLDER,
-    METRICS,
-    Metric,
     Record,
     Results,
     export_records,
@@ -40,6 +38,7 @@ from seq2seq_zoo.benchmark.records import (
 from seq2seq_zoo.benchmark.statistics import Estimate, estimate, ordering, separated
 from seq2seq_zoo.figures import attention_map
 from seq2seq_zoo.files import write
+from seq2seq_zoo.metrics import METRICS, Metric
 
 Question = dict[str, Any]
 
@@ -255,10 +254,11 @@ def _measures(results: Results, question: Question, x: Any) -> Piece:
         return cells
 
     seeds = len(results.suite["seeds"])
+    all_runs = [run for of_mode in runs.values() for run in of_mode]
     return table(
         ["", *_heads(results)],
         [
-            *(metric_row(name, metric) for name, metric in METRICS.items()),
+            *(metric_row(name, METRICS[name]) for name in METRICS if any(name in run["metrics"] for run in all_runs)),
             row("parameters", lambda run: run.get("parameters"), lambda e: f"{e.value:,.0f}"),
             row("training, s", lambda run: run.get("seconds", {}).get("training"), lambda e: _short(e.value)),
             goal_row("epochs to 99 % (dev)", "epochs"),

@@ -198,13 +198,15 @@ def columns(rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_metrics(metrics: Mapping[str, Any], pairs: int) -> None:
-    """Print the metrics of `pairs` pairs: all together, and by length."""
-    from seq2seq_zoo.benchmark.records import METRICS
+    """Print the metrics of `pairs` pairs: all together, and by length where that is known."""
+    from seq2seq_zoo.metrics import METRICS
 
     rows = [["pairs", f"{pairs:,}"]]
-    for name, metric in METRICS.items():
-        rows.append([metric.label, f"{metrics[name]:.1%}" if metric.percent else f"{metrics[name]:.4f}"])
-    columns(rows)
+    columns(
+        [*rows, *([metric.label, metric.shown(metrics[name])] for name, metric in METRICS.items() if name in metrics)]
+    )
+    if "by_length" not in metrics:
+        return
     rows = [["length", "pairs", "exact match", "symbol error rate"]]
     for entry in metrics["by_length"]:
         rates = [f"{entry[name]:.1%}" for name in ("exact_match", "symbol_error_rate")]

@@ -73,7 +73,8 @@ def train(
     print_metrics(measured["test"], len(run.data.splits["test"]))
     print()
     for what, file in (("model", BEST), ("outputs", PREDICTIONS), ("curves", CURVES)):
-        print(f"{what:7}  {run.directory / file}")
+        if (run.directory / file).exists():
+            print(f"{what:7}  {run.directory / file}")
 
 
 def _new_run(path: Path, changes: Sequence[str], out: Path | None) -> "Run":
@@ -82,7 +83,8 @@ def _new_run(path: Path, changes: Sequence[str], out: Path | None) -> "Run":
     from seq2seq_zoo.run import Run
 
     config = read(path, factory.schema, changes)
-    name = f"{path.stem}-{config['decoder']['mode']}-{config['seed']}"
+    mode = [] if config["decoder"] is None else [config["decoder"]["mode"]]
+    name = "-".join([path.stem, *mode, str(config["seed"])])
     return Run.start(out or Path("runs", name), config)
 
 
@@ -92,7 +94,8 @@ def _introduce(run: "Run") -> None:
         f"{run.config['task']['name']}: {sizes['train']} pairs to train on, {sizes['dev']} dev, {sizes['test']} test"
         + (f"; bad lines skipped: {run.data.skipped:,}" if run.data.skipped else "")
     )
-    note(f"{run.config['decoder']['mode']} decoder: {run.model.count_params():,} parameters in the whole model")
+    what = "no decoder" if run.config["decoder"] is None else f"{run.config['decoder']['mode']} decoder"
+    note(f"{what}: {run.model.count_params():,} parameters in the whole model")
     note(f"{'going on' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
 
 

@@ -9,20 +9,25 @@ import numpy as np
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.vocabulary import PADDING
 
-Pair = tuple[Sequence[int], Sequence[int]]
+Row = Sequence[int] | np.ndarray
+Pair = tuple[Row, Row]
 Side = Literal["right", "left"]
 
+FILLING = -(2.0**30)
+"""What real-valued steps that are padding are filled with: no measurement, and the same number in every precision."""
 
-def pad(rows: Sequence[Sequence[int]], length: int | None = None, side: Side = "right") -> np.ndarray:
-    """Rows of ids as one array, the shorter ones filled with padding.
+
+def pad(rows: Sequence[Row], length: int | None = None, side: Side = "right") -> np.ndarray:
+    """Rows of ids, or of vectors, as one array, the shorter ones filled with padding.
 
     Args:
-        rows: the ids.
+        rows: the ids; or arrays `(time, features)`, and beside them any empty rows.
         length: of every row of the result; the longest row's by default.
         side: where the padding goes.
 
     Returns:
-        An int32 array of shape `(rows, length)`.
+        An int32 array of shape `(rows, length)`, filled with 0; of vectors a float32 array of shape `(rows, length,
+        features)`, filled with `FILLING`.
 
     Raises:
         ValueError: a row longer than `length`, an unknown side.
@@ -40,9 +45,16 @@ def pad(rows: Sequence[Sequence[int]], length: int | None = None, side: Side = "
     length = longest if length is None else length
     if longest > length:
         raise ValueError(f"A row of {longest} ids does not fit in {length}: expected at most {length} ids a row.")
-    padded = np.full((len(rows), length), PADDING, np.int32)
     held = np.arange(length) < lengths[:, None]
-    padded[held if side == "right" else held[:, ::-1]] = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
+    if side == "left":
+        held = held[:, ::-1]
+    vectors = [row for row in rows if isinstance(row, np.ndarray)]
+    if vectors:
+        padded = np.full((len(rows), length, vectors[0].shape[1]), FILLING, np.float32)
+        padded[held] = np.concatenate(vectors)
+    else:
+        padded = np.full((len(rows), length), PADDING, np.int32)
+        padded[held] = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
     return padded
 
 
@@ -96,15 +108,15 @@ def _power_of_two(count: int) -> int:
 class Batches:
     """Pairs of rows cut into batches of few shapes, because a compiled model is compiled once for each shape.
 
-    1. Each target gets the end id.
+    1. Each target gets the end id, if there is one.
     2. Pairs are put in order of their length, source and target together, and cut into `buckets` equal parts. A part's
        shape holds everything in it and in the parts before. A pair goes to the smallest shape that holds it.
     3. A bucket's last batch is filled up with rows of nothing but padding, so every batch has `batch_size` rows.
 
     Args:
-        pairs: the ids of each source and of its target, without the end id. They are read once for their lengths, and
-            then for each batch anew: no more of them is kept than 8 bytes a pair.
-        end: the end id.
+        pairs: the ids of each source and of its target, without the end id, or their vectors. They are read once for
+            their lengths, and then for each batch anew: no more of them is kept than 8 bytes a pair.
+        end: the end id; `None` where targets have none.
         batch_size: rows of a batch.
         source_padding: on which side of a source padding goes; on a target it goes right.
         buckets: the most shapes there may be.
@@ -131,7 +143,7 @@ class Batches:
     def __init__(
         self,
         pairs: Sequence[Pair],
-        end: int,
+        end: int | None,
         batch_size: int,
         source_padding: Side = "right",
         buckets: int = 1,
@@ -142,10 +154,10 @@ class Batches:
             raise ValueError(f"Expected batch_size and buckets of at least 1, got {batch_size} and {buckets}.")
         self.batch_size = batch_size
         self._pairs = pairs
-        self._end = end
+        self._end = [] if end is None else [end]
         self._source_padding: Side = source_padding
         # At least one position, so that a batch of empty sources is still something to loop over.
-        both = ((max(len(source), 1), len(target) + 1) for source, target in pairs)
+        both = ((max(len(source), 1), len(target) + len(self._end)) for source, target in pairs)
         lengths = np.fromiter(itertools.chain.from_iterable(both), np.int32).reshape(-1, 2)
         parts = np.array_split(lengths[np.argsort(lengths.sum(1), kind="stable")], min(buckets, len(lengths)))
         shapes = np.unique(np.maximum.accumulate([part.max(0) for part in parts]), axis=0)
@@ -193,5 +205,6 @@ class Batches:
         sources, targets = zip(*(self._pairs[row] for row in rows.tolist()), strict=True)
         filling = [[]] * (self.batch_size - len(rows))
         source = pad([*sources, *filling], shape[0], self._source_padding)
-        target = pad([*([*target, self._end] for target in targets), *filling], shape[1])
+        ended = [[*target, *self._end] for target in targets] if self._end else targets
+        target = pad([*ended, *filling], shape[1])
         return rows, source, target

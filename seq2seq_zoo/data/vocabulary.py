@@ -85,6 +85,11 @@ class Vocabulary:
         kept = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))[:most]
         return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted(kept)], separator)
 
+    @property
+    def ordinary(self) -> tuple[str, ...]:
+        """The symbols that texts may have: all but the special ones."""
+        return tuple(self._ids)
+
     def split(self, text: str) -> list[str]:
         """The symbols of a text."""
         return _split(text, self.separator)

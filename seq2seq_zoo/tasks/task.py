@@ -3,6 +3,9 @@
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Side
@@ -11,16 +14,20 @@ from seq2seq_zoo.registry import Registry
 
 Pair = tuple[str, str]
 
+Targets = Literal["sequence", "steps", "label"]
+"""What a target is: a sequence of its own, something for each step of its source, or one label for the whole source."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """What a task gives.
+    """What a task of texts gives.
 
     Args:
         splits: pairs of source and target text under the keys train, dev and test.
         source: the vocabulary of the sources.
         target: the vocabulary of the targets.
         source_padding: on which side of a source padding goes.
+        targets: what a target is.
         skipped: how many bad lines of a file were left out.
     """
 
@@ -28,7 +35,18 @@ class Data:
     source: Vocabulary
     target: Vocabulary
     source_padding: Side = "right"
+    targets: Targets = "sequence"
     skipped: int = 0
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether there is anything to read; else the targets are texts to be modelled as they are."""
+        return bool(self.source.ordinary)
+
+    @property
+    def end(self) -> int | None:
+        """The id that ends a target, where targets are sequences of their own."""
+        return self.target.end if self.targets == "sequence" else None
 
     def encode(self, split: str) -> Sequence[tuple[list[int], list[int]]]:
         """The ids of a split's pairs, as `Batches` takes them.
@@ -40,12 +58,54 @@ class Data:
         return list(encoded) if isinstance(pairs, list) else encoded
 
 
+class Row(NamedTuple):
+    """A pair of real-valued sequences."""
+
+    source: np.ndarray
+    """`(time, features)`, float32."""
+    target: np.ndarray
+    """`(time, features)`, float32, scaled."""
+    mean: np.ndarray
+    """What `scale * target` lacks of the target's own values: `(features,)`."""
+    scale: np.ndarray
+    """The target's unit in that of its own values: `(features,)`."""
+
+    def restore(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs `(time, features)` in the unit of the target's own values."""
+        return outputs * self.scale + self.mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """What a task of real values gives.
+
+    Args:
+        splits: rows under the keys train, dev and test.
+        source: the names of the source's features.
+        target: the names of the target's features.
+        targets: what a target is.
+        skipped: how many bad lines of a file were left out.
+    """
+
+    splits: Mapping[str, Sequence[Row]]
+    source: Sequence[str]
+    target: Sequence[str]
+    targets: Targets = "sequence"
+    skipped: int = 0
+    source_padding: Side = "right"
+    end: None = None
+
+    def encode(self, split: str) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+        """The arrays of a split's rows, as `Batches` takes them."""
+        return [(row.source, row.target) for row in self.splits[split]]
+
+
 class Task(abc.ABC):
     """Something to learn. A task's arguments say everything about its data: the same arguments give the same data."""
 
     @abc.abstractmethod
-    def load(self) -> Data:
-        """The pairs and the vocabularies."""
+    def load(self) -> Any:
+        """The splits and what they are made of: a `Data` or a `Series`."""
 
 
 tasks: Registry[Task] = Registry("task", base=Task, group="seq2seq_zoo.tasks")
