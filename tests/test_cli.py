@@ -31,7 +31,18 @@ COMMANDS = [
     "report",
     "compare",
 ]
-PRESETS = ["copy", "digits_each", "digits_to_words", "file", "first_25", "parallel", "reverse"]
+PRESETS = [
+    "addition",
+    "copy",
+    "digits_each",
+    "digits_to_words",
+    "file",
+    "first_25",
+    "integers",
+    "parallel",
+    "pig_latin",
+    "reverse",
+]
 PACKAGE = Path(seq2seq_zoo.__file__).parent
 COMMAND = [sys.executable, "-m", "seq2seq_zoo"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "NO_COLOR": "1"}
@@ -203,7 +214,7 @@ def test_a_preset_says_what_it_is_for_and_only_what_differs(name):
     path = PACKAGE / "presets" / f"{name}.yaml"
     text = path.read_text()
     assert re.match(r"# \S.{20,110}\n", text)
-    assert "\n  mode: attention # the line to change: basic, feedback, peek, attention\n" in text
+    assert re.search(r"\n  mode: \w+ # the line to change: basic, feedback, peek, attention\n", text)
     given = yaml.safe_load(text)
     read(path, factory.schema)
     decoder = factory.modes[given["decoder"]["mode"]]

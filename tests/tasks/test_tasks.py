@@ -10,6 +10,7 @@ import pytest
 from seq2seq_zoo.tasks import Data, Task, tasks
 
 SMALL = {
+    "addition": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
     "copy": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
     "reverse": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
     "digits_to_words": [
@@ -20,10 +21,15 @@ SMALL = {
     ],
     "file": [{"train": "FILE"}, {"train": "FILE", "source_symbols": "words", "target_symbols": "words"}],
     "first_25": [{}],
+    "integers": [
+        {"train_size": 30, "dev_size": 5, "test_size": 5, "max_length": 6, "train_max_length": 4},
+        {"train_size": 30, "dev_size": 5, "test_size": 5, "pattern": "maxmin_dup", "high": 25},
+    ],
     "parallel": [
         {"train_source": "SOURCES", "train_target": "TARGETS", "source_symbols": "words"},
         {"train_source": "SOURCES", "train_target": "TARGETS", "shared_vocabulary": True},
     ],
+    "pig_latin": [{}, {"words": "WORDS", "dev_size": 3, "test_size": 3}],
 }
 
 
@@ -32,6 +38,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     columns = [f"{n} plus {n}" for n in range(40)], [str(2 * n) for n in range(40)]
     contents = {"FILE": map("\t".join, zip(*columns, strict=True)), "SOURCES": columns[0], "TARGETS": columns[1]}
+    contents["WORDS"] = [a + b for a in "abcd" for b in "efghi"]
     for name, lines in contents.items():
         (folder / name).write_text("\n".join(lines))
     return {name: str(folder / name) for name in contents}
