@@ -5,15 +5,15 @@ from typing import Any
 from seq2seq_zoo.data.delimited import read_pairs
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.options import checked
-from seq2seq_zoo.tasks.files import FileTask
+from seq2seq_zoo.tasks.files import PairTask
 from seq2seq_zoo.tasks.task import tasks
 
 
 @tasks.register("file", "your own tab-separated file of sources and targets, as characters or as words")
-class Delimited(FileTask):
+class Delimited(PairTask):
     """Pairs from files with a source, a tab and a target on each line.
 
-    Arguments are `FileTask`'s, and:
+    Arguments are `PairTask`'s, and:
 
     Args:
         train: path of the file to train on.

@@ -1,19 +1,19 @@
-"""What the tasks share whose pairs are in your own files."""
+"""What the tasks share whose data is in your own files."""
 
 import abc
 import itertools
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.options import Fraction, NonNegative, Positive, checked
-from seq2seq_zoo.tasks.task import Data, Task
+from seq2seq_zoo.tasks.task import Data, Targets, Task
 
 Symbols = Literal["characters", "words"]
-_SEPARATORS = {"characters": "", "words": " "}
+SEPARATORS = {"characters": "", "words": " "}
 
 
 class FileTask(Task):
@@ -27,44 +27,36 @@ class FileTask(Task):
     Args:
         dev_fraction: share of the train file's sources that become dev, where dev has no file.
         test_fraction: share of the train file's sources that become test, where test has no file.
-        source_symbols: whether a source is a row of characters or of words with white space between them.
-        target_symbols: the same for targets.
         max_symbols: the most symbols of a vocabulary: those most frequent in train, while others are unknown; all if
             not given.
-        shared_vocabulary: whether sources and targets have one vocabulary, of the symbols of both.
         skip_bad_lines: leave out and count lines that are not as they should be, instead of stopping at the first.
         seed: of drawing dev and test.
 
     Raises:
-        ValueError: fractions of one or more together; a shared vocabulary of characters and words; on loading, a file
-            or line that cannot be read, or too few sources to draw from.
+        ValueError: fractions of one or more together; on loading, a file or line that cannot be read, or too few
+            sources to draw from.
     """
+
+    separators: tuple[str, str]
+    """How the symbols of sources and of targets are cut, as in `Vocabulary`."""
+    targets: Targets = "sequence"
+    """What a target is."""
 
     @checked
     def __init__(
         self,
         dev_fraction: Fraction = 0.1,
         test_fraction: Fraction = 0.1,
-        source_symbols: Symbols = "characters",
-        target_symbols: Symbols = "characters",
         max_symbols: Positive | None = None,
-        shared_vocabulary: bool = False,
         skip_bad_lines: bool = False,
         seed: NonNegative = 0,
     ):
         self.fractions = {"dev": dev_fraction, "test": test_fraction}
-        self.separators = _SEPARATORS[source_symbols], _SEPARATORS[target_symbols]
         self.max_symbols = max_symbols
-        self.shared_vocabulary = shared_vocabulary
         self.skip_bad_lines = skip_bad_lines
         self.seed = seed
         if sum(self.fractions.values()) >= 1:
             raise ValueError(f"dev_fraction and test_fraction must leave some to train on, got {self.fractions}.")
-        if shared_vocabulary and source_symbols != target_symbols:
-            raise ValueError(
-                "shared_vocabulary needs the same symbols on both sides, got "
-                f"source_symbols {source_symbols} and target_symbols {target_symbols}."
-            )
 
     @abc.abstractmethod
     def read(self, split: str) -> tuple[Pairs, int] | None:
@@ -77,9 +69,17 @@ class FileTask(Task):
         fractions = {split: fraction for split, fraction in self.fractions.items() if split not in splits}
         if fractions:
             splits |= self._draw(splits["train"], fractions)
-        source, target = self._vocabularies(splits["train"])
+        source, target = self.vocabularies(splits["train"])
+        splits = {split: splits[split] for split in ("train", "dev", "test")}
         skipped = sum(skipped for _, skipped in found.values())
-        return Data({split: splits[split] for split in ("train", "dev", "test")}, source, target, skipped=skipped)
+        return Data(splits, source, target, targets=self.targets, skipped=skipped)
+
+    def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
+        """Those of sources and of targets, given the train pairs."""
+        return [
+            Vocabulary.build((pair[side] for pair in pairs), separator, self.max_symbols)
+            for side, separator in enumerate(self.separators)
+        ]
 
     def _draw(self, pairs: Pairs, fractions: Mapping[str, float]) -> dict[str, Pairs]:
         """The pairs of each split and, as train, what is left."""
@@ -102,12 +102,40 @@ class FileTask(Task):
         split_of = split_of[source_of]
         return {split: pairs[np.flatnonzero(split_of == number)] for number, split in enumerate([*fractions, "train"])}
 
-    def _vocabularies(self, pairs: Pairs) -> list[Vocabulary]:
-        """Those of sources and of targets."""
-        if self.shared_vocabulary:
-            texts = itertools.chain.from_iterable(pairs)
-            return [Vocabulary.build(texts, self.separators[0], self.max_symbols)] * 2
-        return [
-            Vocabulary.build((pair[side] for pair in pairs), separator, self.max_symbols)
-            for side, separator in enumerate(self.separators)
-        ]
+
+class PairTask(FileTask):
+    """Pairs of which each side has symbols of its own kind.
+
+    Arguments are `FileTask`'s, and:
+
+    Args:
+        source_symbols: whether a source is a row of characters or of words with white space between them.
+        target_symbols: the same for targets.
+        shared_vocabulary: whether sources and targets have one vocabulary, of the symbols of both.
+
+    Raises:
+        ValueError: as `FileTask`; a shared vocabulary of characters and words.
+    """
+
+    @checked
+    def __init__(
+        self,
+        source_symbols: Symbols = "characters",
+        target_symbols: Symbols = "characters",
+        shared_vocabulary: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.separators = SEPARATORS[source_symbols], SEPARATORS[target_symbols]
+        self.shared_vocabulary = shared_vocabulary
+        if shared_vocabulary and source_symbols != target_symbols:
+            raise ValueError(
+                "shared_vocabulary needs the same symbols on both sides, got "
+                f"source_symbols {source_symbols} and target_symbols {target_symbols}."
+            )
+
+    def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
+        """Those of sources and of targets, given the train pairs."""
+        if not self.shared_vocabulary:
+            return super().vocabularies(pairs)
+        return [Vocabulary.build(itertools.chain.from_iterable(pairs), self.separators[0], self.max_symbols)] * 2

@@ -5,17 +5,17 @@ from typing import Any
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.parallel import read_parallel
 from seq2seq_zoo.options import checked
-from seq2seq_zoo.tasks.files import FileTask
+from seq2seq_zoo.tasks.files import PairTask
 from seq2seq_zoo.tasks.task import tasks
 
 
 @tasks.register(
     "parallel", "your own two files, of sources and of their targets line by line, as characters or as words"
 )
-class Parallel(FileTask):
+class Parallel(PairTask):
     """Pairs from two files: a line's target is the same line of the other file.
 
-    Arguments are `FileTask`'s, and:
+    Arguments are `PairTask`'s, and:
 
     Args:
         train_source: path of the sources to train on.
