@@ -1,0 +1,45 @@
+"""Your own texts, to be said again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from seq2seq_zoo.data.pairs import Pairs
+from seq2seq_zoo.data.texts import read_texts
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.options import checked
+from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, Symbols
+from seq2seq_zoo.tasks.task import tasks
+
+
+@tasks.register("autoencode", "your own file of texts, one a line, each to be said again: pretraining without labels")
+class Autoencode(FileTask):
+    """Texts that are sources and targets alike, so that the encoder learns to say in its summary what it has read.
+
+    Arguments are `FileTask`'s, and:
+
+    Args:
+        train: path of the texts to train on, one on each line.
+        dev: path of the dev texts; a share of train by default.
+        test: path of the test texts; a share of train by default.
+        symbols: whether a text is a row of characters or of words with white space between them.
+
+    Reference:
+        Dai and Le 2015, arXiv:1511.01432, section 2.
+    """
+
+    @checked
+    def __init__(
+        self, train: str, dev: str | None = None, test: str | None = None, symbols: Symbols = "words", **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.paths = {"train": train, "dev": dev, "test": test}
+        self.separators = SEPARATORS[symbols], SEPARATORS[symbols]
+
+    def read(self, split: str) -> tuple[Pairs, int] | None:
+        """The texts of a split's file, each with itself."""
+        path = self.paths[split]
+        return None if path is None else read_texts(path, self.skip_bad_lines, self.separators[0])
+
+    def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
+        """One for both sides."""
+        return [Vocabulary.build((text for text, _ in pairs), self.separators[0], self.max_symbols)] * 2

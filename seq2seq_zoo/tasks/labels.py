@@ -1,0 +1,76 @@
+"""Your own labels, from tab-separated files."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from seq2seq_zoo.data.delimited import read_pairs
+from seq2seq_zoo.data.pairs import Pairs
+from seq2seq_zoo.data.texts import read_texts
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.options import checked
+from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, Symbols
+from seq2seq_zoo.tasks.task import tasks
+
+
+@tasks.register(
+    "labels", "your own tab-separated file of texts and their labels, or a label for each of a text's symbols"
+)
+class Labels(FileTask):
+    """Labels from files with a text, a tab and its label on each line; or the labels of its symbols.
+
+    A label has no white space in it; those of symbols have it between them. Arguments are `FileTask`'s, and:
+
+    Args:
+        train: path of the file to train on.
+        dev: path of the dev file; a share of train by default.
+        test: path of the test file; a share of train by default.
+        of: whether a label is of a text or of each of its symbols.
+        symbols: whether a text is a row of characters or of words with white space between them.
+        vocabulary: path of further texts, one on each line, whose symbols the vocabulary of the texts holds as well:
+            those on which the model was pretrained. `max_symbols` counts both.
+
+    Raises:
+        ValueError: as `FileTask`; on loading, a label with white space in it, or not as many labels as symbols.
+    """
+
+    @checked
+    def __init__(
+        self,
+        train: str,
+        dev: str | None = None,
+        test: str | None = None,
+        of: Literal["texts", "symbols"] = "texts",
+        symbols: Symbols = "words",
+        vocabulary: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.paths = {"train": train, "dev": dev, "test": test}
+        self.targets = "label" if of == "texts" else "steps"
+        self.separators = SEPARATORS[symbols], " "
+        self.vocabulary = vocabulary
+
+    def read(self, split: str) -> tuple[Pairs, int] | None:
+        """The pairs of a split's file."""
+        path = self.paths[split]
+        return None if path is None else read_pairs(path, self.skip_bad_lines, self.separators, self._lacks)
+
+    def _lacks(self, text: str, label: str) -> tuple[str, str] | None:
+        symbols, labels = len(text.split() if self.separators[0] else text), len(label.split())
+        found = f"{labels} label{'s' * (labels != 1)}"
+        if self.targets == "label":
+            return None if labels == 1 else ("one label without white space after the tab", found)
+        known = f"{symbols} symbol{'s' * (symbols != 1)}"
+        return None if labels == symbols else ("a label for each symbol", f"{known} and {found}")
+
+    def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
+        """Those of texts and of labels, given the train pairs."""
+        texts = (text for text, _ in pairs)
+        if self.vocabulary is not None:
+            further, _ = read_texts(self.vocabulary, self.skip_bad_lines, self.separators[0])
+            texts = itertools.chain(texts, (text for text, _ in further))
+        return [
+            Vocabulary.build(texts, self.separators[0], self.max_symbols),
+            Vocabulary.build((label for _, label in pairs), " "),
+        ]
