@@ -28,7 +28,8 @@ class Ensemble(TextModel):
         Log-probabilities `(batch, target length, vocabulary_size)`.
 
     Raises:
-        ValueError: fewer than two models; models that differ in vocabulary, in their readout's ids or in precision.
+        ValueError: fewer than two models; models that differ in vocabulary, in their readout's ids or in precision;
+            outputs that are not symbols.
 
     Example:
 
@@ -45,21 +46,13 @@ class Ensemble(TextModel):
     """
 
     def __init__(self, models: Sequence[Seq2Seq], **kwargs: Any):
-        if len(models) < 2:
-            raise ValueError(f"An ensemble needs at least two models, got {len(models)}.")
+        _check_alike(models)
         first = models[0]
-        for number, model in enumerate(models[1:], start=2):
-            for side in ("source_vocabulary", "target_vocabulary"):
-                if getattr(model, side) != getattr(first, side):
-                    raise ValueError(
-                        f"An ensemble's models share their vocabularies, but model {number} differs in `{side}`."
-                    )
-            for what, value in _ids(model).items():
-                if value != _ids(first)[what]:
-                    raise ValueError(
-                        f"An ensemble's models share `{what}`, but model {number} has {value}, and the first "
-                        f"{_ids(first)[what]}."
-                    )
+        if first.readout.vocabulary_size is None:
+            raise ValueError(
+                f"An ensemble decides by the mean of probabilities, but these models put out "
+                f"{type(first.readout).__name__}: take the mean of what they predict, or of their weights (`average`)."
+            )
         kwargs = {"source_vocabulary": first.source_vocabulary, "target_vocabulary": first.target_vocabulary, **kwargs}
         super().__init__(**kwargs)
         self.models = list(models)
@@ -78,7 +71,7 @@ class Ensemble(TextModel):
     def begin(self, sources: Any) -> tuple[Memory, Any]:
         """Each model's own memory and states."""
         memories, states = zip(*(model.begin(sources) for model in self.models), strict=True)
-        return Memory(memories, None, (), memories[0].mask), states
+        return Memory(memories, None, None, (), memories[0].mask), states
 
     def step(self, previous: Any, states: Any, memory: Memory) -> tuple[Any, Any, Any]:
         """One step of each, on the same outputs; attention weights are the mean of theirs."""
@@ -142,7 +135,7 @@ def average(models: Sequence[Seq2Seq]) -> Seq2Seq:
     >>> average(models).count_params() == models[0].count_params()
     True
     """
-    Ensemble(models)  # the same must hold, and more
+    _check_alike(models)
     first = models[0]
     for number, model in enumerate(models, start=1):
         if _nameless(model.get_config()) != _nameless(first.get_config()):
@@ -163,12 +156,31 @@ def _nameless(config: Any) -> Any:
     return [_nameless(each) for each in config] if isinstance(config, list | tuple) else config
 
 
+def _check_alike(models: Sequence[Seq2Seq]) -> None:
+    """What must hold of models that go together."""
+    if len(models) < 2:
+        raise ValueError(f"An ensemble needs at least two models, got {len(models)}.")
+    first = models[0]
+    for number, model in enumerate(models[1:], start=2):
+        for side in ("source_vocabulary", "target_vocabulary"):
+            if getattr(model, side) != getattr(first, side):
+                raise ValueError(
+                    f"An ensemble's models share their vocabularies, but model {number} differs in `{side}`."
+                )
+        for what, value in _ids(model).items():
+            if value != _ids(first)[what]:
+                raise ValueError(
+                    f"An ensemble's models share `{what}`, but model {number} has {value}, and the first "
+                    f"{_ids(first)[what]}."
+                )
+
+
 def _ids(model: Seq2Seq) -> dict[str, Any]:
     readout = model.readout
     return {
         "vocabulary_size": readout.vocabulary_size,
-        "start": readout.start,
-        "end": readout.end,
+        "start": getattr(readout, "start", None),
+        "end": getattr(readout, "end", None),
         "dtype": model.step_policy.name,
     }
 

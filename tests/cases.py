@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
+from seq2seq_zoo import Encoder, Seq2Seq, Tokens, Vectors, decoders
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.layers.attention import attentions
 from seq2seq_zoo.layers.bridge import bridges
@@ -18,6 +18,10 @@ from seq2seq_zoo.options import options_of
 SOURCE = np.array([[4, 5, 6, 7], [8, 4, 0, 0], [0, 5, 6, 5], [0, 0, 0, 0]], "int32")
 TARGET = np.array([[4, 5, 6, 2], [7, 2, 0, 0], [5, 8, 2, 0], [0, 0, 0, 0]], "int32")
 REAL = TARGET != 0
+FEATURES = 3
+VECTORS = np.where(REAL[..., None], np.random.default_rng(0).normal(size=(*TARGET.shape, FEATURES)), 0).astype(
+    "float32"
+)
 SYMBOLS = 9
 LENGTH = 6
 
@@ -26,7 +30,7 @@ OPTIONS = {
     "cell": cells,
     "body": ["flat", "deep", "residual"],
     "bridge": bridges,
-    "tied": [False, True],
+    "readout": ["tokens", "tied", "vectors"],
     "bidirectional": [False, True],
     "attention": attentions,
     "input_feeding": [True, False],
@@ -47,20 +51,27 @@ class Case:
     def build(self):
         own = dict(self.chosen)
         shared = {"cell": own.pop("cell"), **BODIES[own.pop("body")]}
-        bidirectional, tied = own.pop("bidirectional"), own.pop("tied", False)
+        bidirectional, readout = own.pop("bidirectional"), own.pop("readout")
         # As wide as the encoder's output where something needs it.
         units = 5 if own.get("bridge") != "copy" and "attention" not in own else 4
         encoder = {"units": 2 if bidirectional else 4, "bidirectional": bidirectional, "embedding_dim": 3}
         self.encoder = Encoder(vocabulary_size=SYMBOLS, **encoder, **shared)
-        readout = Tokens(SYMBOLS, embedding_dim=3, tied=tied)
+        if self.says_symbols:
+            self.target, readout = TARGET, Tokens(SYMBOLS, embedding_dim=3, tied=readout == "tied")
+        else:
+            self.target, readout = VECTORS, Vectors(FEATURES, mask_value=0.0)
         self.decoder = decoders.create(self.mode, units=units, readout=readout, max_length=LENGTH, **shared, **own)
         self.model = Seq2Seq(self.encoder, self.decoder)
-        self.model.build(((None, None), (None, None)))
+        self.model.build((None, None))
         randomise(self.model)
         return self
 
-    def forced(self, source=SOURCE, target=TARGET):
-        return np.asarray(self.model((source, target)))
+    @property
+    def says_symbols(self):
+        return self.chosen["readout"] != "vectors"
+
+    def forced(self, source=SOURCE, target=None):
+        return np.asarray(self.model((source, self.target if target is None else target)))
 
     def free(self, source=SOURCE):
         return np.asarray(self.model(source))
@@ -79,8 +90,8 @@ def randomise(layer, seed=1):
 
 def small(mode, **options):
     """A model of 4 units and of any mode, every weight at random."""
-    encoder, readout = Encoder(4, vocabulary_size=SYMBOLS), Tokens(SYMBOLS)
-    model = Seq2Seq(encoder, decoders.create(mode, units=4, readout=readout, **{"max_length": LENGTH, **options}))
+    options = {"units": 4, "readout": Tokens(SYMBOLS), "max_length": LENGTH, **options}
+    model = Seq2Seq(Encoder(4, vocabulary_size=SYMBOLS), decoders.create(mode, **options))
     model.build((None, None))
     randomise(model)
     return model
@@ -115,9 +126,10 @@ def cases():
     """Every mode, with few choices of its options, in which any two values of two options meet."""
     for mode in decoders.list():
         known = {**options_of(decoders.modes[mode]), "body": ..., "bidirectional": ...}
-        if decoders.modes[mode].feeds_back:
-            known["tied"] = ...
-        yield from (Case(mode, **choice) for choice in pairwise({k: list(v) for k, v in OPTIONS.items() if k in known}))
+        options = {k: list(v) for k, v in OPTIONS.items() if k in known}
+        if not decoders.modes[mode].feeds_back:
+            options["readout"].remove("tied")
+        yield from (Case(mode, **choice) for choice in pairwise(options))
 
 
 def pairwise(options):

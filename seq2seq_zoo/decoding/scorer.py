@@ -5,24 +5,29 @@ from typing import Any
 import keras
 from keras import ops
 
-from seq2seq_zoo.layers.readout import PAD
+from seq2seq_zoo.layers.readout import PAD, Tokens
 
 
 class Scorer(keras.Model):
     """The log-probability of each given target, as a Keras model of its own, so that Keras compiles it on any backend.
 
     Args:
-        model: a model of `(sources, targets)` to logits.
+        model: a `Seq2Seq`, or whatever has its `readout` and makes logits of `(sources, targets)`.
 
     Call arguments:
         inputs: sources, and target ids `(batch, target length)` padded with 0.
 
     Returns:
         `(batch, target length)`; 0 on padding.
+
+    Raises:
+        ValueError: outputs that are not tokens.
     """
 
     def __init__(self, model: Any, **kwargs: Any):
         super().__init__(**kwargs)
+        if not isinstance(model.readout, Tokens):
+            raise ValueError(f"A log-probability is a token's, but this model puts out {type(model.readout).__name__}.")
         self.model = model
 
     def build(self, input_shape: Any) -> None:

@@ -101,7 +101,10 @@ class Everything:
 
 # Of the cases so many that every mode meets every cell and attention.
 KINDS = {
-    (case.mode, case.chosen.get(kind)): case for case in cases() for kind in ("cell", "attention", "input_feeding")
+    (case.mode, case.chosen.get(kind)): case
+    for case in cases()
+    if case.says_symbols
+    for kind in ("cell", "attention", "input_feeding")
 }
 
 

@@ -112,6 +112,19 @@ def test_recurrent_dropout_is_for_training():
     assert np.abs(a - c).max() > 1e-4
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_vectors_are_masked_by_a_value_of_their_padding(value):
+    vectors = np.where(MASK[..., None], VECTORS, np.float32(value))
+    vectors[0, 0, 0] = value  # one feature of a real step
+    told = Encoder(4, bidirectional=True)(vectors, mask=MASK)
+    keras.utils.set_random_seed(1)
+    encoder = Encoder(4, bidirectional=True, mask_value=value)
+    keras.tree.map_structure(close, encoder(vectors), told)
+    np.testing.assert_array_equal(encoder(vectors, mask=np.eye(4, dtype=bool)).mask, MASK & np.eye(4, dtype=bool))
+    with pytest.raises(ValueError, match=r"mask_value=0\.5 is for a source of vectors, but this Encoder has a vocab"):
+        Encoder(4, vocabulary_size=SYMBOLS, mask_value=0.5)
+
+
 @pytest.mark.parametrize(
     ("options", "shape", "words"),
     [

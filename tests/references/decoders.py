@@ -18,15 +18,17 @@ READS = {
 def decode(mode, decoder, encoded, targets=None, length=None):
     """`(logits, weights)` of one row, a line a step. A row that feeds itself ends after its end symbol."""
     sequence, summary, states = encoded
-    tokens = weights(decoder.readout)
+    readout = decoder.readout
+    tokens = weights(readout)
+    said, choose, feed, ended = (symbols if readout.vocabulary_size else vectors)(readout, tokens)
     states = BRIDGES[decoder.bridge](decoder.first_states, summary, states)
-    symbol, logits, looks = decoder.readout.start, [], []
+    logits, looks = [], []
     while len(logits) < (length if targets is None else len(targets)):
         found = []
         if mode == "attention" and decoder.input_feeding:
             context, shares = attend(decoder.attention, decoder.attend, states[-1][0], sequence)
             found = [context]
-        y = tokens["embedding"][symbol] if decoder.feeds_back else None
+        y = feed(said) if decoder.feeds_back else None
         output, states = stack_step(decoder.cell, decoder.stack, np.concatenate(READS[mode](y, summary, found)), states)
         if mode == "attention" and not decoder.input_feeding:
             context, shares = attend(decoder.attention, decoder.attend, output, sequence)
@@ -39,12 +41,21 @@ def decode(mode, decoder, encoded, targets=None, length=None):
         )
         logits.append(features @ kernel + tokens["bias"])
         looks.append(shares if found else None)
-        symbol = choose(logits[-1], decoder.readout) if targets is None else targets[len(logits) - 1]
-        if targets is None and symbol == decoder.readout.end:
+        said = choose(logits[-1]) if targets is None else targets[len(logits) - 1]
+        if targets is None and ended(said):
             break
     return np.array(logits), looks
 
 
-def choose(logits, readout):
-    """The likeliest symbol that is neither padding nor the start."""
-    return max((id for id in range(len(logits)) if id not in (0, readout.start)), key=logits.__getitem__)
+def symbols(readout, tokens):
+    """What stands before the first output, which output is said, how it is read, and whether it is the last."""
+
+    def choose(logits):
+        return max((id for id in range(len(logits)) if id not in (0, readout.start)), key=logits.__getitem__)
+
+    return readout.start, choose, lambda symbol: tokens["embedding"][symbol], lambda symbol: symbol == readout.end
+
+
+def vectors(readout, tokens):
+    """The same, where the output is a vector."""
+    return np.zeros(readout.size), lambda vector: vector, lambda vector: vector, lambda vector: False
