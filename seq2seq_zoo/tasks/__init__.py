@@ -1,16 +1,20 @@
 """What there is to learn: each task gives pairs of texts and the two vocabularies. Numpy only, no backend."""
 
 from seq2seq_zoo.tasks import addition as addition
+from seq2seq_zoo.tasks import articulation as articulation
 from seq2seq_zoo.tasks import autoencode as autoencode
 from seq2seq_zoo.tasks import copy as copy
 from seq2seq_zoo.tasks import delimited as delimited
 from seq2seq_zoo.tasks import digits_to_words as digits_to_words
 from seq2seq_zoo.tasks import first_25 as first_25
+from seq2seq_zoo.tasks import forecast as forecast
+from seq2seq_zoo.tasks import frames as frames
 from seq2seq_zoo.tasks import integers as integers
 from seq2seq_zoo.tasks import labels as labels
 from seq2seq_zoo.tasks import parallel as parallel
 from seq2seq_zoo.tasks import pig_latin as pig_latin
 from seq2seq_zoo.tasks import reverse as reverse
+from seq2seq_zoo.tasks import seasons as seasons
 from seq2seq_zoo.tasks.task import Data as Data
 from seq2seq_zoo.tasks.task import Task as Task
 from seq2seq_zoo.tasks.task import tasks as tasks

@@ -2,7 +2,8 @@
 
 import abc
 import dataclasses
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -69,6 +70,8 @@ class Row(NamedTuple):
     """What `scale * target` lacks of the target's own values: `(features,)`."""
     scale: np.ndarray
     """The target's unit in that of its own values: `(features,)`."""
+    past: np.ndarray | None = None
+    """What came before the target, in its own unit, where the two are one stream: `(time, features)`."""
 
     def restore(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs `(time, features)` in the unit of the target's own values."""
@@ -85,6 +88,11 @@ class Series:
         target: the names of the target's features.
         targets: what a target is.
         skipped: how many bad lines of a file were left out.
+        baselines: by name, what is measured beside a model: from a split, the values for each of its rows,
+            `(time, features)` in their own unit.
+        naive_error: of each target feature, the mean absolute error of the naive forecast on train, in which errors of
+            forecasts are measured: `(features,)`; `None` where nothing is forecast.
+        read: the rows of a file, whose targets are not known, to predict them; `None` where there is no such thing.
     """
 
     splits: Mapping[str, Sequence[Row]]
@@ -94,10 +102,13 @@ class Series:
     skipped: int = 0
     source_padding: Side = "right"
     end: None = None
+    baselines: Mapping[str, Callable[[str], Sequence[np.ndarray]]] = dataclasses.field(default_factory=dict)
+    naive_error: np.ndarray | None = None
+    read: Callable[[str | os.PathLike[str]], Sequence[Row]] | None = None
 
     def encode(self, split: str) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-        """The arrays of a split's rows, as `Batches` takes them."""
-        return [(row.source, row.target) for row in self.splits[split]]
+        """The arrays of a split's rows, as `Batches` takes them; each made when it is asked for."""
+        return Mapped(lambda row: (row.source, row.target), self.splits[split])
 
 
 class Task(abc.ABC):
