@@ -10,7 +10,7 @@ from keras import ops, tree
 
 from seq2seq_zoo.decoding.constraints import ends_ngram, said
 from seq2seq_zoo.layers.readout import PAD, Tokens
-from seq2seq_zoo.layers.scan import scan
+from seq2seq_zoo.layers.scan import asks_for_xla, compiled, scan
 from seq2seq_zoo.options import NonNegative, Positive, PositiveFloat, checked, options_of
 from seq2seq_zoo.registry import Registry
 
@@ -230,6 +230,15 @@ class Searcher(keras.Model):
         """Create the model's weights, where it has not been called yet."""
         if not self.model.built:
             self.model.build(input_shape["sources"])
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """What Keras's `predict_on_batch` calls with its data."""
+        if self.run_eagerly or not (self.jit_compile and asks_for_xla()):
+            return super().make_predict_function(force)
+        if force or self.predict_function is None:
+            search = compiled(self)
+            self.predict_function = lambda data: search(data[0][0])
+        return self.predict_function
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Search."""

@@ -37,6 +37,28 @@ def asks_for_xla() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
+def compiled(function: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    """A function of named arrays, compiled by XLA once for each of their shapes and types, on TensorFlow.
+
+    What Keras and TensorFlow otherwise ask of the arguments at every call takes as long as a small search.
+    """
+    import tensorflow as tf
+
+    programs = {}
+
+    def call(arrays):
+        kind = tuple((name, array.shape, array.dtype) for name, array in arrays.items())
+        tensors = [tf.convert_to_tensor(array) for array in arrays.values()]
+        if kind not in programs:
+            flat = tf.function(
+                lambda *tensors: function(dict(zip(arrays, tensors, strict=True))), autograph=False, jit_compile=True
+            )
+            programs[kind] = flat.get_concrete_function(*tensors)
+        return programs[kind](*tensors)
+
+    return call
+
+
 def scan(
     step: Step, carry: Any, xs: Any = (), length: Any = None, reverse: bool = False, until: Until | None = None
 ) -> tuple[Any, Any]:
