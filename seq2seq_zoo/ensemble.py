@@ -88,6 +88,11 @@ class Ensemble(TextModel):
         return self.models[0].readout
 
     @property
+    def reads(self) -> bool:
+        """Whether any model reads."""
+        return any(model.reads for model in self.models)
+
+    @property
     def looks(self) -> bool:
         """Whether every model looks."""
         return all(model.looks for model in self.models)
@@ -181,6 +186,7 @@ def _ids(model: Seq2Seq) -> dict[str, Any]:
         "vocabulary_size": readout.vocabulary_size,
         "start": getattr(readout, "start", None),
         "end": getattr(readout, "end", None),
+        "endless": getattr(readout, "endless", None),
         "dtype": model.step_policy.name,
     }
 

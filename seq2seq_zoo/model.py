@@ -1,16 +1,23 @@
 """An encoder and a decoder as one Keras model."""
 
+import functools
 from typing import Any
 
 import keras
+import numpy as np
 
 from seq2seq_zoo import losses  # noqa: F401  a saved model may have been compiled with ours
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.generation import TextModel
+from seq2seq_zoo.decoding import Scorer
+from seq2seq_zoo.generation import TextModel, compiled
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.decoder import Decoder, Memory
-from seq2seq_zoo.layers.encoder import Encoder
+from seq2seq_zoo.layers.encoder import Encoder, Nothing
 from seq2seq_zoo.layers.readout import Readout
+from seq2seq_zoo.stream import Stream
+
+WINDOW = 1024
+"""Symbols of a long text that a language model reads at once."""
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
@@ -65,6 +72,7 @@ class Seq2Seq(TextModel):
         super().__init__(source_vocabulary, target_vocabulary, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
+        self._reader = functools.cache(lambda batch: compiled(Scorer(Stream(self, batch))))
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for sources of the given shape, or for sources and targets."""
@@ -81,11 +89,23 @@ class Seq2Seq(TextModel):
         encoded = self.encoder(source, training=training)
         return self.decoder(encoded, targets, return_attention_scores=return_attention_scores, training=training)
 
+    def told(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
+        """As every model's; a language model reads a long text window by window, as its logits would need much memory."""
+        batch, length = np.shape(targets)
+        if self.reads or length <= WINDOW:
+            return super().told(sources, targets)
+        scorer = self._reader(batch)
+        found = [
+            scorer.predict_on_batch((np.full((batch, 1), start > 0), targets[:, start : start + WINDOW]))
+            for start in range(0, length, WINDOW)
+        ]
+        return {what: np.concatenate([each[what] for each in found], axis=1) for what in found[0]}
+
     # === What searches need ===
 
     def begin(self, sources: Any) -> tuple[Memory, States]:
         """What the sources are decoded with: `Decoder.begin` of what the encoder made of them."""
-        return self.decoder.begin(self.encoder(sources))
+        return self.decoder.begin(self.encoder(sources), steps=self.max_length)
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """`Decoder.step`."""
@@ -95,6 +115,11 @@ class Seq2Seq(TextModel):
     def readout(self) -> Readout:
         """The decoder's."""
         return self.decoder.readout
+
+    @property
+    def reads(self) -> bool:
+        """Whether there is a source; without one, this is a language model."""
+        return not isinstance(self.encoder, Nothing)
 
     @property
     def looks(self) -> bool:

@@ -4,12 +4,13 @@ A cell's step is split where speed needs it split: `project` (what it takes from
 as one large matrix product, `advance` (what it takes from its state) stays in it.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from seq2seq_zoo.layers import gradients
 from seq2seq_zoo.layers.part import Part, knows
@@ -27,6 +28,27 @@ def matmul(x: Any, kernel: Any) -> Any:
     shape = ops.shape(x)
     flat = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
     return ops.reshape(flat, (*shape[:-1], kernel.shape[-1]))
+
+
+class Symbols(NamedTuple):
+    """Symbols' vectors as a part of what a cell reads: multiplied once for each symbol there is, and then looked up."""
+
+    ids: Any
+    """Which symbols: of any shape."""
+    vectors: Any
+    """`(vocabulary, width)`."""
+    products: Any = None
+    """The vectors times the part's kernel, where somebody has made them before."""
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether there are no fewer ids than symbols; a length that is not known yet is taken to be a word's."""
+        return math.prod(size or 8 for size in self.ids.shape) >= self.vectors.shape[0]
+
+    def times(self, kernel: Any) -> Any:
+        """The vectors of the ids, times a kernel."""
+        products = matmul(self.vectors, kernel) if self.products is None else self.products
+        return ops.take(products, self.ids, axis=0)
 
 
 class Cell(Part):
@@ -72,13 +94,17 @@ class Cell(Part):
         """What the gates take from the input.
 
         Args:
-            parts: tensors of shape `(..., width)`, which broadcast against one another.
+            parts: tensors of shape `(..., width)`, which broadcast against one another; or `Symbols` in place of one.
             first: the position of `parts[0]` among the widths that the cell was built with. The bias comes with part 0.
 
         Returns:
             A tensor of shape `(..., gates * units)`.
         """
-        total = sum(matmul(part, self.kernel_of(first + place)) for place, part in enumerate(parts))
+        kernels = (self.kernel_of(first + place) for place in range(len(parts)))
+        total = sum(
+            part.times(kernel) if isinstance(part, Symbols) else matmul(part, kernel)
+            for part, kernel in zip(parts, kernels, strict=True)
+        )
         return total + self.bias if first == 0 else total
 
     def kernel_of(self, part: int) -> Any:
@@ -306,6 +332,11 @@ class Stack(Part):
         recurrent_dropout: share of the state that the recurrent product reads to drop in training.
         residual: whether each layer after the first adds its input to its output.
         bidirectional: whether each layer reads in both directions and concatenates the two.
+        shared_state: whether all layers thread one state through a step: each starts from the state that the layer
+            below has left, and the first from what the last left one step before.
+
+    Raises:
+        ValueError: one state for layers of two directions, which do not go through a sequence together.
     """
 
     @checked
@@ -318,9 +349,15 @@ class Stack(Part):
         recurrent_dropout: Fraction = 0.0,
         residual: bool = False,
         bidirectional: bool = False,
+        shared_state: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if shared_state and bidirectional:
+            raise ValueError(
+                "shared_state=True hands one state from layer to layer within a step, which layers of two directions "
+                "never are at together: set bidirectional or shared_state to False."
+            )
         self.units = units
         self.cell = cell
         self.depth = depth
@@ -328,6 +365,7 @@ class Stack(Part):
         self.recurrent_dropout = recurrent_dropout
         self.residual = residual
         self.bidirectional = bidirectional
+        self.shared_state = shared_state
         self.seed_generator = keras.random.SeedGenerator()
         directions = ("forward", "backward") if bidirectional else ("forward",)
         self.cells = [
@@ -348,8 +386,9 @@ class Stack(Part):
 
     @property
     def state_widths(self) -> tuple[tuple[int, ...], ...]:
-        """The width of every state tensor, a tuple a layer."""
-        return tuple((self.width,) * layer[0].state_count for layer in self.cells)
+        """The width of every state tensor, a tuple a layer, or one for all layers that share theirs."""
+        widths = tuple((self.width,) * layer[0].state_count for layer in self.cells)
+        return widths[:1] if self.shared_state else widths
 
     def noise(self, batch: Any, training: bool | None) -> tuple[Noise, ...]:
         """Dropout masks for a batch of sequences, one entry a layer."""
@@ -371,22 +410,22 @@ class Stack(Part):
 
         Args:
             projected: of shape `(batch, gates * units)`, from `project`.
-            states: one tuple a layer.
+            states: one tuple a layer, or one for all.
             noise: from `noise`.
 
         Returns:
             `(output, states)`, the output of shape `(batch, units)`.
         """
         output, following = None, []
-        for (cell,), state, masks in zip(self.cells, states, noise, strict=True):
+        for layer, ((cell,), masks) in enumerate(zip(self.cells, noise, strict=True)):
             if output is not None:
                 projected = cell.project((output,))
-            state = cell.advance(projected, state, masks.states[0])
-            following.append(state)
-            below, output = output, dropped(state[0], masks.output)
+            state = following[-1] if self.shared_state and layer else states[layer]
+            following.append(cell.advance(projected, state, masks.states[0]))
+            below, output = output, dropped(following[-1][0], masks.output)
             if self.residual and below is not None:
                 output = output + below
-        return output, tuple(following)
+        return output, tuple(following[-1:] if self.shared_state else following)
 
     def scan(
         self,
@@ -400,7 +439,7 @@ class Stack(Part):
         """All steps, layer by layer, so that every layer's input projection is one product.
 
         Args:
-            parts: time-major input parts of shape `(time or 1, batch, width)`.
+            parts: time-major input parts of shape `(time or 1, batch, width)`, or `Symbols` with such ids.
             noise: from `noise`.
             states: the first states, one tuple a layer; `None` for zeros. A stack of two directions starts from zeros.
             mask: `(time, batch)`, or `None`; where it is false the states stay as they are.
@@ -411,6 +450,8 @@ class Stack(Part):
             `(outputs, last, states)`: outputs `(time, batch, width)`; the output after each direction's last real step,
             `(batch, width)`; the last states.
         """
+        if self.shared_state:
+            return self._scan_together(parts, noise, states, mask, length)
         outputs, last, finals = None, None, []
         for layer, (directions, masks) in enumerate(zip(self.cells, noise, strict=True)):
             state = None if states is None else states[layer]
@@ -426,9 +467,30 @@ class Stack(Part):
             parts = (outputs,)
         return outputs, last, tuple(finals)
 
+    def _scan_together(self, parts, noise, states, mask, length):
+        """All layers step by step, as a step of one needs the step of all."""
+        projected = _for_all_steps(self.project(parts), length)
+        if states is None:
+            states = tuple(
+                tuple(ops.zeros((ops.shape(projected)[1], width), dtype=projected.dtype) for width in widths)
+                for widths in self.state_widths
+            )
+
+        def step(carry, x):
+            projected, real = x
+            output, states = self.advance(projected, carry[0], noise)
+            following = states, output
+            if mask is not None:
+                following = tree.map_structure(lambda new, old: ops.where(real, new, old), following, carry)
+            return following, following[1]
+
+        real = () if mask is None else ops.expand_dims(mask, -1)
+        (states, last), outputs = scan(step, (states, ops.zeros_like(states[0][0])), (projected, real))
+        return outputs, last, states
+
     def by_hand(self) -> bool:
         """Whether `look` can be used, here and now."""
-        return all(cell.by_hand() for (cell,) in self.cells)
+        return not self.shared_state and all(cell.by_hand() for (cell,) in self.cells)
 
     def look(self, attend: Any, part: int, projected: Any, noise: Sequence[Noise], states: States, source: Any) -> Any:
         """All steps of a stack whose first layer reads what its last has found, with a gradient by hand.
@@ -460,17 +522,23 @@ class Stack(Part):
             "recurrent_dropout": self.recurrent_dropout,
             "residual": self.residual,
             "bidirectional": self.bidirectional,
+            "shared_state": self.shared_state,
         }
+
+
+def _for_all_steps(projected, length):
+    """What one step takes from its input, for as many as there are."""
+    if length is not None and projected.shape[0] == 1:
+        return ops.broadcast_to(projected, (length, *ops.shape(projected)[1:]))
+    return projected
 
 
 def _run(cell, parts, states, keep, mask, length, reverse, training):
     """One layer in one direction, over all steps."""
-    projected = cell.project(parts)  # (time or 1, batch, gates * units)
-    _, batch, width = ops.shape(projected)
-    if length is not None and projected.shape[0] == 1:
-        projected = ops.broadcast_to(projected, (length, batch, width))
+    projected = _for_all_steps(cell.project(parts), length)  # (time, batch, gates * units)
     if states is None:
-        states = (ops.zeros((batch, cell.units), dtype=projected.dtype),) * cell.state_count
+        first = ops.zeros((ops.shape(projected)[1], cell.units), dtype=projected.dtype)
+        states = (first,) * cell.state_count
 
     if training and cell.by_hand():
         return gradients.run(cell, projected, states, keep, mask, reverse)

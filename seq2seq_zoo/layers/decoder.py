@@ -8,7 +8,7 @@ from keras import ops, tree
 
 from seq2seq_zoo.layers.attention import Attention
 from seq2seq_zoo.layers.bridge import bridges
-from seq2seq_zoo.layers.cells import Noise, Stack, States, cells, dropout_mask, dropped
+from seq2seq_zoo.layers.cells import Noise, Stack, States, Symbols, cells, dropout_mask, dropped, matmul
 from seq2seq_zoo.layers.encoder import Encoded
 from seq2seq_zoo.layers.readout import Masked, Readout
 from seq2seq_zoo.layers.scan import scan
@@ -24,6 +24,8 @@ class Memory(NamedTuple):
     """What the mode's `prepare` made of the encoded source."""
     previous: Any
     """Dropout mask on the embedded previous output, or `None`."""
+    products: Any
+    """What the first layer's gates take from each symbol's vector, made once for many steps, or `None`."""
     stack: tuple[Noise, ...]
     """Dropout masks of the recurrent layers."""
     mask: Any
@@ -48,6 +50,8 @@ class Decoder(keras.layers.Layer):
         dropout: share of the embedding and of each layer's outputs to drop in training.
         recurrent_dropout: share of the state that each recurrent product reads to drop in training.
         residual: whether each layer after the first adds its input to its output.
+        shared_state: whether all layers thread one state through a step: each starts from the state that the layer
+            below has left, and the first from what the last left one step before.
         sampling: a registered schedule's name, a mapping, or a `Schedule`: the probability, over training steps, that
             a step reads the right previous output rather than the decoder's own; `None` for always.
         max_length: the most outputs of a free run.
@@ -84,6 +88,7 @@ class Decoder(keras.layers.Layer):
         dropout: Fraction = 0.0,
         recurrent_dropout: Fraction = 0.0,
         residual: bool = False,
+        shared_state: bool = False,
         sampling: Annotated[Any, Named(schedules)] | None = None,
         max_length: Positive = 100,
         **kwargs: Any,
@@ -97,12 +102,21 @@ class Decoder(keras.layers.Layer):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.residual = residual
+        self.shared_state = shared_state
         self.sampling = sampling
         self.max_length = max_length
         readout.settle(units)
         self.seed_generator = keras.random.SeedGenerator()
         self.stack = Stack(
-            units, cell, depth, dropout, recurrent_dropout, residual, name="stack", dtype=self.dtype_policy
+            units,
+            cell,
+            depth,
+            dropout,
+            recurrent_dropout,
+            residual,
+            shared_state=shared_state,
+            name="stack",
+            dtype=self.dtype_policy,
         )
         self.masked = Masked(name="masked", dtype="float32", autocast=False)
         self.first_states = bridges.create(bridge, name="bridge", dtype=self.dtype_policy)
@@ -151,8 +165,14 @@ class Decoder(keras.layers.Layer):
 
     # === The step ===
 
-    def begin(self, encoded: Encoded, training: bool | None = None) -> tuple[Memory, States]:
-        """What one batch is decoded with: the memory, and the first states."""
+    def begin(self, encoded: Encoded, training: bool | None = None, steps: int = 0) -> tuple[Memory, States]:
+        """What one batch is decoded with: the memory, and the first states.
+
+        Args:
+            encoded: the source.
+            training: whether to drop out.
+            steps: how many steps may be made one by one, which tells what is worth making before.
+        """
         sequence, summary, states, mask = encoded  # lists, where Keras loaded a functional model
         if mask is None:
             mask = ops.ones(ops.shape(sequence)[:2], dtype="bool")
@@ -162,7 +182,11 @@ class Decoder(keras.layers.Layer):
         if self.feeds_back:
             shape = (batch, 1, self.readout.width)
             previous = dropout_mask(shape, self.dropout, self.seed_generator, self.compute_dtype, training)
-        memory = Memory(self.prepare(encoded), previous, self.stack.noise(batch, training), mask)
+        products = None
+        symbols = self.readout.symbols(self.readout.first(batch)) if steps and self._fed is not None else None
+        if symbols is not None and (encoded.summary.shape[0] or 1) * steps >= symbols.vectors.shape[0]:
+            products = matmul(symbols.vectors, self.stack.cells[0][0].kernel_of(self._fed))
+        memory = Memory(self.prepare(encoded), previous, products, self.stack.noise(batch, training), mask)
         return memory, self.first_states(encoded)
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
@@ -180,17 +204,24 @@ class Decoder(keras.layers.Layer):
             `(logits, states, weights)`: logits `(batch, output width)` or `(batch, hypotheses, output width)`; weights
             with a last axis of the source's length, or `None` in a mode that does not look.
         """
-        if len(states[0][0].shape) == 2:
-            parts = [ops.squeeze(part, 1) for part in self._parts(ops.expand_dims(previous, 1), memory)]
-        else:
-            parts = self._parts(previous, memory)
-        features, states, weights = self._advance(self.stack.project(parts), states, memory)
+        one = len(states[0][0].shape) == 2
+        projected = self.stack.project(self._parts(ops.expand_dims(previous, 1) if one else previous, memory))
+        projected = ops.squeeze(projected, 1) if one else projected
+        features, states, weights = self._advance(projected, states, memory)
         return self.readout.read(features), states, weights
 
     def _parts(self, previous: Any, memory: Memory) -> tuple[Any, ...]:
         """What a step reads whatever its state, `(batch, time or 1, width)` each, for one step or for all."""
-        embedded = dropped(self.readout.embed(previous), memory.previous) if self.feeds_back else None
-        return self.inputs(embedded, memory.source)
+        if not self.feeds_back:
+            return self.inputs(None, memory.source)
+        embedded = dropped(self.readout.embed(previous), memory.previous)
+        parts = self.inputs(embedded, memory.source)
+        symbols = self.readout.symbols(previous) if memory.previous is None else None
+        if symbols is None or not (memory.products is not None or symbols.worth_it):
+            return parts
+        # Whatever a mode makes of its last output, what it hands on as it is may be multiplied before it is looked up.
+        symbols = symbols._replace(products=memory.products)
+        return tuple(symbols if part is embedded else part for part in parts)
 
     def _advance(self, projected: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """The part of a step that needs the states: features for the readout, the next states, the weights."""
@@ -222,7 +253,7 @@ class Decoder(keras.layers.Layer):
         """Decode a batch."""
         if return_attention_scores and not self.looks:
             raise ValueError(f"{type(self).__name__} does not look at its source, so it has no attention scores.")
-        memory, states = self.begin(encoded, training)
+        memory, states = self.begin(encoded, training, 0 if training or targets is not None else self.max_length)
         if targets is None:
             outputs, weights = self._free(memory, states, training)
         else:
@@ -231,9 +262,27 @@ class Decoder(keras.layers.Layer):
                 self.training_steps.assign_add(1.0)
                 outputs, weights = self._sampled(targets, memory, states, probability)
             else:
-                outputs, weights = self._forced(memory, states, targets, training=training)
+                outputs, weights, _ = self._forced(memory, states, targets, training=training)
             outputs = self.masked((outputs, self.readout.mask(targets)))
         return (outputs, weights) if return_attention_scores else outputs
+
+    def proceed(
+        self, targets: Any, before: Any, states: States, memory: Memory, training: bool | None = None
+    ) -> tuple[Any, States | None]:
+        """Some steps in the middle of a sequence, told the right answers.
+
+        Args:
+            targets: as of a call.
+            before: the outputs before them, `(batch,)` ids or `(batch, size)` vectors.
+            states: the states before them, `(batch, units)` each.
+            memory: from `begin`.
+            training: whether a gradient will be asked for.
+
+        Returns:
+            `(outputs, states)`: outputs as of a call; the last states, `None` in a mode whose cell looks.
+        """
+        outputs, _, states = self._forced(memory, states, targets, before=before, training=training)
+        return self.masked((outputs, self.readout.mask(targets))), states
 
     def _forced(
         self,
@@ -241,13 +290,16 @@ class Decoder(keras.layers.Layer):
         states: States,
         targets: Any = None,
         length: Any = None,
+        before: Any = None,
         training: bool | None = None,
-    ) -> tuple[Any, Any]:
-        """All steps at once, the output before each being known (or never read): project all, scan only what recurs."""
+    ) -> tuple[Any, Any, States | None]:
+        """All steps at once, the output before each being known (or never read): project all, scan only what recurs.
+        The last states come back as well, but of a cell that looks."""
         if targets is not None:
             length = ops.shape(targets)[1]
-            targets = self.readout.shift(targets)
+            targets = self.readout.shift(targets, before)
         parts = [_time_first(part) for part in self._parts(targets, memory)]
+        last = None
         if self.looks and self.looks_before:
             projected = self.stack.project(parts)
             projected = ops.broadcast_to(projected, (length, *ops.shape(projected)[1:]))
@@ -265,12 +317,12 @@ class Decoder(keras.layers.Layer):
                 _, (features, weights) = scan(step, states, projected)
             features, weights = _time_first(features), _time_first(weights)
         else:
-            outputs, _, _ = self.stack.scan(parts, memory.stack, states, length=length, training=training)
+            outputs, _, last = self.stack.scan(parts, memory.stack, states, length=length, training=training)
             features, weights = _time_first(outputs), None
             if self.looks:
                 context, weights = self.look(features, memory.source)
                 features = ops.concatenate([features, context], axis=-1)
-        return self.readout.read(features), weights
+        return self.readout.read(features), weights, last
 
     def run(
         self,
@@ -334,7 +386,7 @@ class Decoder(keras.layers.Layer):
             )
             outputs, weights = _time_first(outputs), _time_first(weights)
         else:
-            outputs, weights = self._forced(memory, states, length=self.max_length)
+            outputs, weights, _ = self._forced(memory, states, length=self.max_length)
         if training:
             return outputs, weights
         ends = ops.cast(self.readout.ends(self.readout.choose(outputs)), "int32")
@@ -357,7 +409,9 @@ class Decoder(keras.layers.Layer):
         # A mode says what it reads in tensors alone: show it some, and see how wide its answers are.
         source = self.prepare(_zeros(self._build_widths, self.compute_dtype))
         previous = ops.zeros((1, 1, self.readout.width), dtype=self.compute_dtype) if self.feeds_back else None
-        widths = [part.shape[-1] for part in self.inputs(previous, source)]
+        parts = self.inputs(previous, source)
+        self._fed = next((place for place, part in enumerate(parts) if self.feeds_back and part is previous), None)
+        widths = [part.shape[-1] for part in parts]
         self._part_count = len(widths)
         features = self.units
         if self.looks:
@@ -409,6 +463,7 @@ class Decoder(keras.layers.Layer):
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "residual": self.residual,
+            "shared_state": self.shared_state,
             "sampling": named_config(self.sampling),
             "max_length": self.max_length,
         }
@@ -442,6 +497,8 @@ def named_config(identifier: Any) -> Any:
 
 def _time_first(x: Any) -> Any:
     """`(batch, time, ...)` to `(time, batch, ...)` and back; `None` stays."""
+    if isinstance(x, Symbols):
+        return x._replace(ids=ops.transpose(x.ids))
     return None if x is None else ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 

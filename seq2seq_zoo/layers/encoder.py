@@ -5,9 +5,9 @@ from typing import Annotated, Any, NamedTuple
 import keras
 from keras import ops
 
-from seq2seq_zoo.layers.cells import Stack, States, cells, dropout_mask, dropped
+from seq2seq_zoo.layers.cells import Stack, States, Symbols, cells, dropout_mask, dropped
 from seq2seq_zoo.layers.part import as_ids, real_vectors
-from seq2seq_zoo.options import Fraction, Named, Positive, checked
+from seq2seq_zoo.options import Fraction, Named, NonNegative, Positive, checked
 
 
 class Encoded(NamedTuple):
@@ -38,9 +38,14 @@ class Encoder(keras.layers.Layer):
         dropout: share of the embedding and of each layer's outputs to drop in training.
         recurrent_dropout: share of the state that each recurrent product reads to drop in training.
         residual: whether each layer after the first adds its input to its output.
+        shared_state: whether all layers thread one state through a step: each starts from the state that the layer
+            below has left, and the first from what the last left one step before.
         embedding_dim: width of the symbols' vectors; `units` if not given.
         vocabulary_size: number of symbol ids, padding included; `None` for a source of vectors.
         mask_value: in a source of vectors, a step all of whose features equal it is padding; `None` if there is none.
+        word_dropout: share of a source's symbols that are read as the unknown one in training; so the unknown symbol's
+            vector is trained, which no text to train on has where the vocabulary was made of all of them.
+        unknown: id of the unknown symbol.
 
     Call arguments:
         inputs: ids `(batch, source length)`, where 0 is padding; or vectors `(batch, source length, features)`.
@@ -52,7 +57,7 @@ class Encoder(keras.layers.Layer):
         An `Encoded`.
 
     Raises:
-        ValueError: a `mask_value` for ids.
+        ValueError: a `mask_value` for ids, or `word_dropout` for vectors.
 
     Example:
 
@@ -77,9 +82,12 @@ class Encoder(keras.layers.Layer):
         dropout: Fraction = 0.0,
         recurrent_dropout: Fraction = 0.0,
         residual: bool = False,
+        shared_state: bool = False,
         embedding_dim: Positive | None = None,
         vocabulary_size: Positive | None = None,
         mask_value: float | None = None,
+        word_dropout: Fraction = 0.0,
+        unknown: NonNegative = 3,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -88,6 +96,8 @@ class Encoder(keras.layers.Layer):
                 f"mask_value={mask_value} is for a source of vectors, but this {type(self).__name__} has a "
                 f"vocabulary_size: of ids, 0 is padding."
             )
+        if vocabulary_size is None and word_dropout:
+            raise ValueError(f"word_dropout={word_dropout} is for ids, but this {type(self).__name__} reads vectors.")
         self.units = units
         self.cell = cell
         self.depth = depth
@@ -95,9 +105,12 @@ class Encoder(keras.layers.Layer):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.residual = residual
+        self.shared_state = shared_state
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
         self.mask_value = mask_value
+        self.word_dropout = word_dropout
+        self.unknown = unknown
         self.seed_generator = keras.random.SeedGenerator()
         self.embedding = None
         if vocabulary_size is not None:
@@ -112,6 +125,7 @@ class Encoder(keras.layers.Layer):
             recurrent_dropout,
             residual,
             bidirectional,
+            shared_state,
             name="stack",
             dtype=self.dtype_policy,
         )
@@ -133,14 +147,22 @@ class Encoder(keras.layers.Layer):
         if self.embedding is not None:
             inputs = as_ids(inputs, type(self).__name__)
             real = ops.not_equal(inputs, 0)
-            x = self.embedding(ops.transpose(inputs))  # time first, where it is still only ids
+            if training and self.word_dropout:
+                lost = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) < self.word_dropout
+                inputs = ops.where(lost, ops.cast(self.unknown, inputs.dtype), inputs)
+            inputs = ops.transpose(inputs)  # time first, where it is still only ids
+            x = self.embedding(inputs)
         else:
             real = None if self.mask_value is None else real_vectors(inputs, self.mask_value)
             x = ops.transpose(inputs, (1, 0, 2))
         if real is not None:
             mask = real if mask is None else ops.logical_and(real, mask)
         steps = None if mask is None else ops.transpose(mask)
-        x = dropped(x, dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training))
+        noise = dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training)
+        x = dropped(x, noise)
+        if self.embedding is not None and noise is None:
+            symbols = Symbols(inputs, ops.convert_to_tensor(self.embedding.embeddings))
+            x = symbols if symbols.worth_it else x
         sequence, summary, states = self.stack.scan(
             (x,), self.stack.noise(batch, training), mask=steps, training=training
         )
@@ -177,9 +199,12 @@ class Encoder(keras.layers.Layer):
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "residual": self.residual,
+            "shared_state": self.shared_state,
             "embedding_dim": self.embedding_dim,
             "vocabulary_size": self.vocabulary_size,
             "mask_value": self.mask_value,
+            "word_dropout": self.word_dropout,
+            "unknown": self.unknown,
         }
 
 

@@ -1,11 +1,13 @@
 """What an output is, and how it becomes the next step's input."""
 
+import functools
+from statistics import NormalDist
 from typing import Any
 
 import keras
 from keras import ops
 
-from seq2seq_zoo.layers.cells import matmul
+from seq2seq_zoo.layers.cells import Symbols, matmul
 from seq2seq_zoo.layers.part import Part, as_ids, real_vectors
 from seq2seq_zoo.losses import GaussianNLL, PinballLoss, SmoothedCrossentropy
 from seq2seq_zoo.options import NonNegative, Positive, PositiveFloat, checked
@@ -59,14 +61,19 @@ class Readout(Part):
         """What stands before the first output, for a batch."""
         raise NotImplementedError
 
-    def shift(self, targets: Any) -> Any:
-        """What a step reads when it is told the right answers: the target before its own, after `first`."""
-        first = ops.expand_dims(self.first(ops.shape(targets)[0]), 1)
-        return ops.concatenate([ops.cast(first, targets.dtype), targets[:, :-1]], axis=1)
+    def shift(self, targets: Any, before: Any = None) -> Any:
+        """What a step reads when it is told the right answers: the target before its own, after what was `before` them:
+        `first` if not given."""
+        before = self.first(ops.shape(targets)[0]) if before is None else before
+        return ops.concatenate([ops.cast(before[:, None], targets.dtype), targets[:, :-1]], axis=1)
 
     def embed(self, outputs: Any) -> Any:
         """Outputs as the next step reads them: a last axis of `width`."""
         raise NotImplementedError
+
+    def symbols(self, outputs: Any) -> Symbols | None:
+        """The same, where outputs are symbols with vectors."""
+        return None
 
     def choose(self, logits: Any) -> Any:
         """The likeliest output, given what `read` returns."""
@@ -124,6 +131,7 @@ class Tokens(Readout):
             before it where the features are not that wide).
         start: id that stands before the first symbol.
         end: id that ends a sequence.
+        endless: whether nothing ever ends, as in a stream of text: the end is then never chosen, either.
 
     Raises:
         ValueError: the ids are not distinct, or not below the vocabulary size; or tied without an embedding to tie to.
@@ -140,6 +148,7 @@ class Tokens(Readout):
         tied: bool = False,
         start: NonNegative = 1,
         end: NonNegative = 2,
+        endless: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -153,6 +162,7 @@ class Tokens(Readout):
         self.tied = tied
         self.start = start
         self.end = end
+        self.endless = endless
 
     def settle(self, units: int) -> None:
         """Vectors as wide as the decoder, if their width is not given."""
@@ -197,15 +207,20 @@ class Tokens(Readout):
         """The symbols' vectors."""
         return ops.take(self.embedding, as_ids(outputs, type(self).__name__), axis=0)
 
+    def symbols(self, outputs: Any) -> Symbols | None:
+        """The symbols' vectors before they are looked up."""
+        return Symbols(as_ids(outputs, type(self).__name__), ops.convert_to_tensor(self.embedding))
+
     def choose(self, logits: Any) -> Any:
-        """The likeliest symbol, other than padding and start."""
+        """The likeliest symbol that is for saying."""
         return argmax(ops.where(self.never, -float("inf"), logits))
 
     @property
     def never(self) -> Any:
         """Which ids are not for saying: boolean `(vocabulary_size,)`."""
         ids = ops.arange(self.vocabulary_size)
-        return ops.logical_or(ops.equal(ids, PAD), ops.equal(ids, self.start))
+        silent = [PAD, self.start, *([self.end] if self.endless else [])]
+        return functools.reduce(ops.logical_or, [ops.equal(ids, each) for each in silent])
 
     def ends(self, outputs: Any) -> Any:
         """Whether the end id was said."""
@@ -235,6 +250,7 @@ class Tokens(Readout):
             "tied": self.tied,
             "start": self.start,
             "end": self.end,
+            "endless": self.endless,
         }
 
 
@@ -289,6 +305,10 @@ class Values(Readout):
     def choose(self, logits: Any) -> Any:
         """The numbers that are the output."""
         return logits[..., self.chosen * self.size : (self.chosen + 1) * self.size]
+
+    def quantiles_of(self, logits: Any) -> dict[float, Any]:
+        """What is known of the output's distribution: quantiles `(..., size)` by their level; nothing, of a value."""
+        return {}
 
     def ends(self, outputs: Any) -> Any:
         """None does."""
@@ -369,6 +389,11 @@ class Gaussian(Values):
 
     numbers = 2
 
+    def quantiles_of(self, logits: Any) -> dict[float, Any]:
+        """Those at 0.1, 0.5 and 0.9."""
+        mean, log_scale = logits[..., : self.size], logits[..., self.size :]
+        return {level: mean + NormalDist().inv_cdf(level) * ops.exp(log_scale) for level in (0.1, 0.5, 0.9)}
+
     def distance(self) -> keras.losses.Loss:
         """Minus the log-density."""
         return GaussianNLL()
@@ -398,6 +423,10 @@ class Quantiles(Values):
         self.quantiles = quantiles
         self.numbers = len(quantiles)
         self.chosen = quantiles.index(0.5)
+
+    def quantiles_of(self, logits: Any) -> dict[float, Any]:
+        """Those that there are."""
+        return {level: logits[..., n * self.size : (n + 1) * self.size] for n, level in enumerate(self.quantiles)}
 
     def distance(self) -> keras.losses.Loss:
         """The pinball loss."""

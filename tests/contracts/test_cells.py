@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from cases import close, randomise
+from cases import SOURCE, TARGET, close, randomise, small
+from keras import ops
 from references.cells import CELLS, STATES, stack_step, weights
 
-from seq2seq_zoo.layers.cells import Stack, cells
+from seq2seq_zoo.layers.cells import Stack, Symbols, cells
 
 random = np.random.default_rng(0)
 X = random.normal(size=(5, 3, 4)).astype("float32")  # (time, batch, width)
@@ -40,6 +41,24 @@ def test_a_step_is_what_its_twin_says(name, keep):
         dropping = {} if keep is None else {"keep": keep[row]}
         twin = CELLS[name](X[0, row], [state[row] for state in states], **weights(cell), **dropping)
         close([state[row] for state in following], twin)
+
+
+def test_layers_of_one_state_hand_it_on():
+    stack = Stack(6, "lstm", depth=3, shared_state=True, dropout=0.5, recurrent_dropout=0.5)
+    stack.build((4,))
+    randomise(stack)
+    noise = stack.noise(3, training=True)
+    first = ((H[0], H[1]),)
+    outputs, last, states = stack.scan((X,), noise, first)
+    output, following = None, first
+    for x in X:
+        output, following = stack.advance(stack.project((x,)), following, noise)
+    close(outputs[-1], output)
+    close(last, output)
+    keras.tree.map_structure(close, states, following)
+    assert stack.state_widths == ((6, 6),)
+    with pytest.raises(ValueError, match="never are at together: set bidirectional or shared_state to False"):
+        Stack(6, shared_state=True, bidirectional=True)
 
 
 @pytest.mark.parametrize(("name", "layer"), [("lstm", "LSTM"), ("gru", "GRU"), ("simple", "SimpleRNN")])
@@ -130,3 +149,29 @@ def test_a_part_of_one_step_serves_all_steps():
 def test_a_cell_object_is_refused_since_each_layer_needs_its_own():
     with pytest.raises(ValueError, match=r"^Stack: `cell` must name a cell \(gru, lstm, simple.*\), got <LSTMCell"):
         Stack(6, cells.create("lstm", units=6))
+
+
+@pytest.mark.parametrize("name", cells)
+def test_symbols_multiplied_before_they_are_looked_up_are_the_same(name):
+    cell = cells.create(name, units=3)
+    cell.build((2, 4))
+    randomise(cell)
+    vectors, ids = np.arange(20, dtype="float32").reshape(5, 4), np.array([[0, 4], [3, 3], [1, 0]])
+    before = np.ones((3, 1, 2), "float32")
+    expected = cell.project((before, vectors[ids]))
+    symbols = Symbols(ops.convert_to_tensor(ids), vectors)
+    close(cell.project((before, symbols)), expected)
+    products = vectors @ np.asarray(cell.kernel_of(1))
+    close(cell.project((before, symbols._replace(vectors=None, products=products))), expected)
+    assert symbols.worth_it
+    assert not symbols._replace(ids=symbols.ids[:2]).worth_it
+
+
+def test_a_model_says_the_same_whether_products_are_made_of_all_symbols_or_not(monkeypatch):
+    model = small("attention")
+    told, free = np.asarray(model((SOURCE, TARGET))), model.search(SOURCE)
+    monkeypatch.setattr(Symbols, "worth_it", False)
+    monkeypatch.setattr(model.decoder, "_fed", None)
+    close(model((SOURCE, TARGET)), told)
+    model._searcher.cache_clear()
+    close(model.search(SOURCE).log_probs, free.log_probs)
