@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("seq2seq-zoo", "keras", "tensorflow", "jax", "torch", "numpy")
+PACKAGES = ("seq2seq-zoo", "keras", "tensorflow", "jax", "torch", "numpy", "sacrebleu")
 
 
 def environment() -> dict[str, dict[str, Any]]:

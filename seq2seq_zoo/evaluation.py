@@ -12,9 +12,12 @@ from seq2seq_zoo.labeller import Labeller
 from seq2seq_zoo.metrics import accuracy, evaluate_vectors
 from seq2seq_zoo.metrics import evaluate as rates
 from seq2seq_zoo.tasks.task import Data, Pair, Series
+from seq2seq_zoo.text_metrics import TextMetric, text_metrics
 
 
-def judge(model: Any, data: Data | Series, split: str, batch_size: int = 256) -> tuple[dict[str, Any], list[Any]]:
+def judge(
+    model: Any, data: Data | Series, split: str, batch_size: int = 256, metrics: Sequence[TextMetric] = ()
+) -> tuple[dict[str, Any], list[Any]]:
     """Measure a model on a split, by what its task is judged by.
 
     Args:
@@ -22,6 +25,7 @@ def judge(model: Any, data: Data | Series, split: str, batch_size: int = 256) ->
         data: the task's.
         split: the key of one of its splits.
         batch_size: rows at once; changes no result.
+        metrics: further ones, where texts are generated.
 
     Returns:
         `(metrics, outputs)`: the metrics by name, the one that a training monitors first; and for each row the symbols
@@ -38,12 +42,15 @@ def judge(model: Any, data: Data | Series, split: str, batch_size: int = 256) ->
         return {"accuracy": accuracy(references, outputs)}, outputs
     if not data.has_sources:
         return {"perplexity": perplexity(model, rows, batch_size)}, []
-    metrics, outputs = evaluate(model, rows, batch_size=batch_size)
-    return metrics, outputs
+    return evaluate(model, rows, batch_size=batch_size, metrics=metrics)
 
 
 def evaluate(
-    model: TextModel, pairs: Sequence[Pair], search: AnySearch = "greedy", batch_size: int = 256
+    model: TextModel,
+    pairs: Sequence[Pair],
+    search: AnySearch = "greedy",
+    batch_size: int = 256,
+    metrics: Sequence[TextMetric] = (),
 ) -> tuple[dict[str, Any], list[list[str]]]:
     """Generate from every source and compare with its target.
 
@@ -52,16 +59,19 @@ def evaluate(
         pairs: source and target texts.
         search: how to generate; see `TextModel.search`.
         batch_size: sources searched at once; changes no result.
+        metrics: further ones, of `seq2seq_zoo.text_metrics`.
 
     Returns:
-        `(metrics, outputs)`: the metrics of `seq2seq_zoo.metrics`, by length too, and the symbols of each output.
+        `(metrics, outputs)`: the metrics of `seq2seq_zoo.metrics`, by length too, and the further ones, by their names;
+        and the symbols of each output.
     """
     source_vocabulary, target_vocabulary = model.vocabularies
     sources = [source_vocabulary.split(source) for source, _ in pairs]
     references = [target_vocabulary.split(target) for _, target in pairs]
     answers = model.answers([source for source, _ in pairs], search, batch_size=batch_size)
     outputs = [answer.hypotheses[0].symbols if answer.hypotheses else [] for answer in answers]
-    return rates(references, outputs, sources), outputs
+    further = {text_metrics.name_of(type(metric)): metric(references, outputs) for metric in metrics}
+    return {**rates(references, outputs, sources), **further}, outputs
 
 
 def _vectors(model: Any, data: Series, split: str, batch_size: int) -> list[np.ndarray]:

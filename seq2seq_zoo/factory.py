@@ -13,6 +13,7 @@ from seq2seq_zoo.model import Seq2Seq
 from seq2seq_zoo.options import Named, NonNegative, Option, options_of
 from seq2seq_zoo.tasks import tasks
 from seq2seq_zoo.tasks.task import Data, Series, Task
+from seq2seq_zoo.text_metrics import TextMetric, text_metrics
 from seq2seq_zoo.training import Training
 
 # What the task's vocabularies decide, a configuration cannot.
@@ -30,6 +31,12 @@ schema = Schema(
             "what an output is, where targets are real values: `vectors` if not given.",
         ),
         "training": Options(Training),
+        "metrics": Option(
+            "metrics",
+            list[Annotated[Any, Named(text_metrics)]],
+            [],
+            "by which generated texts are measured in the end, besides those by which every text is.",
+        ),
         "seed": Option("seed", NonNegative, 1, "of the first weights, the order of the data and dropout."),
     }
 )
@@ -97,6 +104,17 @@ def _readout(config: Mapping[str, Any], data: Data | Series, outputs: Mapping[st
                 f"decoder.{key}: is for symbols, and the targets of '{name}' are real values: leave it out."
             )
     return readouts.create(chosen or "vectors", size=len(data.target), mask_value=FILLING)
+
+
+def make_metrics(config: Mapping[str, Any], data: Data | Series) -> list[TextMetric]:
+    """The further metrics of a resolved configuration.
+
+    Raises:
+        ValueError: a package is not installed; or there are no generated texts to measure.
+    """
+    if config["metrics"] and not (isinstance(data, Data) and data.targets == "sequence" and data.has_sources):
+        raise ValueError(f"are of generated texts, and '{config['task']['name']}' has none: leave them out.")
+    return [text_metrics.create(each) for each in config["metrics"]]
 
 
 def make_training(config: Mapping[str, Any]) -> Training:

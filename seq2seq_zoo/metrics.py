@@ -49,6 +49,11 @@ METRICS = {
     "accuracy": Metric("accuracy"),
     "rmse": Metric("root mean squared error", percent=False, higher_is_better=False),
     "correlation": Metric("correlation", percent=False),
+    "bleu": Metric("BLEU"),
+    "chrf": Metric("chrF"),
+    "rouge_1": Metric("ROUGE-1"),
+    "rouge_2": Metric("ROUGE-2"),
+    "rouge_l": Metric("ROUGE-L"),
 }
 """Every metric by its name."""
 
@@ -71,7 +76,7 @@ def exact_match(references: Rows, outputs: Rows) -> float:
     >>> exact_match([["one", "two"], []], [["one", "one"], []])
     0.5
     """
-    _require_pairs(references, outputs)
+    require_pairs(references, outputs)
     return sum(list(r) == list(o) for r, o in zip(references, outputs, strict=True)) / len(references)
 
 
@@ -97,7 +102,7 @@ def token_accuracy(references: Rows, outputs: Rows) -> float:
     >>> token_accuracy([["one", "two", "three"]], [["one", "one", "three", "four"]])
     0.5
     """
-    _require_pairs(references, outputs)
+    require_pairs(references, outputs)
     right = sum(
         expected == got
         for reference, output in zip(references, outputs, strict=True)
@@ -127,7 +132,7 @@ def symbol_error_rate(references: Rows, outputs: Rows) -> float:
     >>> symbol_error_rate([["one", "two"], ["three", "four"]], [["two"], ["three", "four"]])
     0.25
     """
-    _require_pairs(references, outputs)
+    require_pairs(references, outputs)
     edits = sum(Levenshtein.distance(r, o) for r, o in zip(references, outputs, strict=True))
     return edits / max(1, sum(map(len, references)))
 
@@ -151,7 +156,7 @@ def by_length(sources: Rows, references: Rows, outputs: Rows) -> list[dict[str, 
     >>> by_length([["4"], ["4", "0"]], [["four"], ["forty"]], [["four"], ["four"]])[1]
     {'length': 2, 'count': 1, 'exact_match': 0.0, 'symbol_error_rate': 1.0}
     """
-    _require_pairs(references, outputs)
+    require_pairs(references, outputs)
     if len(sources) != len(references):
         raise ValueError(f"Expected as many sources as references, got {len(sources)} and {len(references)}.")
     groups: dict[int, tuple[list[Sequence[str]], list[Sequence[str]]]] = {}
@@ -210,7 +215,7 @@ def accuracy(references: Rows, outputs: Rows) -> float:
     >>> accuracy([["noun", "verb"], ["noun"]], [["noun", "noun"], ["noun"]]) == 2 / 3
     True
     """
-    _require_pairs(references, outputs)
+    require_pairs(references, outputs)
     right = [r == o for rows in zip(references, outputs, strict=True) for r, o in zip(*rows, strict=True)]
     return sum(right) / len(right)
 
@@ -272,12 +277,17 @@ def evaluate_vectors(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray
 
 def _together(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """All steps of all rows, `(steps, features)`, in double precision."""
-    _require_pairs(targets, outputs)
+    require_pairs(targets, outputs)
     right, given = (np.concatenate([np.asarray(row, "float64") for row in rows]) for rows in (targets, outputs))
     return right, given
 
 
-def _require_pairs(references: Sequence[Any], outputs: Sequence[Any]) -> None:
+def require_pairs(references: Sequence[Any], outputs: Sequence[Any]) -> None:
+    """Refuse to measure nothing, or rows that are not as many as their references.
+
+    Raises:
+        ValueError: no rows, or not as many outputs as references.
+    """
     if len(references) != len(outputs):
         raise ValueError(f"Expected as many outputs as references, got {len(outputs)} and {len(references)}.")
     if not len(references):

@@ -73,6 +73,8 @@ class Run:
             )
         keras.utils.set_random_seed(config["seed"])
         self.data = load_data(config)
+        with _blaming(config, "metrics"):
+            self.metrics = factory.make_metrics(config, self.data)
         self.history: list[dict[str, Any]] = []
         if (directory / LAST).exists():
             self.model = load(directory / LAST)
@@ -178,7 +180,7 @@ class Run:
             "parameters": model.count_params(),
         }
         for split in ("dev", "test"):
-            measured[split], outputs = judge(model, self.data, split)
+            measured[split], outputs = judge(model, self.data, split, metrics=self.metrics)
             if isinstance(self.data, Data) and isinstance(model, Seq2Seq):
                 measured[split]["perplexity"] = perplexity(model, self.data.splits[split])
         if outputs:

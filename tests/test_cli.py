@@ -141,7 +141,7 @@ def test_list_of_all_kinds():
 
 
 def test_unknown_kind():
-    kinds = "modes, cells, attentions, bridges, schedules, searches, formats, tasks, presets, suites"
+    kinds = "modes, cells, attentions, bridges, schedules, searches, formats, tasks, metrics, presets, suites"
     assert refused("list", "mode") == f"Unknown kind 'mode'. Did you mean 'modes'? Kinds: {kinds}."
 
 
@@ -197,7 +197,7 @@ def test_show_refuses(folder):
 
 def test_schema():
     schema = json.loads(call("schema").stdout)
-    assert list(schema["properties"]) == ["task", "encoder", "decoder", "training", "seed"]
+    assert list(schema["properties"]) == ["task", "encoder", "decoder", "readout", "training", "metrics", "seed"]
     assert schema["properties"]["training"]["properties"]["epochs"]["minimum"] == 1
 
 
@@ -413,13 +413,14 @@ def test_evaluate_a_run_is_its_test_split(trained):
 def test_evaluate_a_file_as_json(trained, folder):
     directory, _ = trained
     (folder / "more.tsv").write_text("1 2 3 4 5\tone two three four five\n6 7 8 9 10\tsix 7 8 9 zehn\nbad\n")
-    done = call("evaluate", directory / "best.keras", "more.tsv", "--json", "--skip-bad-lines")
+    done = call("evaluate", directory / "best.keras", "more.tsv", "--json", "--skip-bad-lines", "--metric", "rouge_1")
     assert done.exit_code == 0
     assert done.stderr == ("Bad lines skipped: 1\nSymbols that the model does not know: 1, in 1 of 2 targets: 'zehn'\n")
     found = json.loads(done.stdout)
     assert found["pairs"] == 2
     assert found["exact_match"] == 0.5
     assert found["symbol_error_rate"] == 0.4
+    assert found["rouge_1"] == 0.6
     assert found["perplexity"] > 1
     assert found["by_length"] == [{"length": 5, "count": 2, "exact_match": 0.5, "symbol_error_rate": 0.4}]
 
@@ -438,6 +439,9 @@ def test_evaluate_refuses(trained, folder):
     assert refused("evaluate", "x.keras", "pairs.tsv") == "x.keras: not a model: expected a .keras file."
     assert refused("evaluate", directory, "no.tsv") == (
         "Cannot read the data file 'no.tsv': No such file or directory. Check the path."
+    )
+    assert refused("evaluate", directory, "--metric", "rouge") == (
+        "Unknown metric 'rouge'. Did you mean 'rouge_l'? Known: bleu, chrf, rouge_1, rouge_2, rouge_l."
     )
 
 

@@ -307,7 +307,7 @@ def tables() -> dict[str, str]:
         "encoder": table(options_of(Encoder, exclude={"vocabulary_size"})),
         "decoder": table(shared),
         "training": table(options_of(Training)),
-        "seed": table({"seed": factory.schema.sections["seed"]}),
+        **{key: table({key: factory.schema.sections[key]}) for key in ("metrics", "seed")},
         "plan": table(options_of(Plan)),
         "question": table(options_of(Question)),
         "x": table(options_of(X)),

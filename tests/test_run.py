@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import json
 import math
 import shutil
@@ -16,6 +17,7 @@ import yaml
 from seq2seq_zoo import Seq2Seq, factory, load, run
 from seq2seq_zoo.config import ConfigError, read
 from seq2seq_zoo.run import Run, RunError
+from seq2seq_zoo.text_metrics import text_metrics
 from seq2seq_zoo.training import TrainingError
 
 # Everything random is on: dropout, sampling, and epochs that end in the middle of a pass over the pairs.
@@ -24,6 +26,7 @@ SMALL = {
     "encoder": {"units": 6, "dropout": 0.2},
     "decoder": {"mode": "feedback", "units": 6, "max_length": 6, "sampling": "constant", "dropout": 0.2},
     "training": {"epochs": 4, "steps_per_epoch": 3, "batch_size": 8, "learning_rate": 0.03, "schedule": "cosine"},
+    "metrics": ["rouge_l", "chrf"],
     "seed": 5,
 }
 
@@ -94,6 +97,11 @@ def test_metrics_are_those_of_the_best_model_with_what_they_were_measured_with(f
     assert measured["seconds"] == records[-1]["seconds"]
     assert measured["parameters"] == load(finished).count_params()
     assert measured["test"]["perplexity"] > 1
+    assert {"rouge_l", "chrf"} <= set(measured["dev"]) - set(best)  # looked at in the end only
+    rows = [line.split("\t") for line in (finished / "predictions.tsv").read_text().splitlines()[1:]]
+    assert measured["test"]["rouge_l"] == text_metrics.create("rouge_l")(
+        *[[list(row[i]) for row in rows] for i in (1, 2)]
+    )
     assert measured["versions"]["keras"] == keras.__version__
     assert measured["machine"]["cores"] >= 1
 
@@ -239,6 +247,28 @@ def test_a_missing_tensorboard_is_told_before_training(tmp_path, monkeypatch):
         "Run: pip install 'seq2seq-zoo[tensorboard]'"
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_metrics_that_cannot_be_had_are_told_before_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    path = config_file(tmp_path)
+    with pytest.raises(ConfigError) as raised:
+        Run.start(tmp_path / "run", read(path, factory.schema, ["metrics=[rouge_1, bleu]"]))
+    assert str(raised.value) == (
+        "--set metrics=[rouge_1, bleu]: metrics: The metric bleu needs the package sacrebleu: "
+        "pip install 'seq2seq-zoo[text-metrics]'."
+    )
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match=r"metrics: unknown metric 'blue'\. Did you mean 'bleu'\?"):
+        read(path, factory.schema, ["metrics=[blue]"])
+
+
+def test_metrics_of_texts_need_generated_texts(tmp_path):
+    config = small(tmp_path)
+    labels = dataclasses.replace(run.load_data(config), targets="label")
+    with pytest.raises(ValueError, match=r"^are of generated texts, and 'copy' has none: leave them out\.$"):
+        factory.make_metrics(config, labels)
+    assert factory.make_metrics({**config, "metrics": []}, labels) == []
 
 
 def test_no_run_to_resume(tmp_path):

@@ -41,6 +41,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     started = time.perf_counter()
     data = _load(json.dumps(config["task"]))
     training = factory.make_training(config)
+    metrics = factory.make_metrics(config, data)
     model = _fresh_model(config, data, training)
     evaluate(model, data.splits["dev"])  # compiles the search, which would otherwise be counted as training
     prepared = time.perf_counter()
@@ -59,8 +60,8 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     epochs = [{**record, "seconds": round(record["seconds"] - compiling, 3)} for record in epochs]
     model.set_weights(best)
 
-    dev, _ = evaluate(model, data.splits["dev"])
-    test, outputs = evaluate(model, data.splits["test"])
+    dev, _ = evaluate(model, data.splits["dev"], metrics=metrics)
+    test, outputs = evaluate(model, data.splits["test"], metrics=metrics)
     began = time.perf_counter()
     model.answers([source for source, _ in data.splits["test"]], batch_size=256)
     generating = time.perf_counter() - began

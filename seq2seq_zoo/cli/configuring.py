@@ -26,7 +26,7 @@ from seq2seq_zoo.registry import UnknownNameError, nearest
 
 def _registered(place: str) -> Callable[[], dict[str, str]]:
     def read() -> dict[str, str]:
-        if not place.startswith("seq2seq_zoo.tasks"):
+        if not place.startswith(("seq2seq_zoo.tasks", "seq2seq_zoo.text_metrics")):
             start_backend()
         return pkgutil.resolve_name(place).list()
 
@@ -49,6 +49,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "searches": _registered("seq2seq_zoo.decoding:searches"),
     "formats": _registered("seq2seq_zoo.export:formats"),
     "tasks": _registered("seq2seq_zoo.tasks:tasks"),
+    "metrics": _registered("seq2seq_zoo.text_metrics:text_metrics"),
     "presets": _purposes(presets),
     "suites": _purposes(suites),
 }

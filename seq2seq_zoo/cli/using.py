@@ -73,6 +73,7 @@ class _Unknown:
     epilog=examples(
         "seq2seq-zoo evaluate runs/copy-attention-1",
         "seq2seq-zoo evaluate runs/copy-attention-1/best.keras more.tsv",
+        "seq2seq-zoo evaluate runs/copy-attention-1 --metric rouge_l --metric chrf",
         "seq2seq-zoo evaluate runs/copy-attention-1 --json | jq .exact_match",
     )
 )
@@ -82,19 +83,30 @@ def evaluate(
         Path | None,
         typer.Argument(help="Source, tab and target on each line; the run's own test split if not given."),
     ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further one: see 'seq2seq-zoo list metrics'; may be repeated."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     skip_bad_lines: SkipBadLines = False,
 ) -> None:
     """Measure a model on the test split of its task, or on a file."""
     if file is None and model_path.is_file():
         raise Usage(f"{model_path} is a model without a task: give a FILE of pairs as well, or the run directory.")
+    from seq2seq_zoo.text_metrics import text_metrics
+
+    further = [text_metrics.create(name) for name in metric or ()]
     model = _model(model_path)
     from seq2seq_zoo import evaluation
     from seq2seq_zoo.data.delimited import read_pairs
+    from seq2seq_zoo.factory import make_metrics
     from seq2seq_zoo.run import load_data, read_config
 
     if file is None:
-        pairs = load_data(read_config(model_path)).splits["test"]
+        config = read_config(model_path)
+        data = load_data(config)
+        pairs = data.splits["test"]
+        further = [*make_metrics(config, data), *further]
     else:
         pairs, skipped = read_pairs(file, skip_bad_lines)
         if skipped:
@@ -104,7 +116,7 @@ def evaluate(
         for pair in pairs:
             unknown.look(pair[side])
         unknown.say(("sources", "targets")[side])
-    metrics, _ = evaluation.evaluate(model, pairs)
+    metrics, _ = evaluation.evaluate(model, pairs, metrics=further)
     metrics["perplexity"] = evaluation.perplexity(model, pairs)
     if as_json:
         print(json.dumps({"pairs": len(pairs), **metrics}, indent=2))
