@@ -18,14 +18,19 @@ from seq2seq_zoo.options import options_of
 SOURCE = np.array([[4, 5, 6, 7], [8, 4, 0, 0], [0, 5, 6, 5], [0, 0, 0, 0]], "int32")
 TARGET = np.array([[4, 5, 6, 2], [7, 2, 0, 0], [5, 8, 2, 0], [0, 0, 0, 0]], "int32")
 REAL = TARGET != 0
-FEATURES = 3
+FEATURES = 4  # as wide as the encoder, for peek to add the two
 VECTORS = np.where(REAL[..., None], np.random.default_rng(0).normal(size=(*TARGET.shape, FEATURES)), 0).astype(
     "float32"
 )
 SYMBOLS = 9
 LENGTH = 6
 
-BODIES = {"flat": {}, "deep": {"depth": 2}, "residual": {"depth": 2, "residual": True}}
+BODIES = {
+    "flat": {},
+    "deep": {"depth": 2},
+    "residual": {"depth": 2, "residual": True},
+    "shared": {"depth": 3, "shared_state": True},
+}
 OPTIONS = {
     "cell": cells,
     "body": ["flat", "deep", "residual"],
@@ -34,6 +39,7 @@ OPTIONS = {
     "bidirectional": [False, True],
     "attention": attentions,
     "input_feeding": [True, False],
+    "combine": ["concatenate", "add"],
 }
 
 
@@ -57,7 +63,8 @@ class Case:
         encoder = {"units": 2 if bidirectional else 4, "bidirectional": bidirectional, "embedding_dim": 3}
         self.encoder = Encoder(vocabulary_size=SYMBOLS, **encoder, **shared)
         if self.says_symbols:
-            self.target, readout = TARGET, Tokens(SYMBOLS, embedding_dim=3, tied=readout == "tied")
+            width = FEATURES if own.get("combine") == "add" else 3
+            self.target, readout = TARGET, Tokens(SYMBOLS, embedding_dim=width, tied=readout == "tied")
         else:
             self.target, readout = VECTORS, Vectors(FEATURES, mask_value=0.0)
         self.decoder = decoders.create(self.mode, units=units, readout=readout, max_length=LENGTH, **shared, **own)
@@ -123,13 +130,17 @@ def taught():
 
 
 def cases():
-    """Every mode, with few choices of its options, in which any two values of two options meet."""
+    """Every mode, with few choices of its options, in which any two values of two options meet; and with one state for
+    all layers, which those of two directions cannot have."""
     for mode in decoders.list():
         known = {**options_of(decoders.modes[mode]), "body": ..., "bidirectional": ...}
         options = {k: list(v) for k, v in OPTIONS.items() if k in known}
         if not decoders.modes[mode].feeds_back:
             options["readout"].remove("tied")
         yield from (Case(mode, **choice) for choice in pairwise(options))
+        yield Case(
+            mode, **{option: values[0] for option, values in options.items()} | {"body": "shared", "cell": "lstm"}
+        )
 
 
 def pairwise(options):

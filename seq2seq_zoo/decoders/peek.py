@@ -1,8 +1,9 @@
 """The peek mode: its own last output, and the summary at every step."""
 
-from typing import Any
+from typing import Any, Literal
 
 from seq2seq_zoo.layers.decoder import Decoder, modes
+from seq2seq_zoo.options import checked
 
 
 @modes.register("peek", "reads its own last output and the source's summary at every step (Cho et al.)")
@@ -13,7 +14,14 @@ class PeekDecoder(Decoder):
         s[t] = cell(x[t], s[t-1]),  s[0] = bridge(encoder)
         y[t] = readout(s[t])
 
-    Arguments, call arguments and return value are `Decoder`'s.
+    Arguments, call arguments and return value are `Decoder`'s, and:
+
+    Args:
+        combine: how a step reads the two: side by side, or their sum, `x[t] = y[t-1] + c`, for which they must be
+            equally wide.
+
+    Raises:
+        ValueError: a sum of unequal widths.
 
     Example:
 
@@ -27,6 +35,24 @@ class PeekDecoder(Decoder):
         Cho et al. 2014, arXiv:1406.1078, section 2.2 (the readout here reads `s[t]` alone).
     """
 
+    @checked
+    def __init__(self, *args: Any, combine: Literal["concatenate", "add"] = "concatenate", **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.combine = combine
+
     def inputs(self, previous: Any, source: Any) -> tuple[Any, ...]:
         """`y[t-1]` and `c`."""
-        return previous, source.summary[:, None]
+        summary = source.summary[:, None]
+        if self.combine == "concatenate":
+            return previous, summary
+        if previous.shape[-1] != summary.shape[-1]:
+            raise ValueError(
+                f"combine='add' adds the encoder's summary to the output before, which must be equally wide: got "
+                f"{summary.shape[-1]} and {previous.shape[-1]}. Change the encoder's units or the embedding_dim, or "
+                f"use combine='concatenate'."
+            )
+        return (previous + summary,)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "combine": self.combine}

@@ -227,6 +227,8 @@ def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
         ("atention", {}, "Unknown decoder mode 'atention'. Did you mean 'attention'?"),
         ("attention", {"attention": "dot", "units": 5}, "must be equally wide: got 5 and 4."),
         ("feedback", {"bridge": "copy", "units": 5}, "layer 1: 2 x 5, the encoder layer 1: 2 x 4"),
+        ("peek", {"combine": "sum"}, "`combine` must be 'concatenate' or 'add', got 'sum'."),
+        ("peek", {"combine": "add", "units": 5}, "combine='add' adds the encoder's summary to the output before"),
     ],
 )
 def test_mistakes_are_named(mode, options, words):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from cases import BODIES, SOURCE, SYMBOLS, close, pairwise, randomise
+from cases import BODIES, OPTIONS, SOURCE, SYMBOLS, close, pairwise, randomise
 from references.cells import CELLS
 from references.encoder import encode
 
@@ -12,7 +12,10 @@ from seq2seq_zoo.layers.cells import cells
 
 VECTORS = np.random.default_rng(0).normal(size=(4, 4, 3)).astype("float32")
 MASK = SOURCE != 0
-CHOICES = [*pairwise({"cell": list(cells), "body": list(BODIES), "bidirectional": [False, True], "ids": [True, False]})]
+CHOICES = [
+    *pairwise({"cell": list(cells), "body": OPTIONS["body"], "bidirectional": [False, True], "ids": [True, False]}),
+    *({"cell": cell, "body": "shared", "bidirectional": False, "ids": False} for cell in cells),
+]
 
 
 @pytest.fixture(scope="module", params=CHOICES, ids=lambda choice: "-".join(map(str, choice.values())))

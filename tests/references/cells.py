@@ -40,6 +40,7 @@ def stack_step(name, stack, x, states):
     """One step through layers of one direction: the output, and the next states."""
     following = []
     for layer, (cell,) in enumerate(stack.cells):
-        following.append(CELLS[name](x, states[layer], **weights(cell)))
+        state = following.pop() if stack.shared_state and layer else states[layer]
+        following.append(CELLS[name](x, state, **weights(cell)))
         x = following[-1][0] + (x if stack.residual and layer else 0)
     return x, following

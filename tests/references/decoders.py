@@ -29,7 +29,9 @@ def decode(mode, decoder, encoded, targets=None, length=None):
             context, shares = attend(decoder.attention, decoder.attend, states[-1][0], sequence)
             found = [context]
         y = feed(said) if decoder.feeds_back else None
-        output, states = stack_step(decoder.cell, decoder.stack, np.concatenate(READS[mode](y, summary, found)), states)
+        x = READS[mode](y, summary, found)
+        x = sum(x) if getattr(decoder, "combine", "") == "add" else np.concatenate(x)
+        output, states = stack_step(decoder.cell, decoder.stack, x, states)
         if mode == "attention" and not decoder.input_feeding:
             context, shares = attend(decoder.attention, decoder.attend, output, sequence)
             found = [context]

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from references.cells import CELLS, STATES, weights
+from references.cells import CELLS, STATES, stack_step, weights
 
 
 def encode(name, encoder, row):
     """`(sequence, summary, states)` of ids or of vectors."""
     x = weights(encoder.embedding)["embeddings"][row] if encoder.embedding else np.asarray(row, "float64")
+    if encoder.stack.shared_state:
+        return _together(name, encoder.stack, x)
     summary, all_states = 0, []
     for layer, directions in enumerate(encoder.stack.cells):
         sequences, finals = zip(
@@ -19,6 +21,14 @@ def encode(name, encoder, row):
         x, summary = sequence + (x if below else 0), states[0] + (summary if below else 0)
         all_states.append(states)
     return x, summary, all_states
+
+
+def _together(name, stack, x):
+    """All layers step by step: they have one state."""
+    states, outputs = [[np.zeros(stack.units)] * STATES[name]], np.zeros((len(x), stack.units))
+    for t, step in enumerate(x):
+        outputs[t], states = stack_step(name, stack, step, states)
+    return outputs, outputs[-1] if len(x) else np.zeros(stack.units), [list(state) for state in states]
 
 
 def _run(name, cell, x):
