@@ -11,6 +11,7 @@ from seq2seq_zoo.layers.encoder import Encoder, Nothing
 from seq2seq_zoo.layers.readout import Readout, Tokens, readouts
 from seq2seq_zoo.model import Seq2Seq
 from seq2seq_zoo.options import Named, NonNegative, Option, options_of
+from seq2seq_zoo.pretrained import Pretrained
 from seq2seq_zoo.tasks import tasks
 from seq2seq_zoo.tasks.task import Data, Series, Task
 from seq2seq_zoo.text_metrics import TextMetric, text_metrics
@@ -18,11 +19,13 @@ from seq2seq_zoo.training import Training
 
 # What the task's vocabularies decide, a configuration cannot.
 _OUTPUTS = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
+_PARTS = {"encoder", "readout", "whole", "source_vocabulary", "target_vocabulary"}
+_LABELLER = options_of(Labeller, exclude=_PARTS)
 
 schema = Schema(
     {
         "task": Choice(tasks, key="name"),
-        "encoder": Options(Encoder, exclude={"vocabulary_size", "mask_value"}, nullable=True),
+        "encoder": Options(Encoder, exclude={"vocabulary_size", "mask_value", "unknown"}, nullable=True),
         "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_OUTPUTS, nullable=True),
         "readout": Option(
             "readout",
@@ -30,6 +33,8 @@ schema = Schema(
             None,
             "what an output is, where targets are real values: `vectors` if not given.",
         ),
+        "labeller": Options(Labeller, exclude=_PARTS),
+        "pretrained": Options(Pretrained),
         "training": Options(Training),
         "metrics": Option(
             "metrics",
@@ -63,8 +68,12 @@ def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | Labe
         raise ValueError(f"decoder: a target of '{name}' is {kinds[data.targets]}: expected {wanted}, got {found}.")
     encoder = _encoder(config, data)
     if config["decoder"] is None:
-        model: Any = Labeller(encoder, _readout(config, data, {}), data.targets == "label", *vocabularies)
+        whole = data.targets == "label"
+        model: Any = Labeller(encoder, _readout(config, data, {}), whole, *vocabularies, **config["labeller"])
     else:
+        for key, value in config["labeller"].items():
+            if value != _LABELLER[key].default:
+                raise ValueError(f"labeller.{key}: is for a model without a decoder: leave it out.")
         arguments = dict(config["decoder"])
         outputs = {key: arguments.pop(key) for key in _OUTPUTS}
         decoder = modes.create(arguments.pop("mode"), readout=_readout(config, data, outputs), **arguments)
@@ -89,7 +98,7 @@ def _encoder(config: Mapping[str, Any], data: Data | Series) -> Any:
                 f"'{config['decoder']['mode']}'."
             )
         return Nothing()
-    return Encoder(vocabulary_size=len(data.source), **options)
+    return Encoder(vocabulary_size=len(data.source), unknown=data.source.unknown, **options)
 
 
 def _readout(config: Mapping[str, Any], data: Data | Series, outputs: Mapping[str, Any]) -> Readout:
@@ -115,6 +124,11 @@ def make_metrics(config: Mapping[str, Any], data: Data | Series) -> list[TextMet
     if config["metrics"] and not (isinstance(data, Data) and data.targets == "sequence" and data.has_sources):
         raise ValueError(f"are of generated texts, and '{config['task']['name']}' has none: leave them out.")
     return [text_metrics.create(each) for each in config["metrics"]]
+
+
+def make_pretrained(config: Mapping[str, Any]) -> Pretrained:
+    """The weights to begin with of a resolved configuration."""
+    return Pretrained(**config["pretrained"])
 
 
 def make_training(config: Mapping[str, Any]) -> Training:

@@ -57,6 +57,7 @@ class Run:
         data: the task's.
         model: as it stands after the last epoch of `history`.
         history: one record for each finished epoch.
+        notes: what is pretrained of the model, a line a part; of a run that goes on, nothing.
 
     Raises:
         ConfigError: the task's data cannot be had, or no model can be made, with this configuration.
@@ -76,12 +77,15 @@ class Run:
         with _blaming(config, "metrics"):
             self.metrics = factory.make_metrics(config, self.data)
         self.history: list[dict[str, Any]] = []
+        self.notes: list[str] = []
         if (directory / LAST).exists():
             self.model = load(directory / LAST)
             self._continue()
         else:
             with _blaming(config, "decoder"):
                 self.model = factory.make_model(config, self.data)
+            with _blaming(config, "pretrained"):
+                self.notes = factory.make_pretrained(config).into(self.model)
 
     @classmethod
     def start(cls, directory: str | os.PathLike[str], config: Mapping[str, Any]) -> "Run":

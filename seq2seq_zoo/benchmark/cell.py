@@ -143,6 +143,7 @@ def _fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> S
     """
     keras.utils.set_random_seed(config["seed"])
     model = factory.make_model(config, data)
+    factory.make_pretrained(config).into(model)
     sections = [config[section] for section in ("encoder", "decoder", "training")]
     # Without a fixed number of steps, the learning rate's schedule depends on how many pairs there are.
     pairs = None if training.steps_per_epoch else len(data.splits["train"])

@@ -96,6 +96,8 @@ def _introduce(run: "Run") -> None:
     )
     what = "no decoder" if run.config["decoder"] is None else f"{run.config['decoder']['mode']} decoder"
     note(f"{what}: {run.model.count_params():,} parameters in the whole model")
+    for line in run.notes:
+        note(line)
     note(f"{'going on' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
 
 
