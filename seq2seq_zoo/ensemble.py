@@ -68,10 +68,10 @@ class Ensemble(TextModel):
         """The logarithm of the mean probability."""
         return _mean([model(inputs) for model in self.models])
 
-    def begin(self, sources: Any) -> tuple[Memory, Any]:
+    def begin(self, sources: Any, steps: int = 0) -> tuple[Memory, Any]:
         """Each model's own memory and states."""
-        memories, states = zip(*(model.begin(sources) for model in self.models), strict=True)
-        return Memory(memories, None, None, (), memories[0].mask), states
+        memories, states = zip(*(model.begin(sources, steps) for model in self.models), strict=True)
+        return Memory(memories, None, (), memories[0].mask), states
 
     def step(self, previous: Any, states: Any, memory: Memory) -> tuple[Any, Any, Any]:
         """One step of each, on the same outputs; attention weights are the mean of theirs."""

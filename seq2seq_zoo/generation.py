@@ -230,8 +230,8 @@ class TextModel(keras.Model, abc.ABC):
     # === What searches need ===
 
     @abc.abstractmethod
-    def begin(self, sources: Any) -> tuple[Any, Any]:
-        """What the sources are decoded with: the memory (with a `mask`), and the first states."""
+    def begin(self, sources: Any, steps: int = 0) -> tuple[Any, Any]:
+        """What the sources are decoded with: the memory (with a `mask`), and the first states; see `Decoder.begin`."""
 
     @abc.abstractmethod
     def step(self, previous: Any, states: Any, memory: Any) -> tuple[Any, Any, Any]:

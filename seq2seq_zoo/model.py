@@ -103,9 +103,9 @@ class Seq2Seq(TextModel):
 
     # === What searches need ===
 
-    def begin(self, sources: Any) -> tuple[Memory, States]:
+    def begin(self, sources: Any, steps: int = 0) -> tuple[Memory, States]:
         """What the sources are decoded with: `Decoder.begin` of what the encoder made of them."""
-        return self.decoder.begin(self.encoder(sources), steps=self.max_length)
+        return self.decoder.begin(self.encoder(sources), steps=steps)
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """`Decoder.step`."""

@@ -166,6 +166,9 @@ class Training:
         pays = asks_for_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
         loss = model.readout.loss(self.label_smoothing)
         model.compile(optimizer, loss, jit_compile=True if pays else "auto")
+        if model.built:
+            # Else the first step would be traced twice: once to make these variables, and once with them made.
+            optimizer.build(model.trainable_variables)
 
 
 class _Feed(keras.utils.PyDataset):

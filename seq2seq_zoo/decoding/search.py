@@ -244,7 +244,7 @@ class Searcher(keras.Model):
         """Search."""
         model, search, readout = self.model, self.search, self.model.readout
         count, size = search.hypotheses, readout.vocabulary_size
-        memory, states = model.begin(inputs["sources"])
+        memory, states = model.begin(inputs["sources"], count * self.max_length)
         batch = ops.shape(memory.mask)[0]
         shape = (batch, count)
         never = readout.never

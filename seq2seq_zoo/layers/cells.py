@@ -90,22 +90,27 @@ class Cell(Part):
         """The bias before training."""
         return ops.zeros(shape, dtype=dtype)
 
-    def project(self, parts: Sequence[Any], first: int = 0) -> Any:
+    def project(self, parts: Sequence[Any], first: int = 0, kernels: Sequence[Any] | None = None) -> Any:
         """What the gates take from the input.
 
         Args:
             parts: tensors of shape `(..., width)`, which broadcast against one another; or `Symbols` in place of one.
             first: the position of `parts[0]` among the widths that the cell was built with. The bias comes with part 0.
+            kernels: `kernels()` at hand.
 
         Returns:
             A tensor of shape `(..., gates * units)`.
         """
-        kernels = (self.kernel_of(first + place) for place in range(len(parts)))
+        kernels = (self.kernels() if kernels is None else kernels)[first : first + len(parts)]
         total = sum(
             part.times(kernel) if isinstance(part, Symbols) else matmul(part, kernel)
             for part, kernel in zip(parts, kernels, strict=True)
         )
         return total + self.bias if first == 0 else total
+
+    def kernels(self) -> tuple[Any, ...]:
+        """The kernel in its parts."""
+        return tuple(self.kernel_of(part) for part in range(len(self.widths)))
 
     def kernel_of(self, part: int) -> Any:
         """The rows of the kernel that are for one part."""
@@ -401,9 +406,13 @@ class Stack(Part):
             for layer in self.cells
         )
 
-    def project(self, parts: Sequence[Any], first: int = 0) -> Any:
+    def project(self, parts: Sequence[Any], first: int = 0, kernels: Sequence[Any] | None = None) -> Any:
         """What the first layer takes from its input parts; see `Cell.project`."""
-        return self.cells[0][0].project(parts, first)
+        return self.cells[0][0].project(parts, first, kernels)
+
+    def kernels(self) -> tuple[Any, ...]:
+        """The first layer's kernel in its parts."""
+        return self.cells[0][0].kernels()
 
     def advance(self, projected: Any, states: States, noise: Sequence[Noise]) -> tuple[Any, States]:
         """One step through all layers, for a stack of one direction.

@@ -17,6 +17,19 @@ from seq2seq_zoo.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.registry import Registry
 
 
+class Ahead(NamedTuple):
+    """Products with the first layer's kernel that are made before a loop, so that no step makes them."""
+
+    kernels: tuple[Any, ...]
+    """The kernel in its parts, since to cut it is to copy it."""
+    symbols: Any
+    """What the layer's gates take from each symbol's vector, `(vocabulary, gates * units)`, to be looked up; or
+    `None`."""
+    found: Any
+    """What they take from each position of the source, `(batch, source length, gates * units)`, to be weighed by
+    attention in its place; or `None`."""
+
+
 class Memory(NamedTuple):
     """Everything that stays the same while one batch is decoded."""
 
@@ -24,12 +37,12 @@ class Memory(NamedTuple):
     """What the mode's `prepare` made of the encoded source."""
     previous: Any
     """Dropout mask on the embedded previous output, or `None`."""
-    products: Any
-    """What the first layer's gates take from each symbol's vector, made once for many steps, or `None`."""
     stack: tuple[Noise, ...]
     """Dropout masks of the recurrent layers."""
     mask: Any
     """Which source positions are real: boolean `(batch, source length)`."""
+    ahead: Ahead | None = None
+    """What a loop of steps need not make again and again."""
 
 
 class Decoder(keras.layers.Layer):
@@ -171,7 +184,8 @@ class Decoder(keras.layers.Layer):
         Args:
             encoded: the source.
             training: whether to drop out.
-            steps: how many steps may be made one by one, which tells what is worth making before.
+            steps: how many steps of a row may be made one by one, over all hypotheses, which tells what is worth making
+                before.
         """
         sequence, summary, states, mask = encoded  # lists, where Keras loaded a functional model
         if mask is None:
@@ -182,12 +196,21 @@ class Decoder(keras.layers.Layer):
         if self.feeds_back:
             shape = (batch, 1, self.readout.width)
             previous = dropout_mask(shape, self.dropout, self.seed_generator, self.compute_dtype, training)
-        products = None
-        symbols = self.readout.symbols(self.readout.first(batch)) if steps and self._fed is not None else None
-        if symbols is not None and (encoded.summary.shape[0] or 1) * steps >= symbols.vectors.shape[0]:
-            products = matmul(symbols.vectors, self.stack.cells[0][0].kernel_of(self._fed))
-        memory = Memory(self.prepare(encoded), previous, products, self.stack.noise(batch, training), mask)
+        source = self.prepare(encoded)
+        ahead = self._ahead(encoded, source, steps) if steps else None
+        memory = Memory(source, previous, self.stack.noise(batch, training), mask, ahead)
         return memory, self.first_states(encoded)
+
+    def _ahead(self, encoded: Encoded, source: Any, steps: int) -> Ahead:
+        """Of symbols and positions, what there is no more of than half of what may be read."""
+        kernels, products, found = self.stack.kernels(), None, None
+        rows, length, _ = encoded.sequence.shape
+        symbols = None if self._fed is None else self.readout.symbols(self.readout.first(1))
+        if symbols is not None and 2 * symbols.vectors.shape[0] <= steps * (rows or 1):
+            products = matmul(symbols.vectors, kernels[self._fed])
+        if self.looks_before and self.plain_attention is not None and length is not None and 2 * length <= steps:
+            found = matmul(source.values, kernels[self._part_count])
+        return Ahead(kernels, products, found)
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """One step of a free run or a search.
@@ -205,7 +228,8 @@ class Decoder(keras.layers.Layer):
             with a last axis of the source's length, or `None` in a mode that does not look.
         """
         one = len(states[0][0].shape) == 2
-        projected = self.stack.project(self._parts(ops.expand_dims(previous, 1) if one else previous, memory))
+        parts = self._parts(ops.expand_dims(previous, 1) if one else previous, memory)
+        projected = self.stack.project(parts, kernels=memory.ahead and memory.ahead.kernels)
         projected = ops.squeeze(projected, 1) if one else projected
         features, states, weights = self._advance(projected, states, memory)
         return self.readout.read(features), states, weights
@@ -217,10 +241,11 @@ class Decoder(keras.layers.Layer):
         embedded = dropped(self.readout.embed(previous), memory.previous)
         parts = self.inputs(embedded, memory.source)
         symbols = self.readout.symbols(previous) if memory.previous is None else None
-        if symbols is None or not (memory.products is not None or symbols.worth_it):
+        products = memory.ahead and memory.ahead.symbols
+        if symbols is None or not (products is not None or symbols.worth_it):
             return parts
         # Whatever a mode makes of its last output, what it hands on as it is may be multiplied before it is looked up.
-        symbols = symbols._replace(products=memory.products)
+        symbols = symbols._replace(products=products)
         return tuple(symbols if part is embedded else part for part in parts)
 
     def _advance(self, projected: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
@@ -228,7 +253,11 @@ class Decoder(keras.layers.Layer):
         context = weights = None
         if self.looks and self.looks_before:
             context, weights = self._look(states[-1][0], memory)
-            projected = projected + self.stack.project((context,), first=self._part_count)
+            ahead = memory.ahead
+            if ahead is None or ahead.found is None or len(weights.shape) == 2:
+                projected = projected + self.stack.project((context,), self._part_count, ahead and ahead.kernels)
+            else:
+                projected = projected + ops.matmul(weights, ahead.found)
         output, states = self.stack.advance(projected, states, memory.stack)
         if self.looks and not self.looks_before:
             context, weights = self._look(output, memory)

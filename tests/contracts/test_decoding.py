@@ -328,12 +328,27 @@ def test_hypotheses_share_the_memory_of_their_row(searching, monkeypatch):
     previous, states, memory = seen[0]
     assert previous.shape == (len(SOURCES), search.hypotheses)
     assert all(each.shape[:2] == previous.shape for each in tree.flatten(states))
-    held = [each for each in tree.flatten(memory) if each is not None]
+    held = [each for each in tree.flatten(memory._replace(ahead=None)) if each is not None]
     assert {each.shape[0] for each in held} == {len(SOURCES)}
     assert all(args[2] is memory for args in seen)
     for query, source in looked:
         assert query.shape[:2] == previous.shape
         assert source.keys.shape[:2] == source.values.shape[:2] == SOURCES.shape
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_made_ahead_of_a_loop_changes_no_step(mode):
+    model = various(mode)
+    (plain, states), (memory, _) = model.begin(SOURCES), model.begin(SOURCES, steps=100)
+    states = tree.map_structure(lambda state: ops.stack([state, -state], axis=1), states)
+    previous = np.random.default_rng(0).integers(1, SYMBOLS, (len(SOURCES), 2)).astype("int32")
+    steps = [tree.flatten(model.step(previous, states, each)) for each in (memory, plain)]
+    for found, expected in zip(*([each for each in step if each is not None] for step in steps), strict=True):
+        close(found, expected)
+    assert plain.ahead is None
+    assert (memory.ahead.symbols is not None) == model.decoder.feeds_back
+    assert (memory.ahead.found is not None) == model.looks
+    assert model.begin(SOURCES, steps=1)[0].ahead.found is None
 
 
 @pytest.mark.parametrize("mode", MODES)
