@@ -1,5 +1,6 @@
 import pytest
 
+from seq2seq_zoo.metrics import exact_match, token_accuracy
 from seq2seq_zoo.tasks.addition import Addition
 
 FEW = {"train_size": 60, "dev_size": 10, "test_size": 10}
@@ -54,6 +55,15 @@ def test_every_split_has_numbers_of_every_length():
     # The first that are drawn are mostly short: were they one split, the others would have none.
     for pairs in Addition().load().splits.values():
         assert {len(str(number)) for query, _ in pairs for number in numbers(query[::-1])} == {1, 2}
+
+
+def test_token_accuracy_is_the_originals_accuracy_and_the_end():
+    answers = [Addition().pair(*numbers)[1] for numbers in [(5, 7), (60, 61), (1, 1)]]
+    outputs = ["13 ", "121", "2  "]
+    places = [given == said for pair in zip(answers, outputs, strict=True) for given, said in zip(*pair, strict=True)]
+    own = sum(places) / len(places)  # characters in their places, blanks among them
+    assert token_accuracy(answers, outputs) == pytest.approx((3 * own + 1) / 4)
+    assert exact_match(answers, outputs) == pytest.approx(2 / 3)
 
 
 def test_more_pairs_than_there_are():
