@@ -18,6 +18,8 @@ from matplotlib.font_manager import FontEntry, FontProperties, findfont, findSys
 from matplotlib.font_manager import weight_dict as WEIGHTS
 
 WIDTH = 5.0  # inches: at 10 points, letters keep their size on a phone and the figure fills its width
+FEATURES = 6  # of real values: as many can be told apart below one another
+BLUE = "#0072B2"
 INK = "#24292f"  # of everything that is not data; in HTML the page's own text colour takes its place
 FONT = "DejaVu Sans"  # comes with matplotlib, so that figures look alike everywhere
 LOOK: dict[Any, Any] = {
@@ -213,6 +215,53 @@ def _best(entries: list[FontEntry]) -> Iterator[tuple[str, str]]:
     yield from best.items()
 
 
+# === Real values ===
+
+
+@styled
+def trajectories(
+    names: Sequence[str],
+    targets: Sequence[np.ndarray],
+    outputs: Sequence[np.ndarray],
+    pasts: Sequence[np.ndarray | None],
+    quantiles: Sequence[Sequence[np.ndarray]],
+) -> Figure:
+    """Real values over time beside the right ones: a column of axes for each row, one below the other for the features.
+
+    Args:
+        names: of the features; the first `FEATURES` are drawn.
+        targets: the right values of each row, `(time, features)`.
+        outputs: what came out, the same way.
+        pasts: what was before the target, the same way, where there was something.
+        quantiles: what else came out for each row; their range is shaded.
+
+    Example:
+
+    >>> line = np.arange(5.0)[:, None]
+    >>> figure = trajectories(["height"], [line, line], [line + 1, line - 1], [None, line], [[], [line, line + 2]])
+    >>> len(figure.axes), figure.axes[0].get_ylabel()
+    (2, 'height')
+    """
+    names = names[:FEATURES]
+    figure = Figure(figsize=(3 * len(targets), 0.6 + 1.5 * len(names)), layout="constrained")
+    grid = figure.subplots(len(names), len(targets), squeeze=False, sharex="col", sharey="row")
+    for column, target, output, past, levels in zip(grid.T, targets, outputs, pasts, quantiles, strict=True):
+        time = np.arange(len(target))
+        for feature, axes in enumerate(column):
+            if past is not None:
+                axes.plot(np.arange(-len(past), 0), past[:, feature], color=INK, linewidth=1, alpha=0.5)
+            axes.plot(time, target[:, feature], color=INK, linewidth=1.2, label="target")
+            axes.plot(time, output[:, feature], color=BLUE, linewidth=1.2, label="output")
+            if levels:
+                low, high = (each(levels, axis=0)[:, feature] for each in (np.min, np.max))
+                axes.fill_between(time, low, high, color=BLUE, alpha=0.2, linewidth=0, label="quantiles")
+        column[-1].set_xlabel("step")
+    for axes, name in zip(grid[:, 0], names, strict=True):
+        axes.set_ylabel(_short(name), fontfamily=families([name]))
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
+    return figure
+
+
 # === Attention ===
 
 
@@ -256,7 +305,7 @@ def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) ->
     figure = Figure(figsize=(min(widest, max(2.0, width)), max(1.6, height)), layout="compressed")
     axes = figure.add_subplot()
     # From nothing to the attention mode's blue, by opacity: right on light and on dark pages.
-    shades = LinearSegmentedColormap.from_list("weight", [to_rgba("#0072B2", 0.0), to_rgba("#0072B2", 1.0)])
+    shades = LinearSegmentedColormap.from_list("weight", [to_rgba(BLUE, 0.0), to_rgba(BLUE, 1.0)])
     cells = weights if weights.size else np.zeros([max(1, symbols) for symbols in shape])  # no image has no sides
     shown = axes.imshow(cells, cmap=shades, vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     axes.set_xticks(range(len(columns)), columns, fontsize=size, fontfamily=fonts, rotation=0 if upright else 90)

@@ -78,9 +78,9 @@ class FrameTask(Task):
     def _read(self, path: str | os.PathLike[str], whole: tuple[Scale, Scale]) -> list[Row]:
         """The rows of a file that has sources only."""
         if self.scaling == "sequence":
-            raise ValueError(
-                "With scaling: sequence, a target's mean and deviation are its own: where targets are not known, "
-                "nothing leads back to their unit. Train with scaling: train to predict."
+            raise DataFileError(
+                f"{path} cannot be predicted from: with scaling 'sequence', a target's mean and deviation are its own, "
+                "and where it is not known, nothing leads back to its unit. Train with scaling 'train'."
             )
         found = [(name, source, np.full((len(source), len(self.targets)), np.nan)) for name, source in self.read(path)]
         return [self._row(Recording(*each), whole) for each in found]

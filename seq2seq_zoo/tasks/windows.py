@@ -8,6 +8,7 @@ import numpy as np
 
 from seq2seq_zoo.data.columns import read_columns
 from seq2seq_zoo.data.mapped import Mapped
+from seq2seq_zoo.data.pairs import DataFileError
 from seq2seq_zoo.data.scaling import Scale, as_they_are, standardise
 from seq2seq_zoo.options import Fraction, Positive, checked
 from seq2seq_zoo.tasks.task import Row, Series, Task
@@ -34,8 +35,8 @@ class Windows(Task):
         horizon: steps that are forecast.
         period: steps of a season, with which the naive forecast repeats what was; 1 to repeat the last step.
         scaling: `window` to standardise the history of targets and `past` columns by itself, so that it does not matter
-            how high a series has climbed; `train` to do it by the whole of train, as is always done with `known` ones;
-            null for values as they are.
+            how high a series has climbed (by no deviation below train's mean change in a step); `train` to do it by the
+            whole of train, as is always done with `known` ones; null for values as they are.
         dev_fraction: share of the stream's steps that is dev, after train.
         test_fraction: share of the stream's steps that is test, after dev.
 
@@ -107,9 +108,10 @@ class Windows(Task):
         parts = self.parts(len(values))
         train = values[: len(parts["train"])]
         scale = as_they_are(len(self.columns)) if self.scaling is None else standardise(train, self.columns, "train")
+        step = np.abs(np.diff(train, axis=0)).mean(axis=0)
         splits = {
             split: Mapped(
-                lambda start: self.window(values[start : start + self.length], scale),
+                lambda start: self.window(values[start : start + self.length], scale, step),
                 range(part.start, part.stop - self.length + 1),
             )
             for split, part in parts.items()
@@ -125,17 +127,17 @@ class Windows(Task):
             self.targets,
             baselines={"seasonal naive": naive},
             naive_error=self._naive_error(train),
-            read=lambda path: [self.window(self._last(path), scale)],
+            read=lambda path: [self.window(self._last(path), scale, step)],
         )
 
-    def window(self, values: np.ndarray, scale: Scale) -> Row:
-        """The row of `(history + horizon, columns)` values, given the scale of train."""
+    def window(self, values: np.ndarray, scale: Scale, step: np.ndarray) -> Row:
+        """The row of `(history + horizon, columns)` values, given train's scale and its mean change in a step."""
         past, targets, seen = values[: self.history], len(self.targets), len(self.columns) - len(self.known)
         if self.scaling == "window":
             mean, deviation = scale.mean.copy(), scale.scale.copy()
             mean[:seen] = past[:, :seen].mean(axis=0)
-            # What hardly changes in a window must not be blown up by that.
-            deviation[:seen] = np.maximum(past[:, :seen].std(axis=0), 0.01 * deviation[:seen])
+            # Where nothing happens for a whole window, what comes next must not be divided by nothing.
+            deviation[:seen] = np.maximum(past.std(axis=0), step)[:seen]
             scale = Scale(mean, deviation)
         scaled = scale.apply(values)
         source, target = scaled[: self.history], scaled[self.history :, :targets]
@@ -152,7 +154,7 @@ class Windows(Task):
         begun = rows - self.horizon if self.known else rows
         if begun < self.history:
             also = f" and horizon ({self.horizon}), whose known columns are read," if self.known else ""
-            raise ValueError(
+            raise DataFileError(
                 f"{path} has {rows} rows: expected at least history ({self.history}){also} to forecast from its end."
             )
         values[: self.history] = read_columns(path, self.columns, limit=begun)[0][-self.history :]

@@ -1,0 +1,72 @@
+"""Columns of numbers from files, and features without their unit."""
+
+import numpy as np
+import pytest
+
+from seq2seq_zoo.data.columns import read_columns, read_header
+from seq2seq_zoo.data.pairs import DataFileError
+from seq2seq_zoo.data.scaling import as_they_are, standardise
+from seq2seq_zoo.tasks.task import Row
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content: str | bytes) -> str:
+        path = tmp_path / "a.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(path)
+
+    return write
+
+
+def test_columns_come_by_name_in_the_order_asked_for(write):
+    path = write("\ufeffwho, x ,y\na,1,2.5\n\na,-3,1e3\r\nb,4,0\n")
+    assert read_header(path) == ["who", "x", "y"]
+    values, keys = read_columns(path, ["y", "x"], key="who")
+    np.testing.assert_array_equal(values, [[2.5, 1], [1000, -3], [0, 4]])
+    assert keys == ["a", "a", "b"]
+    assert read_columns(path, ["x"], limit=2)[0].tolist() == [[1], [-3]]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", r"a\.csv is empty: expected a line with the names of its columns"),
+        ("x,y\n", r"a\.csv has no rows below the names"),
+        ("x,y,x\n1,2,3\n", r"a\.csv, line 1: expected a name for each column, found 'x' twice"),
+        ("x,z\n1,2\n", r"a\.csv, line 1: there is no column 'y'\. Columns: x, z"),
+        ("x,yy\n1,2\n", r"line 1: there is no column 'y'\. Did you mean 'yy'\? Columns: x, yy"),
+        ("x,y\n1,2\n\n1\n", r"a\.csv, line 4: expected 2 cells, as many as line 1 has names, found 1"),
+        ("x,y\n1,2,3\n", r"a\.csv, line 2: expected 2 cells, as many as line 1 has names, found 3"),
+        ("x,y\n1,2\n1,two\n", r"a\.csv, line 3: expected a finite number in column 'y', found 'two'"),
+        ("x,y\n1,2\n1,\n", r"a\.csv, line 3: expected a finite number in column 'y', found ''"),
+        ("x,y\n1,2\nnan,2\n", r"a\.csv, line 3: expected a finite number in column 'x', found 'nan'"),
+        ("x,y\n1,2\n\n1,-inf\n", r"a\.csv, line 4: expected a finite number in column 'y', found '-inf'"),
+        (b"x,y\n1,2\n1,\xff\n", r"a\.csv, line 3: expected UTF-8 text, found the byte 0xff"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_one_line(write, content, said):
+    with pytest.raises(DataFileError, match=said) as error:
+        read_columns(write(content), ["x", "y"])
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(DataFileError, match="Cannot read the data file"):
+        read_header(tmp_path / "none.csv")
+
+
+def test_standardised_and_restored_is_the_same():
+    values = np.random.default_rng(0).normal(5, [1e-6, 1.0, 1e6], (50, 3))
+    scale = standardise(values, "abc", "train")
+    scaled = scale.apply(values)
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-5)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(Row(scaled, scaled, *scale).restore(scaled.astype(float)), values, rtol=1e-5)
+    np.testing.assert_array_equal(as_they_are(3).apply(values), values.astype("float32"))
+
+
+def test_what_never_changes_is_not_standardised():
+    with pytest.raises(ValueError, match=r"'b' is 0\.1 throughout train: what never changes cannot be standardised"):
+        standardise(np.array([[1.0, 0.1], [2.0, 0.1], [2.0, 0.1]]), "ab", "train")

@@ -1,0 +1,163 @@
+"""Windows of a stream: what is in them and what must not be."""
+
+import numpy as np
+import pytest
+
+from seq2seq_zoo import values
+from seq2seq_zoo.data.scaling import standardise
+from seq2seq_zoo.tasks import tasks
+
+SIZE = {"history": 6, "horizon": 3}
+SCALINGS = ["window", "train", None]
+
+
+@pytest.fixture
+def table(write):
+    """Writes columns as a file."""
+
+    def table(**columns) -> str:
+        lines = [",".join(map(repr, map(float, line))) for line in zip(*columns.values(), strict=True)]
+        return write("series.csv", ",".join(columns), *lines)
+
+    return table
+
+
+@pytest.fixture
+def stream(table):
+    """A file of 100 steps: which step it is, a column besides, and one that is known in advance."""
+    random = np.random.default_rng(0)
+    return table(step=range(100), wind=random.normal(size=100), price=random.normal(size=100))
+
+
+def create(file, **options):
+    return tasks.create("forecast", file=file, targets=["step"], **{**SIZE, **options})
+
+
+def test_windows_are_of_steps_in_a_row_and_never_in_two_splits(stream):
+    data = create(stream, scaling=None, dev_fraction=0.2).load()
+    seen = {}
+    for split, rows in data.splits.items():
+        steps = [[*row.source[:, 0], *row.target[:, 0]] for row in rows]
+        assert all(np.diff(window).tolist() == [1] * 8 for window in steps)
+        seen[split] = {step for window in steps for step in window}
+    assert seen == {"train": set(range(70)), "dev": set(range(70, 90)), "test": set(range(90, 100))}
+    assert [len(rows) for rows in data.splits.values()] == [62, 12, 2]  # every place where one begins
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_targets_come_back_in_their_own_unit(stream, scaling):
+    data = create(stream, scaling=scaling, past=["wind"], known=["price"]).load()
+    for number, row in enumerate(data.splits["train"]):
+        np.testing.assert_allclose(row.restore(row.target)[:, 0], np.arange(number + 6, number + 9), rtol=1e-5)
+        np.testing.assert_allclose(row.past[:, 0], np.arange(number, number + 6))
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_no_source_knows_the_future_but_of_what_is_known(scaling):
+    task = tasks.create("seasons", targets=["load"], past=["flow"], known=["event"], scaling=scaling, **SIZE, period=2)
+    values = np.random.default_rng(0).normal(size=(9, 3))
+    scale = standardise(values, task.columns, "train")
+    row = task.window(values, scale, np.ones(3))
+    assert row.source.shape == (9, 4)
+    assert row.source[:, 3].tolist() == [0] * 6 + [1] * 3
+    assert not row.source[6:, :2].any()
+    unforeseen, foreseen = values.copy(), values.copy()
+    unforeseen[6:, :2] += 100
+    foreseen[6:, 2] += 100
+    other = task.window(unforeseen, scale, np.ones(3))
+    for one, same in ((row.source, other.source), (row.mean, other.mean), (row.scale, other.scale)):
+        np.testing.assert_array_equal(one, same)
+    np.testing.assert_allclose(other.restore(other.target), unforeseen[6:, :1], rtol=1e-5)
+    changed = task.window(foreseen, scale, np.ones(3)).source != row.source
+    assert changed.tolist() == [[False] * 4] * 6 + [[False, False, True, False]] * 3
+
+
+def test_a_window_by_itself_does_not_know_how_high_it_is(table):
+    random = np.random.default_rng(0)
+    series = random.normal(size=100)
+    low, high = (create(table(step=each)).load().splits["train"][5] for each in (series, 1000 + 50 * series))
+    np.testing.assert_allclose(high.source, low.source, atol=1e-4)
+    np.testing.assert_allclose(high.target, low.target, atol=1e-4)
+
+
+def test_a_window_in_which_nothing_happens_is_not_blown_up(table):
+    data = create(table(step=[0.0] * 40 + [8.0] * 40 + list(range(20)))).load()
+    assert max(np.abs(row.target).max() for row in data.splits["train"]) == pytest.approx(79)  # a step is 8 / 79
+
+
+@pytest.mark.parametrize(("horizon", "mase"), [(1, 1.0), (4, 1.0), (8, 1.5), (2, 1.0)])
+def test_the_naive_forecast_of_a_season_that_climbs(table, horizon, mase):
+    """It is wrong by what a season climbs, in train as in test; in the second season ahead, by twice that."""
+    steps = np.arange(200)
+    data = create(table(step=np.tile([3.0, -1, 4, 1], 50) + 0.25 * steps), horizon=horizon, period=4).load()
+    np.testing.assert_allclose(data.naive_error, [1.0])
+    for split in data.splits:
+        assert values.baselines(data, split)["seasonal naive"]["mase"] == pytest.approx(mase)
+
+
+def test_nothing_beats_what_is_known_of_the_made_up_series():
+    task = tasks.create("seasons", steps=20_000, horizon=5, fading=0.5, noise=2.0)
+    measured = values.baselines(task.load(), "test")
+    ahead = np.arange(1, 6)
+    for name, noise in (("load", 2.0), ("flow", 1.0)):
+        # The variance of what is new in each of the hours until then.
+        unforeseen = np.sqrt(np.mean(noise**2 * (1 - 0.25**ahead) / (1 - 0.25)))
+        assert measured["best possible"]["by_feature"]["rmse"][name] == pytest.approx(unforeseen, rel=0.05)
+    assert measured["best possible"]["mase"] < 0.7 * measured["seasonal naive"]["mase"]
+
+
+@pytest.mark.parametrize("known", [[], ["price"]])
+def test_a_file_is_forecast_from_its_end(stream, tmp_path, known):
+    data = create(stream, past=["wind"], known=known).load()
+    lines = (tmp_path / "series.csv").read_text().splitlines()
+    end = len(lines) if not known else len(lines) - 3
+    path = tmp_path / "until.csv"
+    path.write_text("\n".join([*lines[:end], *(f",,{line.split(',')[2]}" for line in lines[end:])]))
+    (row,) = data.read(path)
+    last = data.splits["test"][-1]
+    if known:
+        np.testing.assert_array_equal(row.source, last.source)
+        np.testing.assert_array_equal(row.mean, last.mean)
+    else:
+        assert row.past[:, 0].tolist() == list(range(94, 100))
+    path.write_text("\n".join(lines[:5]))
+    with pytest.raises(ValueError, match=r"until\.csv has 4 rows: expected at least history \(6\)"):
+        data.read(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"targets": []}, "targets must name at least one column"),
+        ({"past": ["step"]}, "'step' is named twice"),
+        ({"period": 7}, r"period \(7\) must not be above history \(6\)"),
+        ({"dev_fraction": 0.5, "test_fraction": 0.5}, "must leave some to train on"),
+    ],
+)
+def test_options_that_do_not_go_together(stream, options, said):
+    with pytest.raises(ValueError, match=said):
+        tasks.create("forecast", **{"file": stream, "targets": ["step"], **SIZE, **options})
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "said"),
+    [
+        (
+            {"step": range(8)},
+            {},
+            "train has 6 of the stream's 8 steps, too few for one window: expected at least history",
+        ),
+        ({"step": range(70)}, {}, "dev has 7 of the stream's 70 steps, too few for one window"),
+        ({"step": range(100)}, {"past": ["stp"]}, r"there is no column 'stp'\. Did you mean 'step'\?"),
+        ({"step": range(100), "x": [1] * 100}, {"past": ["x"]}, "'x' is 1 throughout train: what never changes cannot"),
+        ({"step": [1, 2] * 50}, {"period": 2}, "'step' is the same every 2 steps throughout train"),
+    ],
+)
+def test_streams_that_will_not_do(table, columns, options, said):
+    with pytest.raises(ValueError, match=said):
+        create(table(**columns), **options).load()
+
+
+def test_the_made_up_series_has_these_columns():
+    with pytest.raises(ValueError, match="no column 'wind': the made-up series has load, flow and event"):
+        tasks.create("seasons", past=["wind"])
