@@ -1,12 +1,16 @@
+import ctypes
 import json
+import platform
+import resource
 import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 
 from seq2seq_zoo import environment as module
-from seq2seq_zoo.environment import cores, environment, peak_memory, reset_peak_memory
+from seq2seq_zoo.environment import cores, environment, peak_memory, reset_peak_memory, reuse_memory
 
 
 def test_versions_and_machine_are_plain_json():
@@ -53,3 +57,22 @@ def test_peak_memory_counts_from_the_reset():
     again = peak_memory()
     assert again is not None
     assert again < after - 0.5 * megabytes * 2**20
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
+def test_large_buffers_are_used_again():
+    def fresh_pages():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(100):
+            np.ones(2**17)  # 1 MiB, 256 pages
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    ctypes.CDLL(None).mallopt(-3, 2**17)  # as tf.data has it
+    assert fresh_pages() > 20_000
+    reuse_memory()
+    assert fresh_pages() < 1_000
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    reuse_memory()

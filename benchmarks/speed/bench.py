@@ -11,6 +11,9 @@ from contestants import Contestant, ContestantError, Worker, note
 
 Record = dict[str, Any]
 
+SETTLE = 0.3
+"""Seconds before each measurement, in which what another has left running comes to its end."""
+
 
 class Bench:
     """The workers of a row, started when they are first wanted and kept until the row is done.
@@ -61,7 +64,7 @@ class Bench:
         problem: Record,
         job: str | Mapping[str, str] = "step",
         seconds: float = 0.3,
-        least: int = 8,
+        least: int = 2,
     ) -> Record:
         """Measure contestants in turn (A B C, A B C, ...), so that what else the machine does, it does to all.
 
@@ -96,6 +99,7 @@ class Bench:
         times: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(self.rounds):
             for name, worker in workers.items():
+                time.sleep(SETTLE)
                 times[name].append(worker.ask(measure=runs))
         shown = ", ".join(f"{name} {1000 * statistics.median(each):.2f} ms" for name, each in times.items())
         note(f"  {' '.join(f'{key}={value}' for key, value in problem.items())}: {shown}")

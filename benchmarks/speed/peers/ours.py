@@ -2,12 +2,12 @@
 
 import dataclasses
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from clock import Clock
 from problem import SPECIALS, Problem, make_pairs, make_weights
 from serve import Measure, searching, serve, timed_products
 
@@ -22,18 +22,6 @@ from seq2seq_zoo.tasks.task import Data
 from seq2seq_zoo.training import Training
 
 LONG = 10**6  # epochs: what is timed is a step of a long training, which is compiled as such
-
-
-class Clock(keras.callbacks.Callback):
-    """Seconds from an epoch's begin to the end of its last step: before the dev split is looked at."""
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start."""
-        self.began = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Look."""
-        self.seconds = time.perf_counter() - self.began
 
 
 def make_data(problem: Problem) -> Data:
@@ -105,7 +93,7 @@ def make_training(problem: Problem) -> tuple[Seq2Seq, Measure]:
     long.compile(model, data)
 
     def measure(steps: int) -> float:
-        return fit_seconds(Training(steps_per_epoch=steps, **options), model, data) / steps
+        return fit_seconds(Training(steps_per_epoch=1 + steps, **options), model, data, begun=1) / steps
 
     return model, measure
 
@@ -126,9 +114,9 @@ def epoch(problem: Problem) -> tuple[list[int], Measure]:
     return [len(data.splits["train"])], measure
 
 
-def fit_seconds(training: Training, model: Seq2Seq, data: Data) -> float:
-    """The time of all steps of one call of `fit`."""
-    clock = Clock()
+def fit_seconds(training: Training, model: Seq2Seq, data: Data, begun: int = 0) -> float:
+    """The time of one call of `fit`, but for the first `begun` steps."""
+    clock = Clock(begun)
     training.fit(model, data, seed=0, callbacks=[clock])
     return clock.seconds
 
