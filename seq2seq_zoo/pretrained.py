@@ -132,7 +132,7 @@ def _same_symbols(part: str, path: str, new: Vocabulary | None, old: Vocabulary 
     known = set(old.ordinary)
     both = [(*new.encode(symbol), *old.encode(symbol)) for symbol in new.ordinary if symbol in known]
     special = [(PADDING, PADDING), (new.start, old.start), (new.end, old.end), (new.unknown, old.unknown)]
-    return np.array([*special, *both]).T
+    return np.array([ids for ids in [*special, *both] if None not in ids]).T
 
 
 def _copy(old: Any, new: Any, ids: np.ndarray | None = None, axis: int | None = None) -> None:
@@ -155,7 +155,7 @@ def _copy_stack(old: Stack, new: Stack) -> None:
 
 
 def _note(part: str, path: str, vocabulary: Vocabulary, ids: np.ndarray) -> str:
-    every = len(vocabulary.ordinary)
-    known = ids.shape[1] - (len(vocabulary) - every)
-    others = f"; {every - known:,} that it does not know begin at random" if known < every else ""
-    return f"{part}: {known:,} of {every:,} symbols begin as {path} has them{others}"
+    every = vocabulary.encode(vocabulary.join(vocabulary.ordinary))
+    known = np.isin(every, ids[0]).sum()
+    others = f"; {len(every) - known:,} that it does not know begin at random" if known < len(every) else ""
+    return f"{part}: {known:,} of {len(every):,} symbols begin as {path} has them{others}"

@@ -1,0 +1,262 @@
+import re
+import shutil
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import yaml
+
+from seq2seq_zoo import Ensemble, Labeller, Seq2Seq, Tokens, factory
+from seq2seq_zoo.config import ConfigError, read
+from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.decoders import modes
+from seq2seq_zoo.layers.cells import cells
+from seq2seq_zoo.layers.encoder import Encoder, Nothing
+from seq2seq_zoo.pretrained import Pretrained
+from seq2seq_zoo.run import Run
+
+OLD = Vocabulary.build(["a b c d"], " ")
+# Other ids for the symbols that both know, and for the special ones.
+NEW = Vocabulary(["<pad>", "<end>", "x", "<unk>", "d", "<start>", "b", "a"], " ", start=5, end=1, unknown=3)
+SHARED = [(0, 0), (1, 2), (3, 3), (4, 7), (5, 1), (6, 5), (7, 4)]  # new id, old id
+
+
+def encoder(vocabulary, **options):
+    return Encoder(**{"units": 5, "vocabulary_size": len(vocabulary), "unknown": vocabulary.unknown, **options})
+
+
+def decoder(vocabulary, mode="feedback", tied=False, **options):
+    readout = Tokens(len(vocabulary), start=vocabulary.start, end=vocabulary.end, tied=tied)
+    return modes[mode](**{"units": 5, "readout": readout, **options})
+
+
+def built(model):
+    """With weights all of which differ, biases too."""
+    model.build((None, None))
+    random = np.random.default_rng(len(model.weights))
+    model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
+    return model
+
+
+def autoencoder(vocabulary=OLD, of_encoder: Mapping = {}, **of_decoder):
+    parts = encoder(vocabulary, **of_encoder), decoder(vocabulary, **of_decoder)
+    return built(Seq2Seq(*parts, vocabulary, vocabulary))
+
+
+def language_model(vocabulary=OLD, **options):
+    return built(Seq2Seq(Nothing(), decoder(vocabulary, **options), Vocabulary.build([], " "), vocabulary))
+
+
+def labeller(vocabulary=NEW, **options):
+    labels = Vocabulary.build(["no yes"], " ")
+    return built(Labeller(encoder(vocabulary, **options), Tokens(len(labels)), True, vocabulary, labels))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def saved(model):
+        path = str(tmp_path / "model.keras")
+        model.save(path)
+        return path
+
+    return saved
+
+
+def weights(layer):
+    return {weight.path: np.array(weight) for weight in layer.weights}
+
+
+def assert_vectors(new, old, before):
+    """Those of the symbols that both know are the old ones, and no other has changed."""
+    for id in range(len(NEW)):
+        known = dict(SHARED).get(id)
+        np.testing.assert_array_equal(new[id], before[id] if known is None else old[known])
+
+
+@pytest.mark.parametrize("cell", cells)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_an_autoencoder_s_encoder_reads_the_same_from_here_on(saved, cell, bidirectional):
+    options = {"cell": cell, "depth": 2, "bidirectional": bidirectional}
+    old, new = autoencoder(of_encoder=options), labeller(**options)
+    before, readout = np.array(new.encoder.embedding.embeddings), weights(new.readout)
+    notes = Pretrained(encoder=saved(old)).into(new)
+    assert [re.sub(r"as \S+ has", "as it has", note) for note in notes] == [
+        "encoder: 3 of 4 symbols begin as it has them; 1 that it does not know begin at random"
+    ]
+    assert_vectors(np.array(new.encoder.embedding.embeddings), np.array(old.encoder.embedding.embeddings), before)
+    here, there = (
+        each.encoder(np.array([vocabulary.encode("a b d e a")])) for each, vocabulary in ((new, NEW), (old, OLD))
+    )
+    np.testing.assert_allclose(here.sequence, there.sequence, rtol=1e-6)
+    np.testing.assert_allclose(here.summary, there.summary, rtol=1e-6)
+    for path, weight in weights(new.readout).items():
+        np.testing.assert_array_equal(weight, readout[path])
+
+
+@pytest.mark.parametrize("cell", cells)
+def test_a_language_model_s_decoder_becomes_an_encoder(saved, cell):
+    old, new = language_model(cell=cell, bridge="zero"), labeller(cell=cell)
+    before = np.array(new.encoder.embedding.embeddings)
+    Pretrained(encoder=saved(old)).into(new)
+    assert_vectors(np.array(new.encoder.embedding.embeddings), np.array(old.readout.embedding), before)
+    text = "a b d"
+    # Read without the start, and read out as the language model does, the encoder foretells as it does.
+    read = np.array(old.readout.read(new.encoder(np.array([NEW.encode(text)])).sequence))
+    memory, states = old.decoder.begin(old.encoder(np.zeros((1, 1))))
+    for step, id in enumerate(OLD.encode(text)):
+        logits, states, _ = old.step(np.array([id]), states, memory)
+        np.testing.assert_allclose(read[:, step], logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_labeller_s_encoder_and_all_of_an_autoencoder_in_a_model_with_both(saved):
+    old, new = autoencoder(mode="attention", tied=True), autoencoder(NEW, mode="attention", tied=True)
+    joins = {path: weight for path, weight in weights(new.decoder).items() if re.search("/(bridge|attention)/", path)}
+    before = np.array(new.readout.embedding)
+    path = saved(old)
+    assert len(Pretrained(path, path).into(new)) == 2
+    assert_vectors(np.array(new.readout.embedding), np.array(old.readout.embedding), before)
+    np.testing.assert_array_equal(new.readout.projection, old.readout.projection)
+    for one, other in zip(new.decoder.stack.weights, old.decoder.stack.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert joins
+    for name, weight in weights(new.decoder).items():
+        if name in joins:
+            np.testing.assert_array_equal(weight, joins[name])
+    third = labeller(OLD)
+    Pretrained(saved(third)).into(new)
+    np.testing.assert_array_equal(new.encoder.stack.weights[0], third.encoder.stack.weights[0])
+
+
+@pytest.mark.parametrize("mode", ["feedback", "peek", "attention"])
+def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_to_listen(saved, mode):
+    old, new = language_model(bridge="zero"), autoencoder(NEW, mode=mode, bridge="zero")
+    before = weights(new.decoder)
+    Pretrained(decoder=saved(old)).into(new)
+    cell, kernel = new.decoder.stack.cells[0][0].kernel, new.readout.kernel
+    for weight in (cell, kernel):
+        of_source = np.array(weight)[5:]
+        np.testing.assert_array_equal(of_source, before[weight.path][5:])
+        weight.assign(np.concatenate([np.array(weight)[:5], np.zeros_like(of_source)]))
+    targets = "b a d"
+    new_ids, old_ids = (np.array([[*vocabulary.encode(targets), vocabulary.end]]) for vocabulary in (NEW, OLD))
+    here = np.array(new((np.array([[4, 6]]), new_ids)))
+    there = np.array(old((np.zeros((1, 1)), old_ids)))
+    ids = np.array(SHARED).T
+    np.testing.assert_allclose(here[..., ids[0]], there[..., ids[1]], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("message", "old", "new", "part"),
+    [
+        ("expected embedding_dim 7, units 7, found embedding_dim 5, units 5. Give both", autoencoder, (labeller, {"units": 7}), 0),
+        ("expected cell gru, found cell lstm", autoencoder, (labeller, {"cell": "gru"}), 0),
+        (
+            "expected embedding_dim 4, depth 2, found embedding_dim 5, depth 1. Give both the same.",
+            autoencoder,
+            (labeller, {"embedding_dim": 4, "depth": 2}),
+            0,
+        ),
+        (
+            "encoder: P does not fit: expected bidirectional True, found bidirectional False.",
+            language_model,
+            (labeller, {"bidirectional": True}),
+            0,
+        ),
+        ("encoder: P does not fit: expected characters, found words.", autoencoder, ("characters", {}), 0),
+        ("encoder: a language model has none: give its `decoder` a path.", autoencoder, (language_model, {}), 0),
+        ("decoder: the new model has none.", autoencoder, (labeller, {}), 1),
+        ("decoder: P has none.", labeller, (autoencoder, {}), 1),
+        ("expected mode peek, found mode attention.", "attention", (autoencoder, {"mode": "peek"}), 1),
+        ("expected tied True, found tied False", autoencoder, (autoencoder, {"tied": True}), 1),
+        ("expected embedding_dim None, mode basic", language_model, (autoencoder, {"mode": "basic"}), 1),
+        ("P: expected one model, found an ensemble.", "ensemble", (labeller, {}), 0),
+        ("weights are matched symbol by symbol, and P has no vocabulary.", "bare", (labeller, {}), 0),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_in_one_line(saved, message, old, new, part):
+    kinds = {
+        "attention": lambda: autoencoder(mode="attention"),
+        "bare": lambda: built(Seq2Seq(encoder(OLD), decoder(OLD))),
+        "characters": lambda: labeller(Vocabulary.build(["abcd"], "")),
+        "ensemble": lambda: built(Ensemble([autoencoder(), autoencoder()])),
+    }
+    path = saved(kinds.get(old, old)())
+    model = kinds.get(new[0], new[0])(**new[1])
+    before = weights(model)
+    with pytest.raises(
+        ValueError, match=re.escape(message.replace("P ", f"{path} ").replace("P:", f"{path}:"))
+    ) as error:
+        Pretrained(*(path if place == part else None for place in (0, 1))).into(model)
+    assert "\n" not in str(error.value)
+    for name, weight in weights(model).items():
+        np.testing.assert_array_equal(weight, before[name])
+
+
+# === In a run ===
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Texts, labels, and an autoencoder trained a little."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    (folder / "texts").write_text("\n".join(f"{a} {b}" for a in "abcdef" for b in "ghij"))
+    (folder / "labels").write_text("\n".join(f"{a} x\t{'yes' if a < 'c' else 'no'}" for a in "abcdef"))
+    config = {
+        "task": {"name": "autoencode", "train": str(folder / "texts")},
+        "encoder": {"units": 4, "word_dropout": 0.2},
+        "decoder": {"mode": "feedback", "units": 4, "max_length": 4},
+        "training": {"epochs": 1},
+    }
+    run(folder, config, "old").train()
+    return folder
+
+
+def run(folder, config, name):
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(config))
+    return Run.start(folder / name, read(folder / f"{name}.yaml", factory.schema))
+
+
+def of_labels(folder, **changes):
+    task = {"name": "labels", "train": str(folder / "labels"), "dev_fraction": 0.2, "vocabulary": str(folder / "texts")}
+    config = {"task": task, "encoder": {"units": 4}, "decoder": None, "training": {"epochs": 2, "learning_rate": 0.01}}
+    return {**config, "pretrained": {"encoder": str(folder / "old")}, **changes}
+
+
+def test_a_run_begins_with_them_and_goes_on_without(folder, tmp_path):
+    begun = run(folder, of_labels(folder, labeller={"linear_gain": True, "joint_weight": 0.1}), "new")
+    assert begun.notes == [
+        f"encoder: 10 of 11 symbols begin as {folder / 'old'} has them; 1 that it does not know begin at random"
+    ]
+    first = begun.model.encoder.stack.get_weights()
+    begun.train()
+    assert (folder / "new" / "predictions.tsv").read_text().startswith("source\ttarget\toutput\n")
+    shutil.copytree(folder / "new", tmp_path / "new")
+    config = yaml.safe_load((tmp_path / "new" / "config.yaml").read_text())
+    assert config["labeller"] == {"linear_gain": True, "joint_weight": 0.1}
+    config["pretrained"]["encoder"] = str(tmp_path / "gone")
+    (tmp_path / "new" / "config.yaml").write_text(yaml.safe_dump(config))
+    resumed = Run.resume(tmp_path / "new")
+    assert resumed.notes == []
+    assert (resumed.model.encoder.stack.get_weights()[0] != first[0]).any()
+
+
+def test_a_run_says_where_its_configuration_does_not_fit(folder):
+    for config, message in {
+        "units": (of_labels(folder, encoder={"units": 5}), "expected embedding_dim 5, units 5, found embedding_dim 4"),
+        "path": (of_labels(folder, pretrained={"encoder": "gone"}), "gone: there is no such file: expected a model"),
+        "joint": (
+            of_labels(folder, encoder={"units": 4, "bidirectional": True}, labeller={"joint_weight": 1}),
+            "joint_weight=1.0 needs an encoder that reads in one direction",
+        ),
+        "decoder": (
+            {
+                "task": {"name": "copy"},
+                "encoder": {"units": 4},
+                "decoder": {"mode": "peek", "units": 4},
+                "labeller": {"linear_gain": True},
+            },
+            "labeller.linear_gain: is for a model without a decoder: leave it out.",
+        ),
+    }.values():
+        with pytest.raises(ConfigError, match=re.escape(message)):
+            run(folder, config, "refused")
