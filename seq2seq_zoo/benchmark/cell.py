@@ -42,7 +42,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     data = _load(json.dumps(config["task"]))
     training = factory.make_training(config)
     metrics = factory.make_metrics(config, data)
-    model = _fresh_model(config, data, training)
+    model = fresh_model(config, data, training)
     evaluate(model, data.splits["dev"])  # compiles the search, which would otherwise be counted as training
     prepared = time.perf_counter()
 
@@ -131,11 +131,11 @@ class _FirstStep(keras.callbacks.Callback):
         self.finished = self.finished or time.perf_counter()
 
 
-_compiled: dict[str, tuple[Seq2Seq, list[np.ndarray]]] = {}
+_compiled: dict[str, tuple[Any, list[np.ndarray]]] = {}
 """The last compiled model of this process and its optimizer's first state, by all that compilation depends on."""
 
 
-def _fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> Seq2Seq:
+def fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> Any:
     """An untrained model.
 
     Where the last cell differed only in its seed or its pairs, that cell's model with new weights: it is compiled, and
@@ -144,7 +144,7 @@ def _fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> S
     keras.utils.set_random_seed(config["seed"])
     model = factory.make_model(config, data)
     factory.make_pretrained(config).into(model)
-    sections = [config[section] for section in ("encoder", "decoder", "training")]
+    sections = [config[section] for section in ("encoder", "decoder", "labeller", "training")]
     # Without a fixed number of steps, the learning rate's schedule depends on how many pairs there are.
     pairs = None if training.steps_per_epoch else len(data.splits["train"])
     key = json.dumps([sections, data.source.get_config(), data.target.get_config(), pairs])
