@@ -146,6 +146,9 @@ class Labeller(keras.Model):
 
     # === Texts ===
 
+    reads = True
+    """Whether there is anything to read: as of every model of texts."""
+
     @property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
         """The source's and the labels'.

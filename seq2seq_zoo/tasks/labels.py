@@ -1,5 +1,6 @@
 """Your own labels, from tab-separated files."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -54,15 +55,8 @@ class Labels(FileTask):
     def read(self, split: str) -> tuple[Pairs, int] | None:
         """The pairs of a split's file."""
         path = self.paths[split]
-        return None if path is None else read_pairs(path, self.skip_bad_lines, self.separators, self._lacks)
-
-    def _lacks(self, text: str, label: str) -> tuple[str, str] | None:
-        symbols, labels = len(text.split() if self.separators[0] else text), len(label.split())
-        found = f"{labels} label{'s' * (labels != 1)}"
-        if self.targets == "label":
-            return None if labels == 1 else ("one label without white space after the tab", found)
-        known = f"{symbols} symbol{'s' * (symbols != 1)}"
-        return None if labels == symbols else ("a label for each symbol", f"{known} and {found}")
+        lacks = functools.partial(lacks_labels, whole=self.targets == "label", separator=self.separators[0])
+        return None if path is None else read_pairs(path, self.skip_bad_lines, self.separators, lacks)
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """Those of texts and of labels, given the train pairs."""
@@ -74,3 +68,14 @@ class Labels(FileTask):
             Vocabulary.build(texts, self.separators[0], self.max_symbols),
             Vocabulary.build((label for _, label in pairs), " "),
         ]
+
+
+def lacks_labels(text: str, label: str, whole: bool, separator: str) -> tuple[str, str] | None:
+    """What is expected of a text's labels and what was found, where that is not one for the whole text, or one for each
+    of its symbols."""
+    symbols, labels = len(text.split() if separator else text), len(label.split())
+    found = f"{labels} label{'s' * (labels != 1)}"
+    if whole:
+        return None if labels == 1 else ("one label without white space after the tab", found)
+    known = f"{symbols} symbol{'s' * (symbols != 1)}"
+    return None if labels == symbols else ("a label for each symbol", f"{known} and {found}")
