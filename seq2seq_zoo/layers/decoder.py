@@ -202,14 +202,17 @@ class Decoder(keras.layers.Layer):
         return memory, self.first_states(encoded)
 
     def _ahead(self, encoded: Encoded, source: Any, steps: int) -> Ahead:
-        """Of symbols and positions, what there is no more of than a fourth of what may be read: few searches last as
-        long as they may."""
+        """Of symbols and positions, what there is no more of than may well be read."""
         kernels, products, found = self.stack.kernels(), None, None
         rows, length, _ = encoded.sequence.shape
+        rows = rows or 1  # where it is not known yet
+        # Few searches last as long as they may. A product of a few rows takes as long as one of sixteen: the kernel is
+        # read either way.
+        reads = steps * max(rows, 16) // 4
         symbols = None if self._fed is None else self.readout.symbols(self.readout.first(1))
-        if symbols is not None and 4 * symbols.vectors.shape[0] <= steps * (rows or 1):
+        if symbols is not None and symbols.vectors.shape[0] <= reads:
             products = matmul(symbols.vectors, kernels[self._fed])
-        if self.looks_before and self.plain_attention is not None and length is not None and 4 * length <= steps:
+        if self.looks_before and self.plain_attention is not None and length is not None and rows * length <= reads:
             found = matmul(source.values, kernels[self._part_count])
         return Ahead(kernels, products, found)
 
