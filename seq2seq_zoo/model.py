@@ -13,7 +13,7 @@ from seq2seq_zoo.generation import TextModel, compiled
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.decoder import Decoder, Memory
 from seq2seq_zoo.layers.encoder import Encoder, Nothing
-from seq2seq_zoo.layers.readout import Readout
+from seq2seq_zoo.layers.readout import Compared, Readout
 from seq2seq_zoo.stream import Stream
 
 WINDOW = 1024
@@ -21,7 +21,7 @@ WINDOW = 1024
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
-class Seq2Seq(TextModel):
+class Seq2Seq(Compared, TextModel):
     """An encoder and a decoder: compile, fit, evaluate, predict and save as any Keras model.
 
     Train with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its outputs carry the

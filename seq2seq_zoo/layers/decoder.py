@@ -118,6 +118,11 @@ class Decoder(keras.layers.Layer):
         self.shared_state = shared_state
         self.sampling = sampling
         self.max_length = max_length
+        if sampling is not None and getattr(readout, "softmax_samples", None) is not None:
+            raise ValueError(
+                "softmax_samples and sampling do not go together: a step that may read its own output needs the logits "
+                "of all symbols. Leave one of them out."
+            )
         readout.settle(units)
         self.seed_generator = keras.random.SeedGenerator()
         self.stack = Stack(
@@ -328,10 +333,11 @@ class Decoder(keras.layers.Layer):
     ) -> tuple[Any, Any, States | None]:
         """All steps at once, the output before each being known (or never read): project all, scan only what recurs.
         The last states come back as well, but of a cell that looks."""
+        told = None
         if targets is not None:
             length = ops.shape(targets)[1]
-            targets = self.readout.shift(targets, before)
-        parts = [_time_first(part) for part in self._parts(targets, memory)]
+            told = self.readout.shift(targets, before)
+        parts = [_time_first(part) for part in self._parts(told, memory)]
         last = None
         if self.looks and self.looks_before:
             projected = self.stack.project(parts)
@@ -355,6 +361,8 @@ class Decoder(keras.layers.Layer):
             if self.looks:
                 context, weights = self.look(features, memory.source)
                 features = ops.concatenate([features, context], axis=-1)
+        if training and targets is not None:
+            return self.readout.read_forced(features, targets), weights, last
         return self.readout.read(features), weights, last
 
     def run(

@@ -14,6 +14,8 @@ from seq2seq_zoo.options import NonNegative, Positive, PositiveFloat, checked
 from seq2seq_zoo.registry import Registry
 
 PAD = 0
+STRUCK_OUT = -1e9
+"""The logit of what must not be counted: nothing to a softmax, and no infinity."""
 
 
 def argmax(scores: Any) -> Any:
@@ -91,6 +93,16 @@ class Readout(Part):
         """A step's features as its output distribution (or value)."""
         raise NotImplementedError
 
+    def read_forced(self, features: Any, targets: Any) -> Any:
+        """What a training step is told its targets for: `read`, unless the loss needs less."""
+        del targets
+        return self.read(features)
+
+    def answers(self, targets: Any, outputs: Any) -> Any:
+        """What a loss compares with outputs of `read` or `read_forced`: the targets, unless the outputs are fewer."""
+        del outputs
+        return targets
+
     def loss(self, label_smoothing: float = 0.0) -> keras.losses.Loss:
         """What a model with this readout is trained with.
 
@@ -101,6 +113,22 @@ class Readout(Part):
             ValueError: smoothing, where outputs are numbers.
         """
         raise NotImplementedError
+
+
+class Compared(keras.Model):
+    """A model whose outputs are compared with the answers that its `readout` has for the targets. Abstract."""
+
+    readout: Any
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The compiled loss."""
+        return super().compute_loss(x, self.readout.answers(y, y_pred), y_pred, sample_weight, training)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """The compiled metrics."""
+        return super().compute_metrics(x, self.readout.answers(y, y_pred), y_pred, sample_weight)
 
 
 readouts: Registry[Readout] = Registry("readout", base=Readout, serializable=keras.saving.register_keras_serializable)
@@ -129,15 +157,24 @@ class Tokens(Readout):
         embedding_dim: width of the symbols' vectors; the decoder's units if not given.
         tied: whether the output matrix is the embedding's transpose (a projection to the embedding's width comes
             before it where the features are not that wide).
+        softmax_samples: in training, how many symbols drawn for each batch stand for all the wrong ones, which saves
+            time and memory where the vocabulary is large; all of them if not given.
         start: id that stands before the first symbol.
         end: id that ends a sequence.
         endless: whether nothing ever ends, as in a stream of text: the end is then never chosen, either.
 
+    With `softmax_samples`, the outputs of a training step that is told its targets are not the logits of all symbols,
+    but `1 + softmax_samples`: the right symbol's first, then those of the drawn ones. Every symbol is as likely to be
+    drawn as any other, so the corrections by expected counts that Jean et al. need are one constant here, which a
+    softmax does not see. A drawn symbol that happens to be the right one is struck out. Everywhere else (evaluation,
+    searches, scores) there are all logits.
+
     Raises:
-        ValueError: the ids are not distinct, or not below the vocabulary size; or tied without an embedding to tie to.
+        ValueError: the ids are not distinct, or not below the vocabulary size; tied without an embedding to tie to; or
+            no fewer samples than symbols.
 
     Reference:
-        Tying: Press and Wolf 2017, arXiv:1608.05859.
+        Tying: Press and Wolf 2017, arXiv:1608.05859. Samples: Jean et al. 2015, arXiv:1412.2007, section 3.
     """
 
     @checked
@@ -146,6 +183,7 @@ class Tokens(Readout):
         vocabulary_size: Positive,
         embedding_dim: Positive | None = None,
         tied: bool = False,
+        softmax_samples: Positive | None = None,
         start: NonNegative = 1,
         end: NonNegative = 2,
         endless: bool = False,
@@ -157,9 +195,16 @@ class Tokens(Readout):
                 f"Padding (0), start and end must be three ids below vocabulary_size={vocabulary_size}, "
                 f"got start={start} and end={end}."
             )
+        if softmax_samples is not None and softmax_samples > vocabulary_size - 2:
+            raise ValueError(
+                f"softmax_samples={softmax_samples} saves nothing with a vocabulary of {vocabulary_size} symbols: "
+                f"leave it out, or draw fewer."
+            )
         self.vocabulary_size: int = vocabulary_size
         self.embedding_dim = embedding_dim
         self.tied = tied
+        self.softmax_samples = softmax_samples
+        self.seed_generator = None if softmax_samples is None else keras.random.SeedGenerator()
         self.start = start
         self.end = end
         self.endless = endless
@@ -237,8 +282,44 @@ class Tokens(Readout):
         kernel = ops.transpose(self.embedding) if self.tied else self.kernel
         return ops.cast(matmul(features, kernel) + self.bias, "float32")
 
+    def read_forced(self, features: Any, targets: Any) -> Any:
+        """Logits, or with `softmax_samples` those of the right symbol and of the drawn ones."""
+        if self.softmax_samples is None:
+            return self.read(features)
+        if self.projection is not None:
+            features = matmul(features, self.projection)
+        targets, drawn = ops.cast(as_ids(targets, type(self).__name__), "int32"), self.draw()
+        # One look-up for both: its gradient is as large as the whole output matrix.
+        ids, count = ops.concatenate([drawn, ops.reshape(targets, (-1,))]), drawn.shape[0]
+        if self.tied:
+            vectors = ops.take(self.embedding, ids, axis=0)
+        else:
+            vectors = ops.transpose(ops.take(self.kernel, ids, axis=1))
+        bias = ops.take(self.bias, ids)
+        right = ops.sum(features * ops.reshape(vectors[count:], ops.shape(features)), axis=-1)
+        right = right + ops.reshape(bias[count:], ops.shape(targets))
+        wrong = ops.slice(vectors, (0, 0), (count, vectors.shape[1]))  # as vectors[:count], but of a known length
+        wrong = matmul(features, ops.transpose(wrong)) + ops.slice(bias, (0,), (count,))
+        hits = ops.equal(ops.expand_dims(targets, -1), drawn)
+        wrong = ops.where(hits, STRUCK_OUT, ops.cast(wrong, "float32"))
+        return ops.concatenate([ops.expand_dims(ops.cast(right, "float32"), -1), wrong], axis=-1)
+
+    def draw(self) -> Any:
+        """The symbols that stand for the wrong ones of a batch: distinct ids, any as likely as any other."""
+        chances = keras.random.uniform((self.vocabulary_size,), seed=self.seed_generator)
+        return ops.cast(ops.top_k(chances, self.softmax_samples, sorted=False)[1], "int32")
+
+    def answers(self, targets: Any, outputs: Any) -> Any:
+        """The ids, or the first place everywhere where there are logits of drawn symbols only."""
+        return targets if outputs.shape[-1] == self.vocabulary_size else ops.zeros_like(targets)
+
     def loss(self, label_smoothing: float = 0.0) -> keras.losses.Loss:
         """Cross-entropy."""
+        if label_smoothing and self.softmax_samples is not None:
+            raise ValueError(
+                f"label_smoothing={label_smoothing} needs the probabilities of all symbols, and softmax_samples="
+                f"{self.softmax_samples} leaves most of them out: give one of the two."
+            )
         return SmoothedCrossentropy(label_smoothing)
 
     def get_config(self) -> dict[str, Any]:
@@ -248,6 +329,7 @@ class Tokens(Readout):
             "vocabulary_size": self.vocabulary_size,
             "embedding_dim": self.embedding_dim,
             "tied": self.tied,
+            "softmax_samples": self.softmax_samples,
             "start": self.start,
             "end": self.end,
             "endless": self.endless,
