@@ -205,7 +205,9 @@ def _best(entries: list[FontEntry]) -> Iterator[tuple[str, str]]:
     def fanciness(entry: FontEntry) -> tuple[Any, ...]:
         weight = WEIGHTS.get(entry.weight, 400) if isinstance(entry.weight, str) else entry.weight
         shape = (entry.style, entry.variant, entry.stretch)
-        return shape != ("normal", "normal", "normal"), abs(weight - 400), "Sans" not in entry.name, entry.name
+        # Of a font that has Chinese characters in several countries' shapes, those of most readers.
+        country = not entry.name.endswith(" SC")
+        return shape != ("normal", "normal", "normal"), abs(weight - 400), "Sans" not in entry.name, country, entry.name
 
     best: dict[str, str] = {}
     for entry in sorted(entries, key=fanciness):

@@ -173,6 +173,16 @@ def test_plain_fonts_come_first(install, monkeypatch, tmp_path):
     narrow = make_font(tmp_path / "narrow.ttf", "Aa Zoo Narrow Sans", "語")
     fontManager.ttflist.insert(0, FontEntry(fname=narrow, name="Aa Zoo Narrow Sans", stretch="condensed"))
     assert families(["語"]) == ["DejaVu Sans", "Bb Zoo Sans"]
+    figures._families.clear()
+    install("Zz Zoo Sans SC", "語")
+    assert families(["語"]) == ["DejaVu Sans", "Zz Zoo Sans SC"]
+
+
+def test_chinese_is_drawn_in_an_installed_font():
+    symbols = ["TAG_CITY", "电", "南星光", "公布", "百分之", "二十二", "。", "<end>"]
+    if undrawable(symbols):
+        pytest.skip("no font with Chinese characters is installed")
+    assert drawn(symbols) == symbols  # not code points; a glyph that is missing would be a warning
 
 
 def test_a_font_without_outlines_draws_nothing(install):
