@@ -55,22 +55,22 @@ class Options:
     """
 
     def __init__(self, target: Callable[..., Any], exclude: Collection[str] = (), nullable: bool = False):
-        self._options = options_of(target, exclude)
+        self.options = options_of(target, exclude)
         self.nullable = nullable
 
     def resolve(self, given: Any) -> dict[str, Any]:
         """Every value of the section: checked where given, the default where not."""
-        return resolve(self._options, _mapping(given, "its options"))
+        return resolve(self.options, _mapping(given, "its options"))
 
     @property
     def json_schema(self) -> dict[str, Any]:
         """The section's JSON Schema."""
-        return _or_null(self.nullable, object_schema(self._options))
+        return _or_null(self.nullable, object_schema(self.options))
 
     @property
     def required(self) -> bool:
         """Whether the section cannot be left out."""
-        return any(option.required for option in self._options.values())
+        return any(option.required for option in self.options.values())
 
 
 class Choice:

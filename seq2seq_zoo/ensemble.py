@@ -186,7 +186,6 @@ def _ids(model: Seq2Seq) -> dict[str, Any]:
         "vocabulary_size": readout.vocabulary_size,
         "start": getattr(readout, "start", None),
         "end": getattr(readout, "end", None),
-        "endless": getattr(readout, "endless", None),
         "dtype": model.step_policy.name,
     }
 

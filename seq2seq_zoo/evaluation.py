@@ -4,12 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from seq2seq_zoo.data.padding import Batches
+from seq2seq_zoo import values
 from seq2seq_zoo.generation import AnySearch, TextModel
 from seq2seq_zoo.labeller import Labeller
-from seq2seq_zoo.metrics import accuracy, evaluate_vectors
+from seq2seq_zoo.metrics import accuracy
 from seq2seq_zoo.metrics import evaluate as rates
 from seq2seq_zoo.tasks.task import Data, Pair, Series
 from seq2seq_zoo.text_metrics import TextMetric, text_metrics
@@ -29,19 +27,18 @@ def judge(
 
     Returns:
         `(metrics, outputs)`: the metrics by name, the one that a training monitors first; and for each row the symbols
-        that came out, or the values `(time, features)` in the target's own unit. A language model has no outputs.
+        that came out, or the `Output` of real values. A language model has no outputs.
     """
-    rows = data.splits[split]
     if isinstance(data, Series):
-        outputs = _vectors(model, data, split, batch_size)
-        restored = [row.restore(output) for row, output in zip(rows, outputs, strict=True)]
-        return evaluate_vectors([row.restore(row.target) for row in rows], restored), restored
+        outputs = values.predict(model, data.splits[split], batch_size)
+        return values.measure(data, split, outputs), outputs
+    rows = data.splits[split]
     if isinstance(model, Labeller):
         references = [data.target.split(target) for _, target in rows]
         outputs = model.labels([source for source, _ in rows], batch_size)
         return {"accuracy": accuracy(references, outputs)}, outputs
     if not data.has_sources:
-        return {"perplexity": perplexity(model, rows, batch_size)}, []
+        return foreseen(model, rows, batch_size), []
     return evaluate(model, rows, batch_size=batch_size, metrics=metrics)
 
 
@@ -74,30 +71,51 @@ def evaluate(
     return {**rates(references, outputs, sources), **further}, outputs
 
 
-def _vectors(model: Any, data: Series, split: str, batch_size: int) -> list[np.ndarray]:
-    """The values that a model puts out for each row of a split, as long as the row's target."""
-    pairs = data.encode(split)
-    outputs: list[Any] = [None] * len(pairs)
-    for rows, source, _ in Batches(pairs, None, min(batch_size, len(pairs))).in_order():
-        found = np.asarray(model.readout.choose(model.predict_on_batch(source)))
-        for row, values in zip(rows.tolist(), found, strict=False):
-            outputs[row] = values[: len(pairs[row][1])]
-    return outputs
+def measure(
+    model: Any, data: Data | Series, split: str, metrics: Sequence[TextMetric] = ()
+) -> tuple[dict[str, Any], list[Any]]:
+    """Measure a model as `judge` does, and by what only matters in the end: the perplexity of what is generated, and a
+    task's `baselines` beside real values."""
+    measured, outputs = judge(model, data, split, metrics=metrics)
+    if isinstance(data, Series):
+        if data.baselines:
+            measured["baselines"] = values.baselines(data, split)
+    elif not isinstance(model, Labeller) and "perplexity" not in measured:
+        measured["perplexity"] = perplexity(model, data.splits[split])
+    return measured, outputs
 
 
-def perplexity(model: TextModel, pairs: Sequence[Pair], batch_size: int = 256) -> float:
-    """The perplexity of the targets when each step is told the right symbol before (teacher forcing).
+def foreseen(model: TextModel, pairs: Sequence[Pair], batch_size: int = 256) -> dict[str, Any]:
+    """How well each next symbol is foreseen where all right ones before it are told (teacher forcing).
 
-        exp(mean over all target symbols, each target's end included, of -log p[y])
+        perplexity = exp(mean over all symbols of -log p[y])
+        next_symbol_accuracy = share of all symbols of which none is likelier
+
+    All symbols are those of the targets and, if the vocabulary has one, each target's end. Padding is none.
 
     Args:
         model: with vocabularies.
         pairs: source and target texts.
         batch_size: pairs read at once; changes no result.
+
+    Returns:
+        Both by their names, and the number of `symbols`.
+
+    Raises:
+        ValueError: no symbols.
     """
-    if not pairs:
-        raise ValueError("Expected at least one pair to measure, got none.")
-    scores = model.score(*map(list, zip(*pairs, strict=True)), batch_size=batch_size)
-    total = math.fsum(score.log_prob for score in scores)
+    scores = model.score(*map(list, zip(*pairs, strict=True)), batch_size=batch_size) if pairs else []
     count = sum(len(score.symbol_log_probs) for score in scores)
-    return math.exp(min(-total / count, 700.0))  # a hopeless model's is large, not an overflow
+    if not count:
+        raise ValueError("Expected at least one symbol to measure, got none.")
+    total = math.fsum(score.log_prob for score in scores)
+    return {
+        "perplexity": math.exp(min(-total / count, 700.0)),  # a hopeless model's is large, not an overflow
+        "next_symbol_accuracy": sum(sum(score.likeliest) for score in scores) / count,
+        "symbols": count,
+    }
+
+
+def perplexity(model: TextModel, pairs: Sequence[Pair], batch_size: int = 256) -> float:
+    """The perplexity of the targets; arguments as of `foreseen`."""
+    return foreseen(model, pairs, batch_size)["perplexity"]

@@ -7,6 +7,7 @@ from seq2seq_zoo.config import Choice, Options, Schema
 from seq2seq_zoo.data.padding import FILLING
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.labeller import Labeller
+from seq2seq_zoo.layers.decoder import Decoder
 from seq2seq_zoo.layers.encoder import Encoder, Nothing
 from seq2seq_zoo.layers.readout import Readout, Tokens, readouts
 from seq2seq_zoo.model import Seq2Seq
@@ -76,6 +77,8 @@ def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | Labe
                 raise ValueError(f"labeller.{key}: is for a model without a decoder: leave it out.")
         arguments = dict(config["decoder"])
         outputs = {key: arguments.pop(key) for key in _OUTPUTS}
+        if isinstance(data, Series):
+            arguments["max_length"] = _length(config, data)
         decoder = modes.create(arguments.pop("mode"), readout=_readout(config, data, outputs), **arguments)
         model = Seq2Seq(encoder, decoder, *vocabularies)
     model.build((None, None) if texts else (None, None, len(data.source)))
@@ -97,8 +100,22 @@ def _encoder(config: Mapping[str, Any], data: Data | Series) -> Any:
                 f"decoder.mode: with nothing to read but its own output, a decoder is of mode 'feedback', got "
                 f"'{config['decoder']['mode']}'."
             )
+        if data.window is not None and config["decoder"]["sampling"] is not None:
+            raise ValueError("decoder.sampling: every window of a stream is told what came before: leave it out.")
         return Nothing()
     return Encoder(vocabulary_size=len(data.source), unknown=data.source.unknown, **options)
+
+
+def _length(config: Mapping[str, Any], data: Series) -> int:
+    """Of a free run: nothing ends a sequence of real values, so all have the length of the longest target."""
+    longest = max(len(row.target) for rows in data.splits.values() for row in rows)
+    given = config["decoder"]["max_length"]
+    if given not in (longest, options_of(Decoder)["max_length"].default):
+        raise ValueError(
+            f"decoder.max_length: is the length of the longest target of '{config['task']['name']}', {longest}, since "
+            f"real values have no end: leave it out, got {given}."
+        )
+    return longest
 
 
 def _readout(config: Mapping[str, Any], data: Data | Series, outputs: Mapping[str, Any]) -> Readout:

@@ -19,6 +19,10 @@ AnySearch = str | Mapping[str, Any] | Search
 """A registered search's name, a mapping of its `name` and options, or a `Search`."""
 
 
+class TextError(ValueError):
+    """A text with which a model can do nothing."""
+
+
 class Hypothesis(NamedTuple):
     """One output for one source."""
 
@@ -31,7 +35,7 @@ class Hypothesis(NamedTuple):
     symbol_log_probs: list[float]
     """The model's log-probability of each symbol, and of the end after them if `ended`."""
     ended: bool
-    """Whether the model ended the output itself; else it was cut at the greatest length."""
+    """Whether the model said the end; else it was stopped, or cut at the greatest length."""
     alignment: np.ndarray | None
     """`(outputs, source symbols)`: where each of `symbol_log_probs`'s outputs looked; `None` in a mode that does
     not look."""
@@ -56,14 +60,16 @@ class Score(NamedTuple):
     """How likely a model finds one given target."""
 
     log_prob: float
-    """Of the whole target, its end included."""
+    """Of the whole target, its end included if there is one."""
     symbol_log_probs: list[float]
     """Of each symbol, and of the end."""
+    likeliest: list[bool]
+    """Whether each of them is the likeliest where it stands."""
 
     @property
     def perplexity(self) -> float:
         """`exp(-mean of symbol_log_probs)`."""
-        return math.exp(-self.log_prob / len(self.symbol_log_probs))
+        return math.exp(-self.log_prob / max(1, len(self.symbol_log_probs)))
 
 
 class TextModel(keras.Model, abc.ABC):
@@ -81,8 +87,8 @@ class TextModel(keras.Model, abc.ABC):
         self.source_vocabulary = source_vocabulary
         self.target_vocabulary = target_vocabulary
         # In caches, where Keras does not take them for sublayers.
-        self._searcher = functools.cache(lambda search: _compiled(Searcher(self, search)))
-        self._scorer = functools.cache(lambda: _compiled(Scorer(self)))
+        self._searcher = functools.cache(lambda search: compiled(Searcher(self, search)))
+        self._scorer = functools.cache(lambda: compiled(Scorer(self)))
 
     @property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
@@ -108,6 +114,7 @@ class TextModel(keras.Model, abc.ABC):
         prefix: Any = None,
         allowed: Sequence[int] | None = None,
         rows: Sequence[int] | None = None,
+        stops: Sequence[int] | None = None,
     ) -> Generated:
         """Search for outputs, ids to ids.
 
@@ -119,6 +126,7 @@ class TextModel(keras.Model, abc.ABC):
             allowed: the ids that an output may have (the end it always may); all if not given.
             rows: for a search by chance, a number for each row that says which chances are its; 0, 1, ... if not
                 given.
+            stops: the ids after which there is nothing more, unless the prefix has them; the end is one anyway.
 
         Returns:
             A `Generated` of numpy arrays.
@@ -130,8 +138,9 @@ class TextModel(keras.Model, abc.ABC):
         inputs = {"sources": np.asarray(sources)}
         if prefix is not None:
             inputs["prefix"] = np.asarray(prefix, "int32")
-        if allowed is not None:
-            inputs["allowed"] = np.isin(np.arange(self.readout.vocabulary_size), allowed)
+        for name, ids in (("allowed", allowed), ("stops", stops)):
+            if ids is not None:
+                inputs[name] = np.isin(np.arange(self.readout.vocabulary_size), ids)
         if searcher.search.draws:
             inputs["draws"] = searcher.draw(range(len(sources)) if rows is None else rows)
         return Generated(**searcher.predict_on_batch(inputs))
@@ -146,6 +155,10 @@ class TextModel(keras.Model, abc.ABC):
         Returns:
             `(batch, target length)`; 0 on padding.
         """
+        return self.told(sources, targets)["log_probs"]
+
+    def told(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
+        """The same, and whether each id is the likeliest where it stands: what a `Scorer` returns."""
         return self._scorer().predict_on_batch((sources, targets))
 
     # === Texts ===
@@ -157,9 +170,10 @@ class TextModel(keras.Model, abc.ABC):
         prefixes: Sequence[str] | None = None,
         allowed: Iterable[str] | None = None,
         batch_size: int = 64,
+        stops: Iterable[str] | None = None,
     ) -> list[str]:
         """The best output for each text; arguments and errors as of `answers`."""
-        return [answer.text for answer in self.answers(sources, search, prefixes, allowed, batch_size)]
+        return [answer.text for answer in self.answers(sources, search, prefixes, allowed, batch_size, stops)]
 
     def answers(
         self,
@@ -168,6 +182,7 @@ class TextModel(keras.Model, abc.ABC):
         prefixes: Sequence[str] | None = None,
         allowed: Iterable[str] | None = None,
         batch_size: int = 64,
+        stops: Iterable[str] | None = None,
     ) -> list[Answer]:
         """Outputs for each text, with their scores and alignments.
 
@@ -176,33 +191,48 @@ class TextModel(keras.Model, abc.ABC):
 
         Args:
             sources: texts, cut into symbols as the source vocabulary does. Unknown symbols are read as the unknown id.
+                A language model reads nothing: to it, they are what the outputs begin with.
             search: a registered search's name, a mapping of its `name` and options, or a `Search`.
             prefixes: what each output begins with.
             allowed: the symbols that outputs may have; all if not given.
             batch_size: texts searched at once; changes no result.
+            stops: the symbols with which an output is over, such as a full stop, unless the prefix has them.
 
         Raises:
-            ValueError: the model has no vocabularies; a prefix or an allowed symbol that it does not know; not as many
-                prefixes as sources; an unknown search or option, or one that does not fit the model.
+            TextError: a prefix or symbol that the model does not know; a prefix longer than an output can be.
+            ValueError: the model has no vocabularies; not as many prefixes as sources; an unknown search or option, or
+                one that does not fit the model.
         """
         source_vocabulary, target_vocabulary = self.vocabularies
         if isinstance(sources, str):
             raise ValueError("Expected a list of texts, got one text: put it in brackets.")
+        given = sources
+        if not self.reads:
+            sources, prefixes = [""] * len(given), given if prefixes is None else prefixes
         columns = [[source_vocabulary.encode(source) for source in sources]]
         if prefixes is not None:
             if len(prefixes) != len(sources):
                 raise ValueError(f"Expected a prefix for each source, got {len(prefixes)} for {len(sources)}.")
             columns.append([_known(target_vocabulary, prefix, "prefix") for prefix in prefixes])
-        ids = None
-        if allowed is not None:
-            ids = [id for symbol in allowed for id in _known(target_vocabulary, symbol, "allowed symbol")]
+            longest, most = max(map(len, columns[1]), default=0), self.searcher(search).max_length
+            if longest > most:
+                raise TextError(
+                    f"A prefix of {longest} symbols is longer than an output can be: give the search a max_length of "
+                    f"more than {longest}, in place of {most}."
+                )
+        named = {"allowed": ("allowed symbol", allowed), "stops": ("symbol to stop at", stops)}
+        ids = {
+            name: [id for symbol in symbols for id in _known(target_vocabulary, symbol, what)]
+            for name, (what, symbols) in named.items()
+            if symbols is not None
+        }
         answers: dict[int, Answer] = {}
         for rows, arrays in few_shapes(columns, batch_size):
             numbers = [*rows, *[0] * (len(arrays[0]) - len(rows))]
-            found = self.search(arrays[0], search, *arrays[1:], allowed=ids, rows=numbers)
+            found = self.search(arrays[0], search, *arrays[1:], rows=numbers, **ids)
             for place, row in enumerate(rows):
                 hypotheses = _hypotheses(found, place, target_vocabulary, len(columns[0][row]))
-                answers[row] = Answer(sources[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
+                answers[row] = Answer(given[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
         return [answers[row] for row in range(len(sources))]
 
     def score(self, sources: Sequence[str], targets: Sequence[str], batch_size: int = 64) -> list[Score]:
@@ -210,7 +240,7 @@ class TextModel(keras.Model, abc.ABC):
 
         Args:
             sources: texts.
-            targets: a text each; unknown symbols count as the unknown id.
+            targets: a text each, and after it the end if there is one; unknown symbols count as the unknown id.
             batch_size: pairs scored at once; changes no result.
 
         Raises:
@@ -219,12 +249,14 @@ class TextModel(keras.Model, abc.ABC):
         source_vocabulary, target_vocabulary = self.vocabularies
         if len(sources) != len(targets):
             raise ValueError(f"Expected a target for each source, got {len(targets)} for {len(sources)}.")
-        said = [[*target_vocabulary.encode(target), target_vocabulary.end] for target in targets]
+        end = [] if target_vocabulary.end is None else [target_vocabulary.end]
+        said = [[*target_vocabulary.encode(target), *end] for target in targets]
         scores: dict[int, Score] = {}
         for rows, arrays in few_shapes([[source_vocabulary.encode(source) for source in sources], said], batch_size):
-            for row, log_probs in zip(rows, self.log_probs(*arrays), strict=False):
-                each = log_probs[: len(said[row])].tolist()
-                scores[row] = Score(sum(each), each)
+            found = self.told(*arrays)
+            for place, row in enumerate(rows):
+                each, likeliest = (found[what][place, : len(said[row])].tolist() for what in ("log_probs", "likeliest"))
+                scores[row] = Score(sum(each), each, likeliest)
         return [scores[row] for row in range(len(sources))]
 
     # === What searches need ===
@@ -241,6 +273,11 @@ class TextModel(keras.Model, abc.ABC):
     @abc.abstractmethod
     def readout(self) -> Any:
         """What an output is."""
+
+    @property
+    @abc.abstractmethod
+    def reads(self) -> bool:
+        """Whether there is anything to read but its own outputs."""
 
     @property
     @abc.abstractmethod
@@ -276,7 +313,8 @@ class TextModel(keras.Model, abc.ABC):
         return cls(**config)
 
 
-def _compiled(model: keras.Model) -> Any:
+def compiled(model: keras.Model) -> Any:
+    """The model, compiled to predict as fast as it can here."""
     if asks_for_xla():
         model.compile(jit_compile=True)
     return model
@@ -285,7 +323,7 @@ def _compiled(model: keras.Model) -> Any:
 def _known(vocabulary: Vocabulary, text: str, what: str) -> list[int]:
     if unknown := vocabulary.unknown_in(text):
         symbol = unknown[0]
-        raise ValueError(
+        raise TextError(
             f"The {what} has {symbol!r}, which the model does not know.{nearest(symbol, vocabulary.symbols)}"
         )
     return vocabulary.encode(text)

@@ -1,6 +1,6 @@
 """How right outputs are: pure functions over lists of symbols, or over arrays of real values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +46,13 @@ METRICS = {
     "token_accuracy": Metric("token accuracy"),
     "symbol_error_rate": Metric("symbol error rate", higher_is_better=False),
     "perplexity": Metric("perplexity (teacher-forced)", percent=False, higher_is_better=False),
+    "next_symbol_accuracy": Metric("next-symbol accuracy (teacher-forced)"),
     "accuracy": Metric("accuracy"),
+    "mase": Metric("mean absolute scaled error", percent=False, higher_is_better=False),
     "rmse": Metric("root mean squared error", percent=False, higher_is_better=False),
     "correlation": Metric("correlation", percent=False),
+    "quantile_loss": Metric("quantile loss", percent=False, higher_is_better=False),
+    "coverage": Metric("coverage between outer quantiles"),
     "bleu": Metric("BLEU"),
     "chrf": Metric("chrF"),
     "rouge_1": Metric("ROUGE-1"),
@@ -260,17 +264,98 @@ def correlation(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) ->
     return np.divide((right * given).sum(axis=0), scale, out=np.zeros_like(scale), where=scale > 0)
 
 
-def evaluate_vectors(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> dict[str, Any]:
+def mase(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray], naive_error: np.ndarray) -> np.ndarray:
+    """The mean absolute error of each feature, in units of the naive forecast's on the data that was trained on.
+
+    Arguments and errors are those of `rmse`, and:
+
+    Args:
+        naive_error: `(features,)`, the mean of `|y[t] - y[t - m]|` over train, for a season of `m` steps.
+
+    Returns:
+        `(features,)`, lower is better; about 1 for a forecast no better than to repeat what was a season ago.
+
+    Example:
+
+    >>> mase([np.array([[1.0], [2.0]])], [np.array([[2.0], [2.0]])], np.array([0.25]))
+    array([2.])
+
+    Reference:
+        Hyndman and Koehler 2006, "Another look at measures of forecast accuracy", section 3.
+    """
+    right, given = _together(targets, outputs)
+    return np.abs(right - given).mean(axis=0) / naive_error
+
+
+def quantile_loss(targets: Sequence[np.ndarray], quantiles: Mapping[float, Sequence[np.ndarray]]) -> np.ndarray:
+    """The mean over quantiles and steps of what a quantile minimises: `max(q (y - p), (q - 1) (y - p))`.
+
+    Args:
+        targets: the right values of each row, `(time, features)`.
+        quantiles: what came out for each level `q`, the same way.
+
+    Returns:
+        `(features,)`, in the unit of the values, lower is better.
+
+    Raises:
+        ValueError: no rows, or not as many outputs as targets.
+
+    Example:
+
+    >>> quantile_loss([np.array([[2.0]])], {0.1: [np.array([[0.0]])], 0.9: [np.array([[3.0]])]}).round(3)
+    array([0.15])
+    """
+    losses = []
+    for level, outputs in quantiles.items():
+        right, given = _together(targets, outputs)
+        losses.append(np.maximum(level * (right - given), (level - 1) * (right - given)).mean(axis=0))
+    return np.mean(losses, axis=0)
+
+
+def coverage(targets: Sequence[np.ndarray], quantiles: Mapping[float, Sequence[np.ndarray]]) -> np.ndarray:
+    """The share of targets from the lowest of some quantiles to the highest: of 0.1 and 0.9, it should be 0.8.
+
+    Arguments and errors are those of `quantile_loss`.
+
+    Returns:
+        `(features,)`, from 0 to 1.
+
+    Example:
+
+    >>> coverage([np.array([[2.0], [4.0]])], {0.1: [np.zeros((2, 1))], 0.9: [np.full((2, 1), 3.0)]})
+    array([0.5])
+    """
+    right, low = _together(targets, quantiles[min(quantiles)])
+    _, high = _together(targets, quantiles[max(quantiles)])
+    return ((low <= right) & (right <= high)).mean(axis=0)
+
+
+def evaluate_vectors(
+    targets: Sequence[np.ndarray],
+    outputs: Sequence[np.ndarray],
+    naive_error: np.ndarray | None = None,
+    quantiles: Mapping[float, Sequence[np.ndarray]] | None = None,
+) -> dict[str, Any]:
     """The metrics of real values by their names, as plain JSON: means over the features, and `by_feature`.
 
-    Arguments and errors are those of `rmse`.
+    Args:
+        targets: the right values of each row, `(time, features)`.
+        outputs: the values that came out, the same way.
+        naive_error: where they are forecasts, that of `mase`.
+        quantiles: where they are distributions, those of `quantile_loss`.
+
+    Raises:
+        ValueError: no rows, or not as many outputs as targets.
 
     Example:
 
     >>> evaluate_vectors([np.array([[1.0], [2.0]])], [np.array([[1.0], [2.0]])])
     {'rmse': 0.0, 'correlation': 1.0, 'by_feature': {'rmse': [0.0], 'correlation': [1.0]}}
     """
-    each = {metric.__name__: metric(targets, outputs) for metric in (rmse, correlation)}
+    each = {} if naive_error is None else {"mase": mase(targets, outputs, naive_error)}
+    each |= {metric.__name__: metric(targets, outputs) for metric in (rmse, correlation)}
+    if quantiles:
+        each |= {metric.__name__: metric(targets, quantiles) for metric in (quantile_loss, coverage)}
     means = {name: float(values.mean()) for name, values in each.items()}
     return {**means, "by_feature": {name: values.tolist() for name, values in each.items()}}
 

@@ -90,7 +90,7 @@ class Seq2Seq(Compared, TextModel):
         return self.decoder(encoded, targets, return_attention_scores=return_attention_scores, training=training)
 
     def told(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
-        """As every model's; a language model reads a long text window by window, as its logits would need much memory."""
+        """As every model's; a language model reads a long text window by window, since all its logits are large."""
         batch, length = np.shape(targets)
         if self.reads or length <= WINDOW:
             return super().told(sources, targets)
@@ -160,7 +160,7 @@ def _check_fit(side: str, vocabulary: Vocabulary | None, layer: Any) -> None:
         return
     for what, own in (("vocabulary_size", len(vocabulary)), ("start", vocabulary.start), ("end", vocabulary.end)):
         needed = getattr(layer, what, own)
-        if needed is None:
+        if what == "vocabulary_size" and needed is None:
             raise ValueError(
                 f"The {side} vocabulary has nothing to name: {type(layer).__name__} is here for vectors, not for ids. "
                 f"Leave it out."

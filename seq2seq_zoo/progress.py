@@ -86,4 +86,5 @@ def _shown(record: dict[str, Any]) -> list[str]:
     """What an epoch is judged by, as far as it fits in a line."""
     if "exact_match" in record:
         return [f"exact match {record['exact_match']:6.1%}", f"error rate {record['symbol_error_rate']:6.1%}"]
-    return [f"{metric.label} {metric.shown(record[name])}" for name, metric in METRICS.items() if name in record]
+    known = [name for name in METRICS if name in record]
+    return [f"{METRICS[name].label} {METRICS[name].shown(record[name])}" for name in known[:3]]

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from matplotlib.figure import Figure
 
 from seq2seq_zoo import factory
 from seq2seq_zoo.config import ConfigError, dump, read
 from seq2seq_zoo.environment import environment
-from seq2seq_zoo.evaluation import judge, perplexity
-from seq2seq_zoo.files import whole
+from seq2seq_zoo.evaluation import measure
+from seq2seq_zoo.figures import image, trajectories
+from seq2seq_zoo.files import whole, write
 from seq2seq_zoo.interrupt import interruptible
 from seq2seq_zoo.loading import load
 from seq2seq_zoo.metrics import METRICS as KNOWN
-from seq2seq_zoo.model import Seq2Seq
 from seq2seq_zoo.tasks.task import Data, Series
 from seq2seq_zoo.training import TrainingError
+from seq2seq_zoo.values import Output, table
 
 CONFIG = "config.yaml"
 EPOCHS = "epochs.jsonl"
@@ -33,6 +33,7 @@ BEST = "best.keras"
 METRICS = "metrics.json"
 PREDICTIONS = "predictions.tsv"
 CURVES = "curves.png"
+SERIES = "series.png"
 
 
 class RunError(ValueError):
@@ -44,8 +45,8 @@ class Run:
 
     The directory holds `config.yaml` (resolved), `source_vocabulary.json` and `target_vocabulary.json`, `epochs.jsonl`
     (a line an epoch), `last.keras` and `best.keras` (each a whole model), and in the end `metrics.json` (the best model
-    on dev and test, with versions and machine), `predictions.tsv` (source, target and output of the test split) and
-    `curves.png`.
+    on dev and test, with versions and machine), `predictions.tsv` (source, target and output of the test split),
+    `curves.png` and, of real values, `series.png` (a few rows of the test split).
 
     Use `Run.start` for a new directory and `Run.resume` for one that is there.
 
@@ -86,6 +87,8 @@ class Run:
                 self.model = factory.make_model(config, self.data)
             with _blaming(config, "pretrained"):
                 self.notes = factory.make_pretrained(config).into(self.model)
+        with _blaming(config, "training"):
+            self.training.check(self.model, self.data)
 
     @classmethod
     def start(cls, directory: str | os.PathLike[str], config: Mapping[str, Any]) -> "Run":
@@ -117,7 +120,7 @@ class Run:
         directory = Path(directory)
         config = read_config(directory)
         # What a kill in the middle of writing left behind.
-        for name in (EPOCHS, LAST, BEST, METRICS, PREDICTIONS, CURVES):
+        for name in (EPOCHS, LAST, BEST, METRICS, PREDICTIONS, CURVES, SERIES):
             for draft in directory.glob(f".{name}.*"):
                 shutil.rmtree(draft)
         return cls(directory, config)
@@ -184,11 +187,11 @@ class Run:
             "parameters": model.count_params(),
         }
         for split in ("dev", "test"):
-            measured[split], outputs = judge(model, self.data, split, metrics=self.metrics)
-            if isinstance(self.data, Data) and isinstance(model, Seq2Seq):
-                measured[split]["perplexity"] = perplexity(model, self.data.splits[split])
+            measured[split], outputs = measure(model, self.data, split, self.metrics)
         if outputs:
             self._write(PREDICTIONS, "".join("\t".join(row) + "\n" for row in _predictions(self.data, outputs)))
+        if isinstance(self.data, Series):
+            write(self.directory / SERIES, image(_draw_series(self.data, outputs)))
         with whole(self.directory / CURVES) as draft:
             _draw_curves(self.history, draft)
         measured |= environment()
@@ -247,10 +250,20 @@ def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequen
         for pair, output in zip(data.splits["test"], outputs, strict=True):
             yield *pair, data.target.join(output)
         return
-    yield "row", "step", *data.target, *(f"{name} (output)" for name in data.target)
-    for number, (row, output) in enumerate(zip(data.splits["test"], outputs, strict=True)):
-        for step, values in enumerate(np.concatenate([row.restore(row.target), output], axis=1).tolist()):
-            yield str(number), str(step), *(f"{value:.6g}" for value in values)
+    yield from table(data.target, outputs, data.splits["test"])
+
+
+def _draw_series(data: Series, outputs: Sequence[Output]) -> Figure:
+    """The first row of the test split, one in the middle and the last."""
+    places = sorted({0, len(outputs) // 2, len(outputs) - 1})
+    rows, chosen = [data.splits["test"][place] for place in places], [outputs[place] for place in places]
+    return trajectories(
+        data.target,
+        [row.restore(row.target) for row in rows],
+        [output.values for output in chosen],
+        [row.past for row in rows],
+        [[*output.quantiles.values()] for output in chosen],
+    )
 
 
 def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:

@@ -1,5 +1,6 @@
 """Training by Keras's own `fit`: a budget, fixed shapes, and a dev split judged by what the model generates."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -9,10 +10,13 @@ import keras
 import numpy as np
 
 from seq2seq_zoo.data.padding import Batches
+from seq2seq_zoo.data.stream import in_windows
+from seq2seq_zoo.environment import reuse_memory
 from seq2seq_zoo.evaluation import judge
 from seq2seq_zoo.layers.scan import asks_for_xla
 from seq2seq_zoo.metrics import METRICS
 from seq2seq_zoo.options import Fraction, Positive, PositiveFloat, checked
+from seq2seq_zoo.stream import Stream
 from seq2seq_zoo.tasks.task import Data, Series
 
 XLA_PAYS = 1000
@@ -20,7 +24,18 @@ XLA_PAYS = 1000
 
 EpochHook = Callable[[Any, dict[str, Any], bool], None]
 
-Monitor = Literal["exact_match", "token_accuracy", "symbol_error_rate", "perplexity", "accuracy", "rmse", "correlation"]
+Monitor = Literal[
+    "exact_match",
+    "token_accuracy",
+    "symbol_error_rate",
+    "perplexity",
+    "next_symbol_accuracy",
+    "accuracy",
+    "mase",
+    "rmse",
+    "correlation",
+    "quantile_loss",
+]
 
 
 class TrainingError(RuntimeError):
@@ -47,7 +62,8 @@ class Training:
         buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest; each
             shape is compiled once.
         monitor: the dev metric that tells which epoch was best; the task's first if not given: exact match of generated
-            output, accuracy of labels, perplexity of a language model, root mean squared error of real values.
+            output, accuracy of labels, perplexity of a language model, root mean squared error of real values, mean
+            absolute scaled error of forecasts.
         patience: epochs without a better one after which training stops; null for never.
         tensorboard: whether a run also writes logs for TensorBoard.
 
@@ -112,13 +128,18 @@ class Training:
 
         Raises:
             TrainingError: the loss is not a number any more.
+            ValueError: a stream that is too short.
         """
-        feed = _Feed(self, data, seed, len(history))
+        feed = self._feed(data, seed, len(history))
         if not model.compiled:
             self.compile(model, data)
-        epochs = _Epochs(self, data, seed, list(history), on_epoch, len(feed))
+        epochs = _Epochs(self, model, data, seed, list(history), on_epoch, len(feed))
         if not epochs.over:
-            model.fit(
+            trained = model
+            if data.window is not None:
+                trained = Stream(model, self.batch_size)
+                trained.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
+            trained.fit(
                 feed,
                 epochs=self.epochs,
                 initial_epoch=len(history),
@@ -149,7 +170,7 @@ class Training:
         """Give a model its optimizer and loss; `data` tells over how many steps the learning rate falls."""
         rate: Any = self.learning_rate
         if self.schedule != "constant":
-            steps = self.epochs * (self.steps_per_epoch or len(_Feed(self, data, seed=0, epoch=0)))
+            steps = self.epochs * (self.steps_per_epoch or len(self._feed(data)))
             if self.schedule == "cosine":
                 rate = keras.optimizers.schedules.CosineDecay(rate, steps)
             else:
@@ -162,13 +183,28 @@ class Training:
             "sgd": keras.optimizers.SGD,
         }[self.optimizer]
         optimizer = make(learning_rate=rate, global_clipnorm=self.clip_norm)
-        epoch = self.steps_per_epoch or len(data.splits["train"]) // self.batch_size
+        rows = len(data.splits["train"])  # a pass over them takes about as many steps as they are batches
+        epoch = self.steps_per_epoch or (rows // self.batch_size if data.window is None else len(self._feed(data)))
         pays = asks_for_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
         loss = model.readout.loss(self.label_smoothing)
         model.compile(optimizer, loss, jit_compile=True if pays else "auto")
         if model.built:
             # Else the first step would be traced twice: once to make these variables, and once with them made.
             optimizer.build(model.trainable_variables)
+
+    def check(self, model: Any, data: Data | Series) -> None:
+        """Refuse what cannot be trained so.
+
+        Raises:
+            ValueError: label smoothing that the model's outputs do not allow; a stream that is too short.
+        """
+        model.readout.loss(self.label_smoothing)
+        if data.window is not None:
+            self._feed(data)
+
+    def _feed(self, data: Data | Series, seed: int = 0, epoch: int = 0) -> Any:
+        """What `fit` is fed with, from the beginning of an epoch on."""
+        return _Feed(self, data, seed, epoch) if data.window is None else _StreamFeed(self, data, epoch)
 
 
 class _Feed(keras.utils.PyDataset):
@@ -213,12 +249,36 @@ class _Feed(keras.utils.PyDataset):
         self._epoch += 1
 
 
+class _StreamFeed(keras.utils.PyDataset):
+    """The windows of a stream in their order, again and again, cut into epochs. The state begins anew where the stream
+    does, and where an epoch does: so nothing but the model need be saved to go on from there."""
+
+    def __init__(self, training: Training, data: Any, epoch: int):
+        super().__init__()
+        ids = list(itertools.chain.from_iterable(target for _, target in data.encode("train")))
+        self._windows = in_windows(ids, training.batch_size, data.window)
+        self._steps = training.steps_per_epoch or len(self._windows)
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, index: int) -> Any:
+        place = (self._epoch * self._steps + index) % len(self._windows)
+        targets = self._windows[place]
+        return (np.full((len(targets), 1), index > 0 and place > 0), targets), targets
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+
+
 class _Epochs(keras.callbacks.Callback):
     """What happens around an epoch: seeds before it; the dev split, the record and the decision to go on after it."""
 
     def __init__(
         self,
         training: Training,
+        judged: Any,
         data: Data | Series,
         seed: int,
         history: list[dict[str, Any]],
@@ -228,6 +288,7 @@ class _Epochs(keras.callbacks.Callback):
         super().__init__()
         self.history = history
         self._training = training
+        self._judged = judged
         self._data = data
         self._seed = seed
         self._on_epoch = on_epoch
@@ -252,15 +313,19 @@ class _Epochs(keras.callbacks.Callback):
             words = np.random.SeedSequence([self._seed, epoch, i]).generate_state(2)
             state.assign(words.astype(state.dtype))
 
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if not batch:
+            reuse_memory()  # now that the data is open
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if logs and not math.isfinite(float(logs["loss"])):
             raise TrainingError(self._broken(f"The loss became {float(logs['loss'])}", batch + 1))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         # The last step's loss was measured before its update, which may still have broken the weights.
-        if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
+        if not all(np.isfinite(weights).all() for weights in self._judged.get_weights()):
             raise TrainingError(self._broken("The weights became NaN or infinite", self._steps))
-        found, _ = judge(self.model, self._data, "dev")
+        found, _ = judge(self._judged, self._data, "dev")
         metrics = {name: value for name, value in found.items() if name in METRICS}
         record = {
             "epoch": epoch + 1,
@@ -274,7 +339,7 @@ class _Epochs(keras.callbacks.Callback):
         better = self._training.is_better(record, self.history)
         self.history.append(record)
         if self._on_epoch is not None:
-            self._on_epoch(self.model, record, better)
+            self._on_epoch(self._judged, record, better)
         if self.over:
             self.model.stop_training = True
 

@@ -42,6 +42,10 @@ OPTIONS = {
     "combine": ["concatenate", "add"],
 }
 
+UNMOVED = {"linear"}
+"""Attentions whose weights do not depend on the query: a score to which the query is only added, which a softmax does
+not see. All others must."""
+
 
 class Case:
     """One mode with one choice of each option; builds its encoder and decoder, every weight at random."""
@@ -63,8 +67,9 @@ class Case:
         encoder = {"units": 2 if bidirectional else 4, "bidirectional": bidirectional, "embedding_dim": 3}
         self.encoder = Encoder(vocabulary_size=SYMBOLS, **encoder, **shared)
         if self.says_symbols:
-            width = FEATURES if own.get("combine") == "add" else 3
-            self.target, readout = TARGET, Tokens(SYMBOLS, embedding_dim=width, tied=readout == "tied")
+            width = FEATURES if own.get("combine") == "add" or readout == "vector" else 3
+            own_readout = {"tied": {"tied": True}, "vector": {"fed_back": "vector"}}.get(readout, {})
+            self.target, readout = TARGET, Tokens(SYMBOLS, embedding_dim=width, **own_readout)
         else:
             self.target, readout = VECTORS, Vectors(FEATURES, mask_value=0.0)
         self.decoder = decoders.create(self.mode, units=units, readout=readout, max_length=LENGTH, **shared, **own)
@@ -130,17 +135,18 @@ def taught():
 
 
 def cases():
-    """Every mode, with few choices of its options, in which any two values of two options meet; and with one state for
-    all layers, which those of two directions cannot have."""
+    """Every mode, with few choices of its options, in which any two values of two options meet; with one state for all
+    layers, which those of two directions cannot have; and as in 2016."""
     for mode in decoders.list():
         known = {**options_of(decoders.modes[mode]), "body": ..., "bidirectional": ...}
         options = {k: list(v) for k, v in OPTIONS.items() if k in known}
         if not decoders.modes[mode].feeds_back:
             options["readout"].remove("tied")
         yield from (Case(mode, **choice) for choice in pairwise(options))
-        yield Case(
-            mode, **{option: values[0] for option, values in options.items()} | {"body": "shared", "cell": "lstm"}
-        )
+        first = {option: values[0] for option, values in options.items()}
+        yield Case(mode, **first | {"body": "shared", "cell": "lstm"})
+        old = {"readout": "vector", "bridge": "zero", "attention": "linear", "readout_context": False}
+        yield Case(mode, **first | {option: value for option, value in old.items() if option in known})
 
 
 def pairwise(options):

@@ -33,15 +33,22 @@ COMMANDS = [
 ]
 PRESETS = [
     "addition",
+    "articulation",
+    "autoencode",
     "copy",
     "digits_each",
     "digits_to_words",
     "file",
     "first_25",
+    "forecast",
     "integers",
+    "labels",
+    "melodies",
+    "names",
     "parallel",
     "pig_latin",
     "reverse",
+    "stream",
 ]
 PACKAGE = Path(seq2seq_zoo.__file__).parent
 COMMAND = [sys.executable, "-m", "seq2seq_zoo"]
@@ -214,13 +221,16 @@ def test_a_preset_says_what_it_is_for_and_only_what_differs(name):
     path = PACKAGE / "presets" / f"{name}.yaml"
     text = path.read_text()
     assert re.match(r"# \S.{20,110}\n", text)
-    assert re.search(r"\n  mode: \w+ # the line to change: basic, feedback, peek, attention\n", text)
     given = yaml.safe_load(text)
+    if given["encoder"] is None:
+        assert given["decoder"]["mode"] == "feedback"  # with nothing to read but its own output
+    elif given["decoder"] is not None:
+        assert re.search(r"\n  mode: \w+ # the line to change: basic, feedback, peek, attention\n", text)
     read(path, factory.schema)
-    decoder = factory.modes[given["decoder"]["mode"]]
+    decoder = factory.modes[(given["decoder"] or {"mode": "basic"})["mode"]]
     for section, target in (("encoder", Encoder), ("decoder", decoder), ("training", Training)):
         defaults = {key: option.default for key, option in options_of(target).items() if not option.required}
-        assert not [key for key, value in given[section].items() if key in defaults and value == defaults[key]]
+        assert not [key for key, value in (given[section] or {}).items() if key in defaults and value == defaults[key]]
 
 
 @pytest.mark.parametrize("mode", ["attention", "basic", "feedback", "peek"])
@@ -229,7 +239,9 @@ def test_a_preset_takes_every_mode(name, mode):
     from seq2seq_zoo import factory
     from seq2seq_zoo.config import read
 
-    read(PACKAGE / "presets" / f"{name}.yaml", factory.schema, [f"decoder.mode={mode}"])
+    path = PACKAGE / "presets" / f"{name}.yaml"
+    if read(path, factory.schema)["decoder"] is not None:
+        read(path, factory.schema, [f"decoder.mode={mode}"])
 
 
 # === train ===
@@ -600,6 +612,106 @@ def test_predict_refuses_searches_that_cannot_be(trained):
         "--n-best 2: greedy keeps one output; give --search beam or --search sample as well."
     )
     assert message("--set", "min_length=100") == "`min_length` must be below the model's max_length, 100, got 100."
+
+
+@pytest.fixture(scope="module")
+def speller(tmp_path_factory):
+    """A run of the preset `names`, of hardly any training."""
+    directory = tmp_path_factory.mktemp("names") / "run"
+    small = ["training.epochs=1", "decoder.units=4"]
+    done = call("train", "names", "--out", directory, *(word for each in small for word in ("--set", each)))
+    assert done.exit_code == 0, done.output
+    return directory, done
+
+
+def test_a_language_model_is_told_by_what_it_foresees(speller):
+    directory, done = speller
+    assert done.stderr.startswith("language: 339 texts to train on, 42 dev, 42 test\n")
+    assert re.search(r"dev: perplexity .* \d+\.\d{4}, next-symbol accuracy .* \d+\.\d%", done.stderr)
+    first, *rest = done.stdout.splitlines()
+    count = json.loads((directory / "metrics.json").read_text())["test"]["symbols"]
+    assert first.split() == ["symbols", str(count)]
+    assert rest[0].startswith("perplexity (teacher-forced)")
+    assert rest[1].startswith("next-symbol accuracy (teacher-forced)")
+    assert not (directory / "predictions.tsv").exists()
+    assert call("evaluate", directory).stdout.splitlines() == done.stdout.splitlines()[:3]
+    record = json.loads((directory / "epochs.jsonl").read_text())
+    assert {"perplexity", "next_symbol_accuracy"} <= set(record)
+
+
+def test_a_language_model_is_measured_on_a_file_of_texts(speller, folder):
+    directory, _ = speller
+    (folder / "more.txt").write_text("anna\nzoë\n\n")
+    done = call("evaluate", directory / "best.keras", "more.txt", "--json")
+    assert done.stderr == "Symbols that the model does not know: 1, in 1 of 2 targets: 'ë'\n"
+    found = json.loads(done.stdout)
+    assert set(found) == {"perplexity", "next_symbol_accuracy", "symbols"}
+    assert found["symbols"] == 9
+    message = "--metric compares outputs with targets, and a language model has none: leave it out."
+    assert refused("evaluate", directory, "--metric", "bleu") == message
+
+
+def test_predict_goes_on_with_a_text(speller):
+    directory, _ = speller
+    options = ["--search", "sample", "--set", "temperature=0.8"]
+    rows = [
+        line.split("\t") for line in call("predict", directory, "jo", "", *options, "--n-best", 3).stdout.splitlines()
+    ]
+    assert [number for number, _ in rows] == ["1"] * 3 + ["2"] * 3
+    assert all(text.startswith("jo") for _, text in rows[:3])
+    assert len({text for _, text in rows}) > 3
+    (line,) = call("predict", directory, "jo", "--json").stdout.splitlines()
+    assert (json.loads(line)["source"], json.loads(line)["unknown"]) == ("jo", [])
+    assert call("predict", directory, input="jo\nma\n").stdout.splitlines() == [
+        call("predict", directory, each).stdout.strip() for each in ("jo", "ma")
+    ]
+
+
+def test_predict_refuses_what_a_language_model_cannot_begin_with(speller):
+    directory, _ = speller
+    assert refused("predict", directory, "Jo").startswith("The prefix has 'J', which the model does not know.")
+    assert refused("predict", directory, "a" * 21) == (
+        "A prefix of 21 symbols is longer than an output can be: give the search a max_length of more than 21, in "
+        "place of 20."
+    )
+    assert refused("predict", directory, "a", "--prefix", "b") == (
+        f"--prefix: {directory} is a language model: its outputs begin with the texts that it is given."
+    )
+
+
+def test_outputs_begin_and_stop_as_told(trained):
+    directory, _ = trained
+    (row, answer), *_ = ROWS.items()
+    said = call("predict", directory, row, "--prefix", "nine").stdout.split()
+    assert said[0] == "nine"
+    assert call("predict", directory, row, "--stop", "three").stdout.split() == answer.split()[:3]
+    assert refused("predict", directory, row, "--prefix", "neun").startswith("The prefix has 'neun', which the model")
+    assert refused("predict", directory, row, "--stop", "drei").startswith("The symbol to stop at has 'drei', which")
+
+
+def test_a_stream_is_trained_on_and_goes_on(folder):
+    (folder / "text.txt").write_text("to be or not to be, that is the question.\n" * 30)
+    small = {"training.epochs": 1, "training.batch_size": 4, "decoder.units": 4, "task.window": 8}
+    sets = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
+    done = call("train", "stream", "--out", "run", *sets)
+    assert done.stderr.startswith("language: 1,008 symbols to train on, 126 dev, 126 test\n")
+    assert done.stdout.splitlines()[0].split() == ["symbols", "126"]
+    assert call("evaluate", "run", "text.txt").stdout.splitlines()[0].split() == ["symbols", "1,260"]
+    (line,) = call("predict", "run", "to be", "--set", "max_length=20", "--json").stdout.splitlines()
+    (output,) = json.loads(line)["outputs"]
+    assert output["text"].startswith("to be")
+    assert (len(output["symbols"]), output["ended"]) == (20, False)
+    assert refused("train", "stream", "--out", "other", *sets, "--set", "training.batch_size=127") == (
+        f"{PACKAGE / 'presets' / 'stream.yaml'}:15: training: a stream of 1,008 symbols is shorter than a window of 8 for "
+        "each row of a batch of 127: expected at least 1,016. Take a longer text, a smaller window or a smaller "
+        "batch_size."
+    )
+    assert refused("train", "stream", "--out", "other", *sets, "--set", "decoder.sampling=linear").endswith(
+        "decoder.sampling: every window of a stream is told what came before: leave it out."
+    )
+    (folder / "text.txt").write_text("\n")
+    assert refused("train", "stream").endswith("task: text.txt is empty (bad lines skipped: 0): expected a text.")
+    assert not (folder / "other").exists()
 
 
 # === export ===

@@ -88,10 +88,11 @@ def folder(tmp_path, monkeypatch):
     from seq2seq_zoo.layers.attention import attentions
     from seq2seq_zoo.layers.bridge import bridges
     from seq2seq_zoo.layers.cells import cells
+    from seq2seq_zoo.layers.readout import readouts
     from seq2seq_zoo.layers.schedules import schedules
     from seq2seq_zoo.tasks import tasks
 
-    for registry in (modes, attentions, bridges, cells, schedules, searches, tasks):
+    for registry in (modes, attentions, bridges, cells, readouts, schedules, searches, tasks):
         ours = {name: entry for name, entry in registry.items() if entry.__module__.startswith("seq2seq_zoo.")}
         monkeypatch.setattr(registry, "_entries", ours)
         monkeypatch.setattr(registry, "_entry_points_loaded", registry.group is None)
@@ -294,19 +295,16 @@ def tables() -> dict[str, str]:
     from seq2seq_zoo import factory
     from seq2seq_zoo.benchmark.suite import Plan, Question, X
     from seq2seq_zoo.decoding import Search, searches
-    from seq2seq_zoo.layers.encoder import Encoder
-    from seq2seq_zoo.layers.readout import Tokens
+    from seq2seq_zoo.layers.readout import Tokens, Values, readouts
     from seq2seq_zoo.layers.schedules import schedules
     from seq2seq_zoo.tasks import tasks
-    from seq2seq_zoo.training import Training
 
     readout = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
     by_mode = {name: {**options_of(factory.modes[name], exclude={"readout"}), **readout} for name in factory.modes}
     shared = by_mode["basic"]
     found = {
-        "encoder": table(options_of(Encoder, exclude={"vocabulary_size"})),
+        **{key: table(factory.schema.sections[key].options) for key in ("encoder", "labeller", "pretrained", "training")},
         "decoder": table(shared),
-        "training": table(options_of(Training)),
         **{key: table({key: factory.schema.sections[key]}) for key in ("metrics", "seed")},
         "plan": table(options_of(Plan)),
         "question": table(options_of(Question)),
@@ -325,6 +323,12 @@ def tables() -> dict[str, str]:
         for name, entry in searches.items()
         if set(options_of(entry)) - set(options_of(Search))
     }
+    values = {
+        name: options_of(entry, exclude={"size", "mask_value"})
+        for name, entry in readouts.items()
+        if issubclass(entry, Values)
+    }
+    found |= {f"readout {name}": table(options) for name, options in values.items() if options}
     found |= {f"task {name}": table(options_of(entry)) for name, entry in tasks.items() if options_of(entry)}
     found |= {f"schedule {name}": table(options_of(entry)) for name, entry in schedules.items()}
     return found

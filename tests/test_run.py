@@ -213,6 +213,16 @@ def test_nothing_is_overwritten(finished, tmp_path):
             "by layer: the decoder has layer 1: 2 x 6, the encoder layer 1: 2 x 5. Give both the same cell, depth and "
             "units (an encoder of two directions counts twice its units), or use bridge='dense'.",
         ),
+        (
+            {"decoder": {"softmax_samples": 3}},
+            "{file}:{decoder}: decoder: softmax_samples and sampling do not go together: a step that may read its own "
+            "output needs the logits of all symbols. Leave one of them out.",
+        ),
+        (
+            {"decoder": {"softmax_samples": 3, "sampling": None}, "training": {"label_smoothing": 0.1}},
+            "{file}:{training}: training: label_smoothing=0.1 needs the probabilities of all symbols, and "
+            "softmax_samples=3 leaves most of them out: give one of the two.",
+        ),
     ],
 )
 def test_what_cannot_be_made_is_the_configuration_s_fault_and_leaves_no_directory(changes, message, tmp_path):
@@ -221,7 +231,7 @@ def test_what_cannot_be_made_is_the_configuration_s_fault_and_leaves_no_director
     lines = {line.split(":")[0]: number for number, line in enumerate(file.read_text().splitlines(), start=1)}
     with pytest.raises(ConfigError) as raised:
         Run.start(tmp_path / "run", config)
-    assert str(raised.value) == message.format(file=file, task=lines["task"], decoder=lines["decoder"])
+    assert str(raised.value) == message.format(file=file, **lines)
     assert not (tmp_path / "run").exists()
 
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from seq2seq_zoo import factory
+from seq2seq_zoo.config import ConfigError
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.environment import peak_memory, reset_peak_memory
 from seq2seq_zoo.evaluation import evaluate, perplexity
@@ -93,8 +94,19 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1)
 def _load(task: str) -> Data:
-    """A task's data, once for all cells that share it and run one after another."""
-    return factory.make_task({"task": json.loads(task)}).load()
+    """A task's data, once for all cells that share it and run one after another.
+
+    Raises:
+        ConfigError: the task is not one whose answers a suite can compare.
+    """
+    options = json.loads(task)
+    data = factory.make_task({"task": options}).load()
+    if not isinstance(data, Data) or data.targets != "sequence" or not data.has_sources:
+        raise ConfigError(
+            f"task: a suite compares texts that are generated from texts, and '{options['name']}' has none: train its "
+            "models one by one."
+        )
+    return data
 
 
 def match_parameters(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

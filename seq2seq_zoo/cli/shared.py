@@ -198,13 +198,31 @@ def columns(rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_metrics(metrics: Mapping[str, Any], pairs: int) -> None:
-    """Print the metrics of `pairs` pairs: all together, and by length where that is known."""
+    """Print the metrics of `pairs` pairs, or of their symbols: all together, beside a task's baselines if it has some;
+    then apart for each feature or length, where that is known."""
     from seq2seq_zoo.metrics import METRICS
 
-    rows = [["pairs", f"{pairs:,}"]]
-    columns(
-        [*rows, *([metric.label, metric.shown(metrics[name])] for name, metric in METRICS.items() if name in metrics)]
-    )
+    beside = metrics.get("baselines", {})
+    all_of_them = [metrics, *beside.values()]
+    rows = [["", "model", *beside]] if beside else []
+    counted = ("symbols", metrics["symbols"]) if "symbols" in metrics else ("pairs", pairs)
+    rows.append([counted[0], f"{counted[1]:,}", *[""] * len(beside)])
+    for name, metric in METRICS.items():
+        if name in metrics:
+            rows.append([metric.label, *(metric.shown(each[name]) if name in each else "" for each in all_of_them)])
+    columns(rows)
+    if "by_feature" in metrics:
+        by_feature = {METRICS[name]: values for name, values in metrics["by_feature"].items()}
+        print()
+        columns(
+            [
+                ["feature", *(metric.label for metric in by_feature)],
+                *(
+                    [feature, *(metric.shown(values[feature]) for metric, values in by_feature.items())]
+                    for feature in metrics["by_feature"]["rmse"]
+                ),
+            ]
+        )
     if "by_length" not in metrics:
         return
     rows = [["length", "pairs", "exact match", "symbol error rate"]]

@@ -57,7 +57,7 @@ def train(
         path = None if config is None else file_of(config, "preset", presets())
         start_backend()
         from seq2seq_zoo.progress import EpochLines
-        from seq2seq_zoo.run import BEST, CURVES, PREDICTIONS, Run
+        from seq2seq_zoo.run import BEST, CURVES, PREDICTIONS, SERIES, Run
 
         if path is None:
             run = Run.resume(str(resume))
@@ -72,7 +72,7 @@ def train(
     note("The best epoch's model on the test split:")
     print_metrics(measured["test"], len(run.data.splits["test"]))
     print()
-    for what, file in (("model", BEST), ("outputs", PREDICTIONS), ("curves", CURVES)):
+    for what, file in (("model", BEST), ("outputs", PREDICTIONS), ("curves", CURVES), ("picture", SERIES)):
         if (run.directory / file).exists():
             print(f"{what:7}  {run.directory / file}")
 
@@ -89,9 +89,10 @@ def _new_run(path: Path, changes: Sequence[str], out: Path | None) -> "Run":
 
 
 def _introduce(run: "Run") -> None:
-    sizes = {split: f"{len(pairs):,}" for split, pairs in run.data.splits.items()}
+    sizes = {split: f"{run.data.size(split):,}" for split in run.data.splits}
     note(
-        f"{run.config['task']['name']}: {sizes['train']} pairs to train on, {sizes['dev']} dev, {sizes['test']} test"
+        f"{run.config['task']['name']}: {sizes['train']} {run.data.counted} to train on, {sizes['dev']} dev, "
+        f"{sizes['test']} test"
         + (f"; bad lines skipped: {run.data.skipped:,}" if run.data.skipped else "")
     )
     what = "no decoder" if run.config["decoder"] is None else f"{run.config['decoder']['mode']} decoder"

@@ -1,6 +1,7 @@
 """Commands that use what was trained."""
 
 import contextlib
+import csv
 import functools
 import itertools
 import json
@@ -27,11 +28,17 @@ SHOWN = 10  # unknown symbols that are spelt out
 COMPARED = 500  # dev sources that an exported model answers as well
 
 
-def _model(path: Path) -> "TextModel":
+def _any_model(path: Path) -> Any:
     start_backend()
-    from seq2seq_zoo.loading import ModelFileError, load
+    from seq2seq_zoo.loading import load
 
-    model = load(path)
+    return load(path)
+
+
+def _model(path: Path) -> "TextModel":
+    model = _any_model(path)
+    from seq2seq_zoo.loading import ModelFileError
+
     if model.source_vocabulary is None or model.target_vocabulary is None:
         raise ModelFileError(f"{path}: the model has no vocabularies, so it neither reads nor writes texts.")
     return model
@@ -81,7 +88,10 @@ def evaluate(
     model_path: ModelPath,
     file: Annotated[
         Path | None,
-        typer.Argument(help="Source, tab and target on each line; the run's own test split if not given."),
+        typer.Argument(
+            help="Source, tab and target on each line, or the text that a language model is to foresee; the run's own "
+            "test split if not given."
+        ),
     ] = None,
     metric: Annotated[
         list[str] | None,
@@ -96,32 +106,55 @@ def evaluate(
     from seq2seq_zoo.text_metrics import text_metrics
 
     further = [text_metrics.create(name) for name in metric or ()]
-    model = _model(model_path)
+    model = _model(model_path) if file else _any_model(model_path)
+    if further and not getattr(model, "reads", True):
+        raise Usage("--metric compares outputs with targets, and a language model has none: leave it out.")
     from seq2seq_zoo import evaluation
-    from seq2seq_zoo.data.delimited import read_pairs
     from seq2seq_zoo.factory import make_metrics
     from seq2seq_zoo.run import load_data, read_config
+    from seq2seq_zoo.tasks.task import Data
 
     if file is None:
         config = read_config(model_path)
         data = load_data(config)
-        pairs = data.splits["test"]
         further = [*make_metrics(config, data), *further]
     else:
-        pairs, skipped = read_pairs(file, skip_bad_lines)
+        pairs, skipped = _pairs(model, file, skip_bad_lines)
+        data = Data({"test": pairs}, *model.vocabularies)
         if skipped:
             note(f"Bad lines skipped: {skipped:,}")
-    for side, vocabulary in enumerate(model.vocabularies):
+    pairs = data.splits["test"]
+    for side, vocabulary in enumerate((data.source, data.target) if isinstance(data, Data) else ()):
         unknown = _Unknown(vocabulary)
         for pair in pairs:
             unknown.look(pair[side])
         unknown.say(("sources", "targets")[side])
-    metrics, _ = evaluation.evaluate(model, pairs, metrics=further)
-    metrics["perplexity"] = evaluation.perplexity(model, pairs)
+    metrics, _ = evaluation.measure(model, data, "test", further)
     if as_json:
-        print(json.dumps({"pairs": len(pairs), **metrics}, indent=2))
+        print(json.dumps({**({} if "symbols" in metrics else {"pairs": len(pairs)}), **metrics}, indent=2))
     else:
         print_metrics(metrics, len(pairs))
+
+
+def _pairs(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequence[tuple[str, str]], int]:
+    """What a file has for a model to be measured by, and how many bad lines were left out."""
+    from seq2seq_zoo.data.delimited import read_pairs
+    from seq2seq_zoo.data.stream import read_stream
+    from seq2seq_zoo.data.texts import read_texts
+    from seq2seq_zoo.labeller import Labeller
+    from seq2seq_zoo.tasks.labels import lacks_labels
+
+    if isinstance(model, Labeller):
+        separator = model.vocabularies[0].separator
+        lacks = functools.partial(lacks_labels, whole=model.whole, separator=separator)
+        return read_pairs(file, skip_bad_lines, lacks=lacks)
+    if model.reads:
+        return read_pairs(file, skip_bad_lines)
+    if model.vocabularies[1].end is None:
+        text, skipped = read_stream(file, skip_bad_lines)
+        return [("", text)], skipped
+    texts, skipped = read_texts(file, skip_bad_lines)
+    return [("", text) for text, _ in texts], skipped
 
 
 SearchName = Annotated[
@@ -159,22 +192,42 @@ def _search(model: "TextModel", name: str, overrides: Sequence[str] | None, n_be
         "seq2seq-zoo predict runs/copy-attention-1 < sources.txt > outputs.txt",
         "seq2seq-zoo predict runs/copy-attention-1 abc --search beam --set size=8 --n-best 3 --scores",
         "seq2seq-zoo predict runs/copy-attention-1 abc --alignments map.png",
+        "seq2seq-zoo predict runs/names-feedback-1 jo --search sample --n-best 5 --set temperature=0.8",
         "seq2seq-zoo predict runs/copy-attention-1    (asks, on a terminal)",
+        "seq2seq-zoo predict runs/forecast-attention-1 --file until_now.csv > next.csv",
     )
 )
 def predict(
     model_path: ModelPath,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Sources; the lines of standard input if not given.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...",
+            help="Sources, or what a language model's outputs begin with; the lines of standard input if not given.",
+        ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="Sources, one a line, in place of standard input.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Sources, one a line, in place of standard input; for real values, a CSV file as the task reads it.",
+            show_default=False,
+        ),
     ] = None,
     search: SearchName = "greedy",
     overrides: SearchOptions = None,
     n_best: Annotated[
         int | None,
         typer.Option(min=1, help="Outputs for each source, best first: beam and sample.", show_default=False),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What every output begins with, whatever its source.", show_default=False),
+    ] = None,
+    stop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SYMBOL", help="The symbol with which an output is over, if it comes.", show_default=False
+        ),
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Each output's score before it, and a tab.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each source.")] = False,
@@ -195,10 +248,23 @@ def predict(
         raise Usage("Give texts as arguments or a --file of them, not both.")
     if alignments is not None and not texts:
         raise Usage("--alignments draws the texts that are given as arguments: give one or more.")
+    model = _any_model(model_path)
+    if model.readout.vocabulary_size is None:
+        if texts or file is None or n_best or scores or as_json:
+            raise Usage(f"{model_path} puts out real values: give it a --file, in the form of its task, and no more.")
+        return _predict_values(model, model_path, file)
     model = _model(model_path)
-    chosen = _search(model, search, overrides, n_best)
+    from seq2seq_zoo.labeller import Labeller
+
+    chosen = None
+    if not isinstance(model, Labeller):
+        chosen = _search(model, search, overrides, n_best)
+    elif search != "greedy" or overrides or n_best or prefix or stop or alignments:
+        raise Usage(f"{model_path} has no decoder: give it texts, --file, --scores or --json, and no search.")
     if alignments is not None and not model.looks:
         raise Usage(f"--alignments: {model_path} does not look at its source: only a mode with attention does.")
+    if prefix is not None and not model.reads:
+        raise Usage(f"--prefix: {model_path} is a language model: its outputs begin with the texts that it is given.")
     show = _as_json if as_json else functools.partial(_as_text, numbered=n_best is not None, scores=scores)
     unknown = _Unknown(model.vocabularies[0])
     number = 0
@@ -213,9 +279,11 @@ def predict(
             batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(stream)))
         stack.callback(unknown.say)
         for batch in batches:
-            for text in batch:
+            for text in batch if model.reads else ():  # a language model refuses what it does not know
                 unknown.look(text)
-            answers = model.answers(batch, chosen)
+            prefixes = None if prefix is None else [prefix] * len(batch)
+            stops = None if stop is None else [stop]
+            answers = model.answers(batch) if chosen is None else model.answers(batch, chosen, prefixes, stops=stops)
             for answer in answers:
                 number += 1
                 print(*show(number, answer), sep="\n")
@@ -224,6 +292,21 @@ def predict(
                 unknown.say()
             if alignments is not None:
                 _draw(answers, model.vocabularies, alignments)
+
+
+def _predict_values(model: Any, path: Path, file: Path) -> None:
+    """A table of real values, as comma-separated values, for what a file holds."""
+    from seq2seq_zoo import values
+    from seq2seq_zoo.run import load_data, read_config
+
+    if not path.is_dir():
+        raise Usage(f"{path} is a model without a task, which would read the file: give the run directory.")
+    data = load_data(read_config(path))
+    if data.read is None:
+        raise Usage("This task reads no files. In Python: seq2seq_zoo.values.predict(model, rows).")
+    csv.writer(sys.stdout, lineterminator="\n").writerows(
+        values.table(data.target, values.predict(model, data.read(file)))
+    )
 
 
 def _as_text(number: int, answer: "Answer", numbered: bool, scores: bool) -> Iterator[str]:
@@ -344,6 +427,8 @@ def export(
     exported graph says, run by its own runtime, are compared on the run's dev split.
     """
     model = _model(model_path)
+    if not hasattr(model, "search"):
+        raise Usage(f"{model_path} has no decoder: what is exported is a search, and it has nothing to search for.")
     from seq2seq_zoo.export import export, generate
     from seq2seq_zoo.run import load_data, read_config
 
@@ -354,6 +439,12 @@ def export(
     exported = export(model, directory, format, chosen, rows, quantize)
     for path in sorted(each for each in directory.rglob("*") if each.is_file()):
         print(f"{path.stat().st_size / 1024:9,.1f} KiB  {path}")
+    if not model.reads:
+        begun = model.vocabularies[1].ordinary[:COMPARED]
+        here, there = model.generate(begun, chosen), generate(exported, model.vocabularies, begun)
+        same = sum(a == b for a, b in zip(here, there, strict=True))
+        print(f"the same text as the model after {same:,} of {len(begun):,} first symbols")
+        return
     if not model_path.is_dir():
         note("Not compared with the model: give its run directory, which has the data for it.")
         return

@@ -14,15 +14,15 @@ PADDING = 0
 class Vocabulary:
     """The symbols of one side of a task, by id; cuts a text into symbols and puts it together again.
 
-    Padding, start, end and unknown are four ids of their own. A text symbol that is written like one of them, such as
-    "<end>", is still an ordinary symbol.
+    Padding, start, end and unknown are four ids of their own; only padding there must be. A text symbol that is written
+    like one of them, such as "<end>", is still an ordinary symbol.
 
     Args:
         symbols: every symbol in the order of the ids, the four special ones included by the name they are shown as.
         separator: `""` for texts of single characters, `" "` for texts of symbols with white space between them.
-        start: the id before the first symbol; padding is always 0.
-        end: the id after the last symbol.
-        unknown: the id of every symbol that is not in the vocabulary.
+        start: the id before the first symbol; padding is always 0. `None` if there is none.
+        end: the id after the last symbol; `None` if there is none.
+        unknown: the id of every symbol that is not in the vocabulary; `None` if there is none.
 
     Raises:
         ValueError: an unknown separator, special ids that coincide or have no symbol, an ordinary symbol that occurs
@@ -39,7 +39,14 @@ class Vocabulary:
     'four seven'
     """
 
-    def __init__(self, symbols: Sequence[str], separator: str, start: int = 1, end: int = 2, unknown: int = 3):
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        separator: str,
+        start: int | None = 1,
+        end: int | None = 2,
+        unknown: int | None = 3,
+    ):
         if separator not in ("", " "):
             raise ValueError(f"A vocabulary's separator is '' (characters) or ' ' (words), got {separator!r}.")
         self.symbols = tuple(symbols)
@@ -48,6 +55,7 @@ class Vocabulary:
         self.end = end
         self.unknown = unknown
         specials = {"padding": PADDING, "start": start, "end": end, "unknown": unknown}
+        specials = {name: special for name, special in specials.items() if special is not None}
         if len(set(specials.values())) < len(specials):
             raise ValueError(f"Padding, start, end and unknown need four different ids, got {specials}.")
         for name, special in specials.items():
@@ -64,7 +72,9 @@ class Vocabulary:
             self._ids[symbol] = id
 
     @classmethod
-    def build(cls, texts: Iterable[str], separator: str, most: int | None = None) -> "Vocabulary":
+    def build(
+        cls, texts: Iterable[str], separator: str, most: int | None = None, endless: bool = False
+    ) -> "Vocabulary":
         """The vocabulary of some texts: the specials, then the symbols in the order of code points.
 
         Args:
@@ -72,6 +82,7 @@ class Vocabulary:
             separator: how they are cut, as in the constructor.
             most: how many symbols there may be besides the specials: the most frequent, and of those that are equally
                 frequent the first in the order of code points. All by default.
+            endless: whether texts have no end, so that there is no symbol for it.
 
         Returns:
             The same vocabulary whatever the order of the texts, in every process.
@@ -83,6 +94,8 @@ class Vocabulary:
         """
         counts = Counter(itertools.chain.from_iterable(_split(text, separator) for text in texts))
         kept = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))[:most]
+        if endless:
+            return cls(["<pad>", "<start>", "<unk>", *sorted(kept)], separator, end=None, unknown=2)
         return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted(kept)], separator)
 
     @property
@@ -99,7 +112,16 @@ class Vocabulary:
         return self.separator.join(symbols)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text's symbols, without start and end."""
+        """The ids of a text's symbols, without start and end.
+
+        Raises:
+            ValueError: an unknown symbol, if there is no id for it.
+        """
+        if self.unknown is None and (strange := self.unknown_in(text)):
+            raise ValueError(
+                f"The symbol {strange[0]!r} is not in this vocabulary, which has no id for unknown ones."
+                f"{nearest(strange[0], self.symbols)}"
+            )
         return list(map(self._ids.get, self.split(text), itertools.repeat(self.unknown)))
 
     def symbols_of(self, ids: Iterable[int]) -> list[str]:

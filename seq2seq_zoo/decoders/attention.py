@@ -18,13 +18,18 @@ class AttentionDecoder(Decoder):
         y[t] = readout([s[t]; sum_j a[t, j] H[j]])
 
     Without input feeding, the cell reads `y[t-1]` alone and the score asks with `s[t]`: only the readout knows what was
-    found, and all looking leaves the loop over time.
+    found, and all looking leaves the loop over time. Without `readout_context` it is the other way round: only the cell
+    knows.
 
     Arguments, call arguments and return value are `Decoder`'s, and:
 
     Args:
         attention: a registered attention's name, a mapping of its `name` and arguments, or an `Attention`.
         input_feeding: whether the cell reads what was found.
+        readout_context: whether the readout reads what was found.
+
+    Raises:
+        ValueError: neither does.
 
     Example:
 
@@ -47,12 +52,19 @@ class AttentionDecoder(Decoder):
         *args: Any,
         attention: Annotated[Any, Named(attentions)] = "additive",
         input_feeding: bool = True,
+        readout_context: bool = True,
         **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
+        if not (input_feeding or readout_context):
+            raise ValueError(
+                "With neither input_feeding nor readout_context nothing reads what was found: set one of them to true."
+            )
         self.attention = attention
         self.input_feeding = input_feeding
+        self.readout_context = readout_context
         self.looks_before = input_feeding
+        self.shows_context = readout_context
         self.attend = attentions.create(attention, name="attention", dtype=self.dtype_policy)
 
     def build_look(self, width: int) -> None:
@@ -82,4 +94,5 @@ class AttentionDecoder(Decoder):
             **super().get_config(),
             "attention": named_config(self.attention),
             "input_feeding": self.input_feeding,
+            "readout_context": self.readout_context,
         }

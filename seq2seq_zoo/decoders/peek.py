@@ -42,16 +42,17 @@ class PeekDecoder(Decoder):
 
     def inputs(self, previous: Any, source: Any) -> tuple[Any, ...]:
         """`y[t-1]` and `c`."""
-        summary = source.summary[:, None]
-        if self.combine == "concatenate":
-            return previous, summary
+        parts = previous, source.summary[:, None]
+        return parts if self.combine == "concatenate" else (self._sum(*parts),)
+
+    def _sum(self, previous: Any, summary: Any) -> Any:
         if previous.shape[-1] != summary.shape[-1]:
             raise ValueError(
                 f"combine='add' adds the encoder's summary to the output before, which must be equally wide: got "
                 f"{summary.shape[-1]} and {previous.shape[-1]}. Change the encoder's units or the embedding_dim, or "
                 f"use combine='concatenate'."
             )
-        return (previous + summary,)
+        return previous + summary
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -9,7 +9,7 @@ from seq2seq_zoo.layers.readout import PAD, Tokens
 
 
 class Scorer(keras.Model):
-    """The log-probability of each given target, as a Keras model of its own, so that Keras compiles it on any backend.
+    """How likely given targets are, as a Keras model of its own, so that Keras compiles it on any backend.
 
     Args:
         model: a `Seq2Seq`, or whatever has its `readout` and makes logits of `(sources, targets)`.
@@ -18,7 +18,8 @@ class Scorer(keras.Model):
         inputs: sources, and target ids `(batch, target length)` padded with 0.
 
     Returns:
-        `(batch, target length)`; 0 on padding.
+        A mapping of tensors `(batch, target length)`: `log_probs`, 0 on padding; `likeliest`, whether no other output
+        is likelier, false on padding.
 
     Raises:
         ValueError: outputs that are not tokens.
@@ -35,10 +36,15 @@ class Scorer(keras.Model):
         if not self.model.built:
             self.model.build(input_shape)
 
-    def call(self, inputs: tuple[Any, Any]) -> Any:
+    def call(self, inputs: tuple[Any, Any]) -> dict[str, Any]:
         """Score."""
         _, targets = inputs
         targets = ops.cast(targets, "int32")
         log_probs = ops.log_softmax(ops.cast(self.model(inputs), "float32"))
         found = ops.squeeze(ops.take_along_axis(log_probs, targets[..., None], axis=-1), -1)
-        return ops.where(ops.equal(targets, PAD), 0.0, found)
+        best = ops.max(ops.where(self.model.readout.never, -float("inf"), log_probs), axis=-1)
+        real = ops.not_equal(targets, PAD)
+        return {
+            "log_probs": ops.where(real, found, 0.0),
+            "likeliest": ops.logical_and(real, ops.greater_equal(found, best)),
+        }

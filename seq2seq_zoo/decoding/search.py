@@ -151,17 +151,16 @@ class Search(abc.ABC):
 
     # === What all share ===
 
-    def steer(self, log_probs: Any, found: Hypotheses, end: int) -> Any:
-        """The log-probabilities after the options that every search has."""
+    def steer(self, log_probs: Any, found: Hypotheses, ends: Any) -> Any:
+        """The log-probabilities after the options that every search has; `ends` are the outputs that end one."""
         size = log_probs.shape[-1]
-        ids = ops.arange(size)
         if self.repetition_penalty != 1:
             log_probs = ops.where(said(found.history, size), log_probs * self.repetition_penalty, log_probs)
         if self.no_repeat_ngram is not None:
             log_probs = ops.where(ends_ngram(found.history, self.no_repeat_ngram, size), NEVER, log_probs)
         if self.min_length:
             early = ops.expand_dims(ops.less(found.lengths, self.min_length), -1)
-            log_probs = ops.where(ops.logical_and(early, ops.equal(ids, end)), NEVER, log_probs)
+            log_probs = ops.where(ops.logical_and(early, ends), NEVER, log_probs)
         return log_probs
 
     @property
@@ -200,6 +199,7 @@ class Searcher(keras.Model):
         inputs: a mapping of `sources`, as the model's encoder takes them, and, where wanted,
             `prefix`: ids `(batch, length)` that the outputs begin with, padded with 0;
             `allowed`: boolean `(vocabulary,)`, the outputs there may be (the end always may);
+            `stops`: boolean `(vocabulary,)`, the outputs after which there is nothing more, unless the prefix has them;
             `draws`: `(max_length, batch, hypotheses)` numbers from [0, 1), for a search that leaves it to chance.
 
     Returns:
@@ -250,12 +250,12 @@ class Searcher(keras.Model):
         never = readout.never
         if "allowed" in inputs:
             ids = ops.arange(size)
-            never = ops.logical_or(never, ~ops.logical_or(inputs["allowed"], ops.equal(ids, readout.end)))
+            never = ops.logical_or(never, ~ops.logical_or(inputs["allowed"], readout.ends(ids)))
 
         def step(found: Hypotheses, x: dict[str, Any]) -> tuple[Hypotheses, Any]:
             logits, states, weights = model.step(found.previous, found.states, memory)
             own = ops.log_softmax(logits)
-            steered = search.steer(ops.where(never, NEVER, own), found, readout.end)
+            steered = search.steer(ops.where(never, NEVER, own), found, readout.ends(ops.arange(size)))
             if "prefix" in x:
                 told = x["prefix"][:, None, None]
                 steered = ops.where(told == PAD, steered, ops.where(told == ops.arange(size), own, NEVER))
@@ -281,6 +281,10 @@ class Searcher(keras.Model):
                 ended, history = tree.map_structure(lambda each: _gather(each, parents), (ended, history))
             states, weights, lengths, coverage = kept
             ended = ops.logical_or(ended, ops.logical_or(readout.ends(outputs), ops.equal(outputs, PAD)))
+            if "stops" in inputs:
+                stops = ops.take(inputs["stops"], outputs)
+                stops = ops.logical_and(stops, x["prefix"][:, None] == PAD) if "prefix" in x else stops
+                ended = ops.logical_or(ended, stops)
             if search.remembers:
                 history = ops.concatenate([history[..., 1:], outputs[..., None]], axis=-1)
             own = ops.where(ops.equal(outputs, PAD), 0.0, own)

@@ -20,7 +20,8 @@ from seq2seq_zoo.registry import Registry
 VOCABULARIES = "vocabularies.json"
 
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""From source ids `(batch, length)` to the fields of a `Generated`."""
+"""From source ids `(batch, length)`, to a language model those that its outputs begin with, to the fields of a
+`Generated`."""
 
 
 class Exported(NamedTuple):
@@ -142,7 +143,7 @@ def generate(
         sources: texts.
         batch_size: texts searched at once, where the graph takes any number; changes no result.
     """
-    source, target = vocabularies
+    source, target = given(vocabularies), vocabularies[1]
     encoded = [source.encode(text) for text in sources]
     rows = exported.batch or batch_size
     texts: list[str] = []
@@ -152,3 +153,10 @@ def generate(
         found = exported.run(pad(filled, max(1, *map(len, batch))))["ids"]
         texts += [target.decode(ids[0].tolist()) for ids in found[: len(batch)]]
     return texts
+
+
+def given(vocabularies: tuple[Vocabulary, Vocabulary]) -> Vocabulary:
+    """That of the ids which an exported search is given: the sources', or of a language model the outputs', since what
+    it is given is what its outputs begin with."""
+    source, target = vocabularies
+    return source if source.ordinary else target

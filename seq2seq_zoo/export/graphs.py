@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import tree
 
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
+from seq2seq_zoo.export.formats import given
 from seq2seq_zoo.generation import TextModel
 from seq2seq_zoo.layers.scan import exporting
 
@@ -37,16 +38,22 @@ class Graphs(tf.Module):
         super().__init__()
         searcher = model.searcher(search)
         sources = _sources(model, batch)
-        self.functions = {"search": _traced(lambda sources: searcher({"sources": sources}), sources)}
+
+        def search(sources: Any) -> dict[str, Any]:
+            # What a language model is given, it does not read: its outputs begin with it.
+            return searcher({"sources": sources} if model.reads else {"sources": sources, "prefix": sources})
+
+        self.functions = {"search": _traced(search, sources)}
         encode, step = _parts(model, sources, batch)
         self.functions.update(encode=encode, step=step)
         if text:
-            self.functions["text"] = self._text(model, searcher)
+            self.functions["text"] = self._text(model, search)
         # What the functions hold, where TensorFlow looks for it (and not the layers, of which it would save more).
         self.weights = [variable.value for variable in model.variables]
 
-    def _text(self, model: TextModel, searcher: Any) -> Any:
-        source, target = model.vocabularies
+    def _text(self, model: TextModel, search: Callable[..., dict[str, Any]]) -> Any:
+        target = model.vocabularies[1]
+        source = given(model.vocabularies)
         ids = tf.constant([id for id in range(len(source)) if id not in _special(source)], tf.int32)
         symbols = tf.constant([source.symbols[id] for id in ids.numpy()])
         self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(symbols, ids), source.unknown)
@@ -57,7 +64,7 @@ class Graphs(tf.Module):
             else:
                 cut = tf.strings.unicode_split(texts, "UTF-8")
             # One column of padding more, so that there is one where all texts are empty.
-            found = searcher({"sources": tf.pad(self.table.lookup(cut).to_tensor(PADDING), ((0, 0), (0, 1)))})
+            found = search(tf.pad(self.table.lookup(cut).to_tensor(PADDING), ((0, 0), (0, 1))))
             silent = tf.constant([id in (PADDING, target.start, target.end) for id in range(len(target))])
             said = tf.gather(tf.constant(target.symbols), found["ids"])
             said = tf.ragged.boolean_mask(said, tf.logical_not(tf.gather(silent, found["ids"])))
@@ -133,7 +140,7 @@ def _traced(function: Callable[..., Any], *specs: tf.TensorSpec) -> Any:
 
 def _sources(model: Any, batch: int | None) -> tf.TensorSpec:
     encoder = getattr(model, "models", [model])[0].encoder
-    if encoder.vocabulary_size is not None:
+    if not model.reads or encoder.vocabulary_size is not None:
         return tf.TensorSpec((batch, None), "int32", "sources")
     return tf.TensorSpec((batch, None, encoder.stack.cells[0][0].widths[0]), "float32", "sources")
 

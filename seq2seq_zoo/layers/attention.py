@@ -133,6 +133,40 @@ class AdditiveAttention(Attention):
         return (self.scale,)
 
 
+@attentions.register("linear", "a linear score, in which the state cancels: the same weights at every step (2016)")
+class LinearAttention(Attention):
+    """`e = w . (h' + q) + b` over `h' = W h + d`, which take the place of `h` as values, too.
+
+    For fidelity to an ancestor, not for use: a softmax does not see what is added to all scores alike, and `w . q + b`
+    is. So the weights depend on the source alone and are the same at every step. `additive` differs by the tanh that
+    keeps the query from cancelling.
+
+    Reference:
+        https://github.com/jacoxu/encoder_decoder
+    """
+
+    def build(self, query: int, key: int) -> None:
+        """Create the weights."""
+        self.kernel = self.add_weight(shape=(key, query), initializer="glorot_uniform", name="kernel")
+        self.bias = self.add_weight(shape=(query,), initializer="zeros", name="bias")
+        self.scale = self.add_weight(shape=(query, 1), initializer="glorot_uniform", name="scale")
+        self.shift = self.add_weight(shape=(1,), initializer="zeros", name="shift")
+        super().build(query, key)
+
+    def prepare(self, sequence: Any, mask: Any) -> Source:
+        """`W h + d`, as keys and as values."""
+        projected = matmul(sequence, self.kernel) + self.bias
+        return Source(projected, projected, mask)
+
+    def score(self, asked: Any, keys: Any, scale: Any, shift: Any) -> Any:
+        """`w . (key + q) + b`, term by term."""
+        return matmul(asked, scale) + ops.transpose(matmul(keys, scale), (0, 2, 1)) + shift
+
+    def score_weights(self) -> tuple[Any, ...]:
+        """`w` and `b`."""
+        return self.scale, self.shift
+
+
 class _Product(Attention):
     """Scores that are the product of a query with a key."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops, tree
 
 from seq2seq_zoo.layers import gradients
+from seq2seq_zoo.layers.activations import activation_of, name_of
 from seq2seq_zoo.layers.part import Part, knows
 from seq2seq_zoo.layers.scan import gradients_by_hand, scan
 from seq2seq_zoo.options import Fraction, Named, Positive, checked
@@ -59,8 +60,8 @@ class Cell(Part):
 
     Args:
         units: width of each state.
-        activation: of the candidate state.
-        recurrent_activation: of the gates.
+        activation: of the candidate state: a name that Keras has, or `hard_sigmoid_keras2`.
+        recurrent_activation: of the gates: the same.
     """
 
     gates: int
@@ -72,8 +73,8 @@ class Cell(Part):
     def __init__(self, units: Positive, activation: str = "tanh", recurrent_activation: str = "sigmoid", **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
-        self.activation = keras.activations.get(activation)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.activation = activation_of(activation)
+        self.recurrent_activation = activation_of(recurrent_activation)
 
     def build(self, widths: Sequence[int]) -> None:
         """Create the weights, for input parts of the given widths."""
@@ -173,8 +174,8 @@ class Cell(Part):
         return {
             **super().get_config(),
             "units": self.units,
-            "activation": keras.activations.serialize(self.activation),
-            "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
+            "activation": name_of(self.activation),
+            "recurrent_activation": name_of(self.recurrent_activation),
         }
 
 

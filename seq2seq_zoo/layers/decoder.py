@@ -89,6 +89,8 @@ class Decoder(keras.layers.Layer):
     looks_before: bool = True
     """Whether `look` asks with the state before the step, so that the cell reads what it saw; else it asks with the
     state after, and only the readout reads it."""
+    shows_context: bool = True
+    """Whether the readout reads what `look` saw."""
 
     @checked
     def __init__(
@@ -204,7 +206,10 @@ class Decoder(keras.layers.Layer):
         source = self.prepare(encoded)
         ahead = self._ahead(encoded, source, steps) if steps else None
         memory = Memory(source, previous, self.stack.noise(batch, training), mask, ahead)
-        return memory, self.first_states(encoded)
+        states = self.first_states(encoded)
+        if self.readout.carries:
+            states = (*states, (ops.cast(encoded.summary, self.compute_dtype),))
+        return memory, states
 
     def _ahead(self, encoded: Encoded, source: Any, steps: int) -> Ahead:
         """Of symbols and positions, what there is no more of than may well be read."""
@@ -236,12 +241,22 @@ class Decoder(keras.layers.Layer):
             `(logits, states, weights)`: logits `(batch, output width)` or `(batch, hypotheses, output width)`; weights
             with a last axis of the source's length, or `None` in a mode that does not look.
         """
+        features, states, weights = self._step(previous, states, memory)
+        return self.readout.read(features), states, weights
+
+    def _step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
+        """A step up to what the readout reads. A vector that is handed on stands behind the layers' states."""
         one = len(states[0][0].shape) == 2
+        if self.readout.carries:
+            *states, (previous,) = states
         parts = self._parts(ops.expand_dims(previous, 1) if one else previous, memory)
         projected = self.stack.project(parts, kernels=memory.ahead and memory.ahead.kernels)
         projected = ops.squeeze(projected, 1) if one else projected
-        features, states, weights = self._advance(projected, states, memory)
-        return self.readout.read(features), states, weights
+        features, states, weights = self._advance(projected, tuple(states), memory)
+        if self.readout.carries:
+            features = self.readout.hand_on(features)
+            states = (*states, (features,))
+        return features, states, weights
 
     def _parts(self, previous: Any, memory: Memory) -> tuple[Any, ...]:
         """What a step reads whatever its state, `(batch, time or 1, width)` each, for one step or for all."""
@@ -270,8 +285,13 @@ class Decoder(keras.layers.Layer):
         output, states = self.stack.advance(projected, states, memory.stack)
         if self.looks and not self.looks_before:
             context, weights = self._look(output, memory)
-        features = output if context is None else ops.concatenate([output, context], axis=-1)
-        return features, states, weights
+        return self._features(output, context), states, weights
+
+    def _features(self, output: Any, context: Any) -> Any:
+        """What the readout reads of a step, or of all."""
+        if context is None or not self.shows_context:
+            return output
+        return ops.concatenate([output, context], axis=-1)
 
     def _look(self, query: Any, memory: Memory) -> tuple[Any, Any]:
         if len(query.shape) == 3:
@@ -337,6 +357,9 @@ class Decoder(keras.layers.Layer):
         if targets is not None:
             length = ops.shape(targets)[1]
             told = self.readout.shift(targets, before)
+        if self.readout.carries:  # nothing is told
+            features, weights, last = self._alone(memory, states, length)
+            return self.readout.read(features), weights, last
         parts = [_time_first(part) for part in self._parts(told, memory)]
         last = None
         if self.looks and self.looks_before:
@@ -352,6 +375,7 @@ class Decoder(keras.layers.Layer):
                 features, weights = self.stack.look(
                     attend, self._part_count, projected, memory.stack, states, memory.source
                 )
+                features = features if self.shows_context else features[..., : self.units]
             else:
                 _, (features, weights) = scan(step, states, projected)
             features, weights = _time_first(features), _time_first(weights)
@@ -360,10 +384,20 @@ class Decoder(keras.layers.Layer):
             features, weights = _time_first(outputs), None
             if self.looks:
                 context, weights = self.look(features, memory.source)
-                features = ops.concatenate([features, context], axis=-1)
+                features = self._features(features, context)
         if training and targets is not None:
             return self.readout.read_forced(features, targets), weights, last
         return self.readout.read(features), weights, last
+
+    def _alone(self, memory: Memory, states: States, length: Any) -> tuple[Any, Any, States]:
+        """All steps, each of which reads what the one before handed on."""
+
+        def step(states, _):
+            features, states, weights = self._step(None, states, memory)
+            return states, (features, weights) if self.looks else (features,)
+
+        last, (features, *weights) = scan(step, states, (), length)
+        return _time_first(features), _time_first(weights[0]) if weights else None, last
 
     def run(
         self,
@@ -457,7 +491,8 @@ class Decoder(keras.layers.Layer):
         features = self.units
         if self.looks:
             context, _ = self.look(ops.zeros((1, 1, self.units), dtype=self.compute_dtype), source)
-            features += context.shape[-1]
+            if self.shows_context:
+                features += context.shape[-1]
             if self.looks_before:
                 widths.append(context.shape[-1])
         self.stack.build(widths)
@@ -467,11 +502,26 @@ class Decoder(keras.layers.Layer):
                 f"{type(self.readout).__name__} of its own."
             )
         self.readout.build(features, self.feeds_back)
+        if self.readout.carries:
+            self._check_carried(encoded.summary[-1])
         if self.schedule is not None:
             self.training_steps = self.add_weight(
                 shape=(), initializer="zeros", trainable=False, autocast=False, dtype="float32", name="training_steps"
             )
         self.built = True
+
+    def _check_carried(self, summary: int) -> None:
+        if self.schedule is not None:
+            raise ValueError(
+                "sampling chooses between the right output and the decoder's own, but with fed_back='vector' a step "
+                "reads neither: leave sampling out."
+            )
+        if self.readout.width != summary:
+            raise ValueError(
+                f"With fed_back='vector' the first step reads the encoder's summary, which must be as wide as the "
+                f"vectors fed back: got {summary} and embedding_dim={self.readout.width}. Change the embedding_dim or "
+                f"the encoder's units (of which one of two directions puts out twice as many)."
+            )
 
     def build_look(self, width: int) -> None:
         """Create the weights that `prepare` and `look` need, for a source sequence of the given width."""

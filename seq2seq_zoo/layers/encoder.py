@@ -45,7 +45,7 @@ class Encoder(keras.layers.Layer):
         mask_value: in a source of vectors, a step all of whose features equal it is padding; `None` if there is none.
         word_dropout: share of a source's symbols that are read as the unknown one in training; so the unknown symbol's
             vector is trained, which no text to train on has where the vocabulary was made of all of them.
-        unknown: id of the unknown symbol.
+        unknown: id of the unknown symbol; `None` if there is none.
 
     Call arguments:
         inputs: ids `(batch, source length)`, where 0 is padding; or vectors `(batch, source length, features)`.
@@ -57,7 +57,7 @@ class Encoder(keras.layers.Layer):
         An `Encoded`.
 
     Raises:
-        ValueError: a `mask_value` for ids, or `word_dropout` for vectors.
+        ValueError: a `mask_value` for ids; `word_dropout` for vectors, or without an unknown symbol.
 
     Example:
 
@@ -87,7 +87,7 @@ class Encoder(keras.layers.Layer):
         vocabulary_size: Positive | None = None,
         mask_value: float | None = None,
         word_dropout: Fraction = 0.0,
-        unknown: NonNegative = 3,
+        unknown: NonNegative | None = 3,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -98,6 +98,10 @@ class Encoder(keras.layers.Layer):
             )
         if vocabulary_size is None and word_dropout:
             raise ValueError(f"word_dropout={word_dropout} is for ids, but this {type(self).__name__} reads vectors.")
+        if unknown is None and word_dropout:
+            raise ValueError(
+                f"word_dropout={word_dropout} reads symbols as the unknown one, which is not there: leave it out."
+            )
         self.units = units
         self.cell = cell
         self.depth = depth

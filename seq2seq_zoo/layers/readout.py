@@ -1,12 +1,12 @@
 """What an output is, and how it becomes the next step's input."""
 
-import functools
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
+from seq2seq_zoo.layers.activations import activation_of, name_of
 from seq2seq_zoo.layers.cells import Symbols, matmul
 from seq2seq_zoo.layers.part import Part, as_ids, real_vectors
 from seq2seq_zoo.losses import GaussianNLL, PinballLoss, SmoothedCrossentropy
@@ -36,6 +36,8 @@ class Readout(Part):
 
     vocabulary_size: int | None = None
     """How many symbols there are; `None` where outputs are numbers."""
+    carries: bool = False
+    """Whether a step hands a vector on to the next one, which reads that and not an output; known when it is built."""
 
     def settle(self, units: int) -> None:
         """Settle what was left open, by the units of the decoder to which this readout belongs."""
@@ -89,12 +91,16 @@ class Readout(Part):
         """Which targets are real, not padding: boolean `(batch, length)`."""
         raise NotImplementedError
 
+    def hand_on(self, features: Any) -> Any:
+        """What the next step reads, and what `read` then makes this one's output of, where a readout `carries`."""
+        raise NotImplementedError
+
     def read(self, features: Any) -> Any:
         """A step's features as its output distribution (or value)."""
         raise NotImplementedError
 
     def read_forced(self, features: Any, targets: Any) -> Any:
-        """What a training step is told its targets for: `read`, unless the loss needs less."""
+        """What a training step puts out that is told its targets: as `read`, or less if the loss needs no more."""
         del targets
         return self.read(features)
 
@@ -157,11 +163,13 @@ class Tokens(Readout):
         embedding_dim: width of the symbols' vectors; the decoder's units if not given.
         tied: whether the output matrix is the embedding's transpose (a projection to the embedding's width comes
             before it where the features are not that wide).
+        fed_back: what the next step reads: the vector of the symbol that was said or told; or, whatever was said or
+            told, a vector projected from the step's features, from which the logits are read as well. The first step
+            then reads the encoder's summary, and no step is ever forced.
         softmax_samples: in training, how many symbols drawn for each batch stand for all the wrong ones, which saves
             time and memory where the vocabulary is large; all of them if not given.
-        start: id that stands before the first symbol.
-        end: id that ends a sequence.
-        endless: whether nothing ever ends, as in a stream of text: the end is then never chosen, either.
+        start: id that stands before the first symbol; `None` where none is read.
+        end: id that ends a sequence; `None` where none does, so that all outputs have `max_length` symbols.
 
     With `softmax_samples`, the outputs of a training step that is told its targets are not the logits of all symbols,
     but `1 + softmax_samples`: the right symbol's first, then those of the drawn ones. Every symbol is as likely to be
@@ -170,8 +178,8 @@ class Tokens(Readout):
     searches, scores) there are all logits.
 
     Raises:
-        ValueError: the ids are not distinct, or not below the vocabulary size; tied without an embedding to tie to; or
-            no fewer samples than symbols.
+        ValueError: the ids are not distinct, or not below the vocabulary size; tied, or no start, without or with an
+            embedding of symbols to read; no fewer samples than symbols; or samples where a vector is fed back.
 
     Reference:
         Tying: Press and Wolf 2017, arXiv:1608.05859. Samples: Jean et al. 2015, arXiv:1412.2007, section 3.
@@ -183,18 +191,21 @@ class Tokens(Readout):
         vocabulary_size: Positive,
         embedding_dim: Positive | None = None,
         tied: bool = False,
+        fed_back: Literal["symbol", "vector"] = "symbol",
         softmax_samples: Positive | None = None,
-        start: NonNegative = 1,
-        end: NonNegative = 2,
-        endless: bool = False,
+        start: NonNegative | None = 1,
+        end: NonNegative | None = 2,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if len({PAD, start, end}) < 3 or not max(start, end) < vocabulary_size:
+        ids = [PAD, *(id for id in (start, end) if id is not None)]
+        if len({*ids}) < len(ids) or not max(ids) < vocabulary_size:
             raise ValueError(
                 f"Padding (0), start and end must be three ids below vocabulary_size={vocabulary_size}, "
                 f"got start={start} and end={end}."
             )
+        if softmax_samples is not None and fed_back == "vector":
+            raise ValueError("softmax_samples needs fed_back='symbol': leave one of them out.")
         if softmax_samples is not None and softmax_samples > vocabulary_size - 2:
             raise ValueError(
                 f"softmax_samples={softmax_samples} saves nothing with a vocabulary of {vocabulary_size} symbols: "
@@ -203,11 +214,11 @@ class Tokens(Readout):
         self.vocabulary_size: int = vocabulary_size
         self.embedding_dim = embedding_dim
         self.tied = tied
+        self.fed_back = fed_back
         self.softmax_samples = softmax_samples
         self.seed_generator = None if softmax_samples is None else keras.random.SeedGenerator()
         self.start = start
         self.end = end
-        self.endless = endless
 
     def settle(self, units: int) -> None:
         """Vectors as wide as the decoder, if their width is not given."""
@@ -216,11 +227,19 @@ class Tokens(Readout):
     def build(self, features: int, feeds_back: bool) -> None:
         """Create the embedding (where outputs are fed back) and the output matrix."""
         self.embedding = self.projection = self.kernel = None
-        if feeds_back:
+        self.carries = feeds_back and self.fed_back == "vector"
+        if self.carries:
+            shape = (features, self.width)
+            self.vector_kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="vector_kernel")
+            self.vector_bias = self.add_weight(shape=shape[1:], initializer="zeros", name="vector_bias")
+            features = self.width
+        elif feeds_back and self.start is None:
+            raise ValueError("start=None leaves a first step that reads symbols without any: give the start's id.")
+        elif feeds_back:
             self.embedding = self.add_weight(
                 shape=(self.vocabulary_size, self.width), initializer="uniform", name="embedding"
             )
-        elif self.tied:
+        if self.tied and self.embedding is None:
             raise ValueError("tied=True needs a mode that reads its own outputs: there is no embedding to tie to.")
         if not self.tied:
             self.kernel = self.add_weight(
@@ -245,35 +264,43 @@ class Tokens(Readout):
         return self.vocabulary_size
 
     def first(self, batch: Any) -> Any:
-        """The start id."""
-        return ops.full((batch,), self.start, dtype="int32")
+        """The start id; padding where none is read."""
+        return ops.full((batch,), PAD if self.start is None else self.start, dtype="int32")
 
     def embed(self, outputs: Any) -> Any:
-        """The symbols' vectors."""
+        """The symbols' vectors; a vector that was handed on as it is."""
+        if self.carries:
+            return outputs
         return ops.take(self.embedding, as_ids(outputs, type(self).__name__), axis=0)
 
     def symbols(self, outputs: Any) -> Symbols | None:
         """The symbols' vectors before they are looked up."""
+        if self.embedding is None:
+            return None
         return Symbols(as_ids(outputs, type(self).__name__), ops.convert_to_tensor(self.embedding))
 
     def choose(self, logits: Any) -> Any:
-        """The likeliest symbol that is for saying."""
+        """The likeliest symbol, other than padding and start."""
         return argmax(ops.where(self.never, -float("inf"), logits))
 
     @property
     def never(self) -> Any:
         """Which ids are not for saying: boolean `(vocabulary_size,)`."""
         ids = ops.arange(self.vocabulary_size)
-        silent = [PAD, self.start, *([self.end] if self.endless else [])]
-        return functools.reduce(ops.logical_or, [ops.equal(ids, each) for each in silent])
+        padding = ops.equal(ids, PAD)
+        return padding if self.start is None else ops.logical_or(padding, ops.equal(ids, self.start))
 
     def ends(self, outputs: Any) -> Any:
         """Whether the end id was said."""
-        return ops.equal(outputs, self.end)
+        return ops.zeros_like(outputs, dtype="bool") if self.end is None else ops.equal(outputs, self.end)
 
     def mask(self, targets: Any) -> Any:
         """Whatever is not padding."""
         return ops.not_equal(targets, PAD)
+
+    def hand_on(self, features: Any) -> Any:
+        """`W f + b`, as wide as the symbols' vectors would be."""
+        return matmul(features, self.vector_kernel) + self.vector_bias
 
     def read(self, features: Any) -> Any:
         """Logits, in float32 whatever the policy."""
@@ -329,10 +356,10 @@ class Tokens(Readout):
             "vocabulary_size": self.vocabulary_size,
             "embedding_dim": self.embedding_dim,
             "tied": self.tied,
+            "fed_back": self.fed_back,
             "softmax_samples": self.softmax_samples,
             "start": self.start,
             "end": self.end,
-            "endless": self.endless,
         }
 
 
@@ -446,7 +473,7 @@ class Vectors(Values):
     @checked
     def __init__(self, *args: Any, activation: str | None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation)
 
     def read(self, features: Any) -> Any:
         """The outputs."""
@@ -458,7 +485,7 @@ class Vectors(Values):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
+        return {**super().get_config(), "activation": name_of(self.activation)}
 
 
 @readouts.register("gaussian", "a normal distribution for each feature; its mean is fed back")

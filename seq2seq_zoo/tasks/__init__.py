@@ -11,6 +11,8 @@ from seq2seq_zoo.tasks import forecast as forecast
 from seq2seq_zoo.tasks import frames as frames
 from seq2seq_zoo.tasks import integers as integers
 from seq2seq_zoo.tasks import labels as labels
+from seq2seq_zoo.tasks import language as language
+from seq2seq_zoo.tasks import melodies as melodies
 from seq2seq_zoo.tasks import parallel as parallel
 from seq2seq_zoo.tasks import pig_latin as pig_latin
 from seq2seq_zoo.tasks import reverse as reverse

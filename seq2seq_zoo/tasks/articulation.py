@@ -65,7 +65,7 @@ class Articulation(FrameTask):
         noise: PositiveFloat = 1.0,
         min_frames: Positive = 40,
         max_frames: Positive = 120,
-        train_size: Positive = 400,
+        train_size: Positive = 1600,
         dev_size: Positive = 50,
         test_size: Positive = 50,
         seed: NonNegative = 0,

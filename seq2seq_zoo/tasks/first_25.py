@@ -1,6 +1,7 @@
 """The five pairs with which this project's first ancestor showed its decoders."""
 
 from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.options import checked
 from seq2seq_zoo.tasks.digits_to_words import spell
 from seq2seq_zoo.tasks.task import Data, Task, tasks
 
@@ -13,7 +14,10 @@ class First25(Task):
 
     A toy to memorise: train, dev and test are the same five pairs, so its scores say nothing about unseen data. Both
     sides share one vocabulary: padding is 0; the 50 symbols have the ids 1 to 50, sorted as text ('1', '10', '11', …);
-    start, end and unknown, which the original does without, come after them. Sources are padded on the left.
+    start, end and unknown come after them. Sources are padded on the left.
+
+    Args:
+        specials: whether there are start, end and unknown; the original did without, and said five words always.
 
     Example:
 
@@ -27,6 +31,10 @@ class First25(Task):
         https://github.com/jacoxu/encoder_decoder
     """
 
+    @checked
+    def __init__(self, specials: bool = True):
+        self.specials = specials
+
     def load(self) -> Data:
         """The five pairs, three times, and the vocabulary, twice."""
         words = {str(number): "_".join(spell(number)) for number in range(1, 26)}
@@ -34,5 +42,8 @@ class First25(Task):
         rows = [numbers[first : first + 5] for first in range(0, 25, 5)]
         pairs = [(" ".join(row), " ".join(words[number] for number in row)) for row in rows]
         symbols = sorted([*words.keys(), *words.values()])
-        vocabulary = Vocabulary(["<pad>", *symbols, "<start>", "<end>", "<unk>"], " ", start=51, end=52, unknown=53)
+        if self.specials:
+            vocabulary = Vocabulary(["<pad>", *symbols, "<start>", "<end>", "<unk>"], " ", start=51, end=52, unknown=53)
+        else:
+            vocabulary = Vocabulary(["<pad>", *symbols], " ", start=None, end=None, unknown=None)
         return Data({split: list(pairs) for split in ("train", "dev", "test")}, vocabulary, vocabulary, "left")

@@ -30,6 +30,8 @@ class Data:
         source_padding: on which side of a source padding goes.
         targets: what a target is.
         skipped: how many bad lines of a file were left out.
+        window: how many symbols are read at once where a split is one text without end, a stream, whose vocabulary
+            then has none; `None` where it is many texts.
     """
 
     splits: Mapping[str, Sequence[Pair]]
@@ -38,6 +40,7 @@ class Data:
     source_padding: Side = "right"
     targets: Targets = "sequence"
     skipped: int = 0
+    window: int | None = None
 
     @property
     def has_sources(self) -> bool:
@@ -46,8 +49,18 @@ class Data:
 
     @property
     def end(self) -> int | None:
-        """The id that ends a target, where targets are sequences of their own."""
+        """The id that ends a target, where targets are sequences of their own, if they have an end."""
         return self.target.end if self.targets == "sequence" else None
+
+    @property
+    def counted(self) -> str:
+        """What `size` counts."""
+        return "pairs" if self.has_sources else "texts" if self.window is None else "symbols"
+
+    def size(self, split: str) -> int:
+        """How many pairs a split has, or texts with nothing to read before them; of a stream, how many symbols."""
+        pairs = self.splits[split]
+        return len(pairs) if self.window is None else sum(len(self.target.split(text)) for _, text in pairs)
 
     def encode(self, split: str) -> Sequence[tuple[list[int], list[int]]]:
         """The ids of a split's pairs, as `Batches` takes them.
@@ -102,9 +115,15 @@ class Series:
     skipped: int = 0
     source_padding: Side = "right"
     end: None = None
+    window: None = None
+    counted: str = "pairs"
     baselines: Mapping[str, Callable[[str], Sequence[np.ndarray]]] = dataclasses.field(default_factory=dict)
     naive_error: np.ndarray | None = None
     read: Callable[[str | os.PathLike[str]], Sequence[Row]] | None = None
+
+    def size(self, split: str) -> int:
+        """How many pairs a split has."""
+        return len(self.splits[split])
 
     def encode(self, split: str) -> Sequence[tuple[np.ndarray, np.ndarray]]:
         """The arrays of a split's rows, as `Batches` takes them; each made when it is asked for."""

@@ -20,9 +20,9 @@ FUTURE = "future"
 class Windows(Task):
     """Windows of `history` steps and the `horizon` steps after them; where the stream comes from is the subclass's.
 
-    A source is the history of all columns. Where some are known in advance, `horizon` more steps follow: there those
-    columns have their values, all others are 0 after scaling, and one feature more says that this is the future. A
-    target is the values that the target columns then have.
+    A source is the history of all columns. Where some are known in advance, `horizon` more steps come before it: there
+    those columns have their values of the future, all others are 0 after scaling, and one feature more says that this is
+    the future. A target is the values that the target columns then have.
 
     The splits are parts of the stream, train the oldest and test the newest. Every window lies in one of them, and each
     has a window for every place where one begins.
@@ -142,9 +142,11 @@ class Windows(Task):
         scaled = scale.apply(values)
         source, target = scaled[: self.history], scaled[self.history :, :targets]
         if self.known:
-            future = np.arange(self.length) >= self.history
-            source = np.column_stack([scaled, future]).astype("float32")
-            source[self.history :, :seen] = 0
+            ahead = scaled[self.history :].copy()
+            ahead[:, :seen] = 0
+            future = np.arange(self.length) < self.horizon
+            # The history comes last, so that it is fresh in the encoder's last states.
+            source = np.column_stack([np.concatenate([ahead, source]), future]).astype("float32")
         return Row(source, target, scale.mean[:targets], scale.scale[:targets], past[:, :targets])
 
     def _last(self, path: str | os.PathLike[str]) -> np.ndarray:

@@ -11,6 +11,7 @@ from cases import (
     SOURCE,
     SYMBOLS,
     TARGET,
+    UNMOVED,
     VECTORS,
     cases,
     close,
@@ -76,7 +77,8 @@ def test_a_target_changes_only_later_logits_and_none_of_basic(case):
     other[:, 1:] = 3
     changed = np.abs(case.forced(target=other) - case.logits).max(-1)
     assert not changed[:, :2].any()
-    assert (changed[:, 2:] > 1e-6).all() if case.decoder.feeds_back else not changed.any()
+    told = case.decoder.feeds_back and not case.decoder.readout.carries
+    assert (changed[:, 2:] > 1e-6).all() if told else not changed.any()
 
 
 def test_basic_and_peek_read_the_summary_at_every_step(case):
@@ -104,7 +106,8 @@ def test_attention_sums_to_one_over_real_positions_and_moves(case):
         close(weights.sum(-1), before_the_end & ~padding.all(1)[:, None])
         assert (weights >= 0).all()
         assert not weights[np.broadcast_to(padding[:, None], weights.shape)].any()
-        assert np.ptp(weights[0, before_the_end[0]], axis=0).max() > 1e-4 or before_the_end[0].sum() < 2
+        moved = np.ptp(weights[0, before_the_end[0]], axis=0).max()
+        assert (moved < 1e-6) if case.chosen["attention"] in UNMOVED else moved > 1e-4 or before_the_end[0].sum() < 2
 
 
 def test_a_config_makes_the_same_model(case):
@@ -131,7 +134,7 @@ def test_every_weight_learns_and_padding_teaches_nothing_infinite(case):
     found = gradients(learning, lambda: loss(case.target, case.model((SOURCE, case.target), training=True)))
     for path, gradient in found.items():
         assert np.isfinite(gradient).all(), path
-        assert np.abs(gradient).max() > 0, path
+        assert np.abs(gradient).max() > 0 or path.endswith("attention/shift"), path  # which moves all scores alike
 
 
 def loss(logits):
@@ -227,6 +230,23 @@ def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
         ("atention", {}, "Unknown decoder mode 'atention'. Did you mean 'attention'?"),
         ("attention", {"attention": "dot", "units": 5}, "must be equally wide: got 5 and 4."),
         ("feedback", {"bridge": "copy", "units": 5}, "layer 1: 2 x 5, the encoder layer 1: 2 x 4"),
+        (
+            "feedback",
+            {"readout": Tokens(9, 3, fed_back="vector")},
+            "vectors fed back: got 4 and embedding_dim=3. Change",
+        ),
+        (
+            "peek",
+            {"readout": Tokens(9, fed_back="vector"), "sampling": "linear"},
+            "a step reads neither: leave sampling",
+        ),
+        (
+            "peek",
+            {"readout": Tokens(9, fed_back="vector", tied=True)},
+            "tied=True needs a mode that reads its own outp",
+        ),
+        ("peek", {"readout": Tokens(9, start=None)}, "start=None leaves a first step that reads symbols without any"),
+        ("attention", {"input_feeding": False, "readout_context": False}, "nothing reads what was found: set one of"),
         ("peek", {"combine": "sum"}, "`combine` must be 'concatenate' or 'add', got 'sum'."),
         ("peek", {"combine": "add", "units": 5}, "combine='add' adds the encoder's summary to the output before"),
     ],

@@ -91,3 +91,23 @@ def test_what_cannot_be_decoded_or_loaded():
         Vocabulary.from_config({**vocabulary.get_config(), "symbol": []})
     with pytest.raises(ValueError, match="lacks symbols, separator"):
         Vocabulary.from_config({"start": 1, "end": 2, "unknown": 3})
+
+
+def test_only_padding_must_be_there():
+    bare = Vocabulary(["<pad>", "a", "b"], "", start=None, end=None, unknown=None)
+    assert bare.encode("ab") == [1, 2]
+    assert bare.decode([1, 0, 2]) == "ab"
+    assert Vocabulary.from_config(json.loads(json.dumps(bare.get_config()))) == bare
+    with pytest.raises(
+        ValueError, match=r"The symbol 'c' is not in this vocabulary, which has no id for unknown ones\."
+    ):
+        bare.encode("ac")
+
+
+def test_texts_without_end_need_no_symbol_for_it():
+    endless = Vocabulary.build(["a b", "b c"], " ", most=2, endless=True)
+    assert endless.symbols == ("<pad>", "<start>", "<unk>", "a", "b")
+    assert endless.end is None
+    assert endless.encode("b c") == [4, endless.unknown]
+    assert endless.decode([3, 4, 0, 4]) == "a b b"
+    assert Vocabulary.from_config(endless.get_config()) == endless

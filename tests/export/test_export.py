@@ -7,9 +7,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import SOURCE, SYMBOLS, close, small
+from cases import SOURCE, SYMBOLS, close, randomise, small
 
-from seq2seq_zoo import AttentionDecoder, Encoder, Ensemble, Seq2Seq, Tokens, decoders
+from seq2seq_zoo import (
+    AttentionDecoder,
+    Encoder,
+    Ensemble,
+    FeedbackDecoder,
+    Nothing,
+    Seq2Seq,
+    Tokens,
+    decoders,
+)
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.export import ExportError, export, formats, generate
 
@@ -109,6 +118,24 @@ def test_ensembles_vectors_and_half_precision_go_out_as_well(tmp_path):
     half.set_weights(whole.get_weights())
     found = export(half, tmp_path / "half", "savedmodel")
     np.testing.assert_array_equal(found.run(SOURCE)["ids"], whole.search(SOURCE).ids)
+
+
+def test_a_language_model_goes_on_with_what_it_is_given(tmp_path):
+    letters = Vocabulary.build(["aé語d "], "", endless=True)
+    decoder = FeedbackDecoder(4, depth=2, readout=Tokens(len(letters), end=None), max_length=7)
+    model = Seq2Seq(Nothing(), decoder, Vocabulary.build([], ""), letters)
+    model.build((None, None))
+    randomise(model)
+    model.readout.bias.assign([-99.0 if id == letters.unknown else 0.0 for id in range(len(letters))])
+    given = ["aé", "", "語", "d a"]
+    for name in formats:
+        found = export(model, tmp_path / name, name, batch="dynamic")
+        said = generate(found, model.vocabularies, given)
+        assert said == model.generate(given), name
+        assert [len(text) for text in said] == [7] * 4
+    text = tf.saved_model.load(str(tmp_path / "savedmodel")).signatures["serving_default"]
+    texts = text(texts=tf.constant(given))["texts"].numpy()
+    assert [row[0].decode() for row in texts] == model.generate(given)
 
 
 @pytest.mark.parametrize("name", [name for name in formats if formats[name].quantizations])

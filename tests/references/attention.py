@@ -10,6 +10,7 @@ SCORES = {
     ),
     "dot": lambda q, h: q @ h,
     "scaled_dot": lambda q, h: q @ h / np.sqrt(len(h)),
+    "linear": lambda q, h, kernel, bias, scale, shift: (h @ kernel + bias + q) @ scale[:, 0] + shift[0],
     "general": lambda q, h, kernel: q @ (h @ kernel),
 }
 
@@ -19,4 +20,5 @@ def attend(name, attention, query, sequence):
     parameters = weights(attention)
     exponentials = np.exp([SCORES[name](query, h, **parameters) for h in sequence])
     shares = exponentials / exponentials.sum() if len(sequence) else np.zeros(0)
-    return shares @ sequence, shares
+    values = sequence @ parameters["kernel"] + parameters["bias"] if name == "linear" else sequence
+    return shares @ values, shares

@@ -22,20 +22,22 @@ def decode(mode, decoder, encoded, targets=None, length=None):
     tokens = weights(readout)
     said, choose, feed, ended = (symbols if readout.vocabulary_size else vectors)(readout, tokens)
     states = BRIDGES[decoder.bridge](decoder.first_states, summary, states)
-    logits, looks = [], []
+    carried, logits, looks = summary, [], []
     while len(logits) < (length if targets is None else len(targets)):
         found = []
         if mode == "attention" and decoder.input_feeding:
             context, shares = attend(decoder.attention, decoder.attend, states[-1][0], sequence)
             found = [context]
-        y = feed(said) if decoder.feeds_back else None
+        y = carried if readout.carries else feed(said) if decoder.feeds_back else None
         x = READS[mode](y, summary, found)
         x = sum(x) if getattr(decoder, "combine", "") == "add" else np.concatenate(x)
         output, states = stack_step(decoder.cell, decoder.stack, x, states)
         if mode == "attention" and not decoder.input_feeding:
             context, shares = attend(decoder.attention, decoder.attend, output, sequence)
             found = [context]
-        features = np.concatenate([output, *found])
+        features = np.concatenate([output, *(found if getattr(decoder, "readout_context", False) else [])])
+        if readout.carries:
+            carried = features = features @ tokens["vector_kernel"] + tokens["vector_bias"]
         kernel = (
             tokens["kernel"]
             if "kernel" in tokens

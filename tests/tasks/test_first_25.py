@@ -39,6 +39,13 @@ def test_vocabulary_is_shared_and_sorted_as_text():
     assert list(symbols[26:51]) == WORDS.split()
 
 
+def test_the_original_had_51_ids():
+    bare = First25(specials=False).load()
+    assert bare.source.symbols == First25().load().source.symbols[:51]
+    assert (bare.source.start, bare.end, bare.source.unknown) == (None, None, None)
+    assert bare.encode("train") == First25().load().encode("train")
+
+
 def test_the_five_pairs():
     pairs = First25().load().splits["train"]
     assert len(pairs) == 5

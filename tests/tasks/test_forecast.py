@@ -59,8 +59,9 @@ def test_no_source_knows_the_future_but_of_what_is_known(scaling):
     scale = standardise(values, task.columns, "train")
     row = task.window(values, scale, np.ones(3))
     assert row.source.shape == (9, 4)
-    assert row.source[:, 3].tolist() == [0] * 6 + [1] * 3
-    assert not row.source[6:, :2].any()
+    assert row.source[:, 3].tolist() == [1] * 3 + [0] * 6
+    assert not row.source[:3, :2].any()
+    np.testing.assert_allclose(row.source[:, 2], scale.apply(np.roll(values, 3, axis=0))[:, 2])
     unforeseen, foreseen = values.copy(), values.copy()
     unforeseen[6:, :2] += 100
     foreseen[6:, 2] += 100
@@ -69,7 +70,7 @@ def test_no_source_knows_the_future_but_of_what_is_known(scaling):
         np.testing.assert_array_equal(one, same)
     np.testing.assert_allclose(other.restore(other.target), unforeseen[6:, :1], rtol=1e-5)
     changed = task.window(foreseen, scale, np.ones(3)).source != row.source
-    assert changed.tolist() == [[False] * 4] * 6 + [[False, False, True, False]] * 3
+    assert changed.tolist() == [[False, False, True, False]] * 3 + [[False] * 4] * 6
 
 
 def test_a_window_by_itself_does_not_know_how_high_it_is(table):
