@@ -21,8 +21,8 @@ class Windows(Task):
     """Windows of `history` steps and the `horizon` steps after them; where the stream comes from is the subclass's.
 
     A source is the history of all columns. Where some are known in advance, `horizon` more steps come before it: there
-    those columns have their values of the future, all others are 0 after scaling, and one feature more says that this is
-    the future. A target is the values that the target columns then have.
+    those columns have their values of the future, all others are 0 after scaling, and one feature more says that this
+    is the future. A target is the values that the target columns then have.
 
     The splits are parts of the stream, train the oldest and test the newest. Every window lies in one of them, and each
     has a window for every place where one begins.
