@@ -91,7 +91,7 @@ class Seq2Seq(Compared, TextModel):
 
     def told(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
         """As every model's; a language model reads a long text window by window, since all its logits are large."""
-        batch, length = np.shape(targets)
+        batch, length = np.shape(targets)[:2]
         if self.reads or length <= WINDOW:
             return super().told(sources, targets)
         scorer = self._reader(batch)

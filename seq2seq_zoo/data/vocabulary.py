@@ -117,12 +117,14 @@ class Vocabulary:
         Raises:
             ValueError: an unknown symbol, if there is no id for it.
         """
-        if self.unknown is None and (strange := self.unknown_in(text)):
+        if self.unknown is not None:
+            return list(map(self._ids.get, self.split(text), itertools.repeat(self.unknown)))
+        if strange := self.unknown_in(text):
             raise ValueError(
                 f"The symbol {strange[0]!r} is not in this vocabulary, which has no id for unknown ones."
                 f"{nearest(strange[0], self.symbols)}"
             )
-        return list(map(self._ids.get, self.split(text), itertools.repeat(self.unknown)))
+        return [self._ids[symbol] for symbol in self.split(text)]
 
     def symbols_of(self, ids: Iterable[int]) -> list[str]:
         """The symbols of some ids up to the first end; padding and start are left out.

@@ -258,7 +258,9 @@ class Searcher(keras.Model):
             steered = search.steer(ops.where(never, NEVER, own), found, readout.ends(ops.arange(size)))
             if "prefix" in x:
                 told = x["prefix"][:, None, None]
-                steered = ops.where(told == PAD, steered, ops.where(told == ops.arange(size), own, NEVER))
+                free = ops.equal(told, PAD)
+                steered = ops.where(free, steered, own)
+                steered = ops.where(ops.logical_or(free, ops.equal(told, ops.arange(size))), steered, NEVER)
             padding = ops.where(ops.equal(ops.arange(size), PAD), 0.0, NEVER)
             steered = ops.where(found.ended[..., None], padding, steered)
             going = ops.cast(ops.logical_not(found.ended), "int32")

@@ -1,12 +1,9 @@
 """Activations by name: Keras's own, and one that it had before version 3."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
-
-Activation = Callable[[Any], Any]
 
 
 def hard_sigmoid_keras2(x: Any) -> Any:
@@ -24,12 +21,12 @@ def hard_sigmoid_keras2(x: Any) -> Any:
 _OURS = {function.__name__: function for function in (hard_sigmoid_keras2,)}
 
 
-def activation_of(name: str | None) -> Activation:
+def activation_of(name: str | None) -> Any:
     """The activation of a name; none is the identity."""
     return _OURS[name] if name in _OURS else keras.activations.get(name)
 
 
-def name_of(activation: Activation) -> Any:
+def name_of(activation: Any) -> Any:
     """What `activation_of` makes it of."""
     ours = {function: name for name, function in _OURS.items()}
     return ours[activation] if activation in ours else keras.activations.serialize(activation)

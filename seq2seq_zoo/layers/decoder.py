@@ -219,8 +219,8 @@ class Decoder(keras.layers.Layer):
         # Few searches last as long as they may. A product of a few rows takes as long as one of sixteen: the kernel is
         # read either way.
         reads = steps * max(rows, 16) // 4
-        symbols = None if self._fed is None else self.readout.symbols(self.readout.first(1))
-        if symbols is not None and symbols.vectors.shape[0] <= reads:
+        symbols = self.readout.symbols(self.readout.first(1))
+        if self._fed is not None and symbols is not None and symbols.vectors.shape[0] <= reads:
             products = matmul(symbols.vectors, kernels[self._fed])
         if self.looks_before and self.plain_attention is not None and length is not None and rows * length <= reads:
             found = matmul(source.values, kernels[self._part_count])
@@ -248,11 +248,11 @@ class Decoder(keras.layers.Layer):
         """A step up to what the readout reads. A vector that is handed on stands behind the layers' states."""
         one = len(states[0][0].shape) == 2
         if self.readout.carries:
-            *states, (previous,) = states
+            states, (previous,) = states[:-1], states[-1]
         parts = self._parts(ops.expand_dims(previous, 1) if one else previous, memory)
         projected = self.stack.project(parts, kernels=memory.ahead and memory.ahead.kernels)
         projected = ops.squeeze(projected, 1) if one else projected
-        features, states, weights = self._advance(projected, tuple(states), memory)
+        features, states, weights = self._advance(projected, states, memory)
         if self.readout.carries:
             features = self.readout.hand_on(features)
             states = (*states, (features,))
@@ -339,8 +339,8 @@ class Decoder(keras.layers.Layer):
         Returns:
             `(outputs, states)`: outputs as of a call; the last states, `None` in a mode whose cell looks.
         """
-        outputs, _, states = self._forced(memory, states, targets, before=before, training=training)
-        return self.masked((outputs, self.readout.mask(targets))), states
+        outputs, _, last = self._forced(memory, states, targets, before=before, training=training)
+        return self.masked((outputs, self.readout.mask(targets))), last
 
     def _forced(
         self,
