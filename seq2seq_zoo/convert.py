@@ -214,10 +214,10 @@ class _Torch:
             yield part.kernel, self.matrix(where, modules["output"], part.kernel)
         else:
             embedding, output = (_joined(modules[role], "weight") for role in ("embedding", "output"))
-            shape = (part.vocabulary_size, part.width)
+            shape = (part.output_width, part.width)
             if not np.array_equal(self.array(where, "", output, shape), self.array(where, "", embedding, shape)):
                 raise ValueError(f"{where}: tied=True expects {output!r} to equal {embedding!r}, found other numbers.")
-        yield part.bias, self.bias(where, modules["output"], part.vocabulary_size)
+        yield part.bias, self.bias(where, modules["output"], part.output_width)
 
     def matrix(self, where: str, name: str, kernel: Any) -> np.ndarray:
         """A linear layer's matrix, as our kernel."""

@@ -1,7 +1,7 @@
 """Where a configuration meets constructors."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 from seq2seq_zoo.config import Choice, Options, Schema
 from seq2seq_zoo.data.padding import FILLING
@@ -30,7 +30,7 @@ schema = Schema(
         "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_OUTPUTS, nullable=True),
         "readout": Option(
             "readout",
-            Annotated[Any, Named(readouts, exclude={"size", "mask_value", "vocabulary_size"})] | None,
+            Optional[Annotated[Any, Named(readouts, exclude={"size", "mask_value", "vocabulary_size"})]],  # noqa: UP045
             None,
             "what an output is, where targets are real values: `vectors` if not given.",
         ),

@@ -112,7 +112,7 @@ class TextModel(keras.Model, abc.ABC):
         sources: Any,
         search: AnySearch = "greedy",
         prefix: Any = None,
-        allowed: Sequence[int] | None = None,
+        allowed: Sequence[int] | np.ndarray | None = None,
         rows: Sequence[int] | None = None,
         stops: Sequence[int] | None = None,
     ) -> Generated:

@@ -702,8 +702,8 @@ def test_a_stream_is_trained_on_and_goes_on(folder):
     assert output["text"].startswith("to be")
     assert (len(output["symbols"]), output["ended"]) == (20, False)
     assert refused("train", "stream", "--out", "other", *sets, "--set", "training.batch_size=127") == (
-        f"{PACKAGE / 'presets' / 'stream.yaml'}:15: training: a stream of 1,008 symbols is shorter than a window of 8 for "
-        "each row of a batch of 127: expected at least 1,016. Take a longer text, a smaller window or a smaller "
+        f"{PACKAGE / 'presets' / 'stream.yaml'}:15: training: a stream of 1,008 symbols is shorter than a window of 8 "
+        "for each row of a batch of 127: expected at least 1,016. Take a longer text, a smaller window or a smaller "
         "batch_size."
     )
     assert refused("train", "stream", "--out", "other", *sets, "--set", "decoder.sampling=linear").endswith(

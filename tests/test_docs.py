@@ -302,10 +302,11 @@ def tables() -> dict[str, str]:
     readout = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
     by_mode = {name: {**options_of(factory.modes[name], exclude={"readout"}), **readout} for name in factory.modes}
     shared = by_mode["basic"]
+    sections = factory.schema.sections
     found = {
-        **{key: table(factory.schema.sections[key].options) for key in ("encoder", "labeller", "pretrained", "training")},
+        **{key: table(sections[key].options) for key in ("encoder", "labeller", "pretrained", "training")},
         "decoder": table(shared),
-        **{key: table({key: factory.schema.sections[key]}) for key in ("metrics", "seed")},
+        **{key: table({key: sections[key]}) for key in ("metrics", "seed")},
         "plan": table(options_of(Plan)),
         "question": table(options_of(Question)),
         "x": table(options_of(X)),

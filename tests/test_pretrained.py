@@ -148,7 +148,7 @@ def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_
 @pytest.mark.parametrize(
     ("message", "old", "new", "part"),
     [
-        ("expected embedding_dim 7, units 7, found embedding_dim 5, units 5. Give both", autoencoder, (labeller, {"units": 7}), 0),
+        ("expected embedding_dim 7, units 7, found embedding_dim 5", autoencoder, (labeller, {"units": 7}), 0),
         ("expected cell gru, found cell lstm", autoencoder, (labeller, {"cell": "gru"}), 0),
         (
             "expected embedding_dim 4, depth 2, found embedding_dim 5, depth 1. Give both the same.",

@@ -92,8 +92,7 @@ def _introduce(run: "Run") -> None:
     sizes = {split: f"{run.data.size(split):,}" for split in run.data.splits}
     note(
         f"{run.config['task']['name']}: {sizes['train']} {run.data.counted} to train on, {sizes['dev']} dev, "
-        f"{sizes['test']} test"
-        + (f"; bad lines skipped: {run.data.skipped:,}" if run.data.skipped else "")
+        f"{sizes['test']} test" + (f"; bad lines skipped: {run.data.skipped:,}" if run.data.skipped else "")
     )
     what = "no decoder" if run.config["decoder"] is None else f"{run.config['decoder']['mode']} decoder"
     note(f"{what}: {run.model.count_params():,} parameters in the whole model")

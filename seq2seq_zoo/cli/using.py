@@ -120,7 +120,8 @@ def evaluate(
         further = [*make_metrics(config, data), *further]
     else:
         pairs, skipped = _pairs(model, file, skip_bad_lines)
-        data = Data({"test": pairs}, *model.vocabularies)
+        source, target = model.vocabularies
+        data = Data({"test": pairs}, source, target)
         if skipped:
             note(f"Bad lines skipped: {skipped:,}")
     pairs = data.splits["test"]
@@ -333,7 +334,8 @@ def _draw(answers: "Sequence[Answer]", vocabularies: "tuple[Vocabulary, Vocabula
             note(f"Nothing to draw for {answer.source!r}.")
             continue
         best = answer.hypotheses[0]
-        output = [*best.symbols, *([target_vocabulary.symbols[target_vocabulary.end]] if best.ended else [])]
+        end = target_vocabulary.end
+        output = [*best.symbols, *([target_vocabulary.symbols[end]] if best.ended and end is not None else [])]
         if missing := undrawable([*source, *output]):
             note(f"No installed font has {missing}: install one that does, such as Noto Sans CJK for Chinese.")
         place = path if len(answers) == 1 else path.with_stem(f"{path.stem}-{number}")

@@ -39,15 +39,15 @@ class Graphs(tf.Module):
         searcher = model.searcher(search)
         sources = _sources(model, batch)
 
-        def search(sources: Any) -> dict[str, Any]:
+        def run(sources: Any) -> dict[str, Any]:
             # What a language model is given, it does not read: its outputs begin with it.
             return searcher({"sources": sources} if model.reads else {"sources": sources, "prefix": sources})
 
-        self.functions = {"search": _traced(search, sources)}
+        self.functions = {"search": _traced(run, sources)}
         encode, step = _parts(model, sources, batch)
         self.functions.update(encode=encode, step=step)
         if text:
-            self.functions["text"] = self._text(model, search)
+            self.functions["text"] = self._text(model, run)
         # What the functions hold, where TensorFlow looks for it (and not the layers, of which it would save more).
         self.weights = [variable.value for variable in model.variables]
 
@@ -145,5 +145,5 @@ def _sources(model: Any, batch: int | None) -> tf.TensorSpec:
     return tf.TensorSpec((batch, None, encoder.stack.cells[0][0].widths[0]), "float32", "sources")
 
 
-def _special(vocabulary: Vocabulary) -> tuple[int, ...]:
+def _special(vocabulary: Vocabulary) -> tuple[int | None, ...]:
     return (PADDING, vocabulary.start, vocabulary.end, vocabulary.unknown)

@@ -93,4 +93,5 @@ class Language(FileTask):
         texts["train"] = separator.join(rest)
         splits = {split: [("", texts[split])] for split in ("train", "dev", "test")}
         skipped = sum(skipped for _, skipped in found.values())
-        return Data(splits, *self.vocabularies(splits["train"]), skipped=skipped, window=window)
+        source, target = self.vocabularies(splits["train"])
+        return Data(splits, source, target, skipped=skipped, window=window)

@@ -49,7 +49,7 @@ def test_an_answer_may_be_cut():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="`pattern` must be .* got 'sort'. Did you mean 'sorted'"):
+    with pytest.raises(ValueError, match=r"`pattern` must be .* got 'sort'. Did you mean 'sorted'"):
         Integers("sort")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="`min_length` must be at most `max_length`, got 11 and 10"):
         Integers(min_length=11)

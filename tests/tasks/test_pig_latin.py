@@ -38,7 +38,7 @@ def test_our_words_are_ordinary_lines_each_once(lists):
 
 
 def test_a_file_of_words(write, lists):
-    path = write("words", "Apple", "", "  pear ", "APPLE", "\ufefffig"[1:], "plum")
+    path = write("words", "\ufeffApple", "", "  pear ", "APPLE", "fig", "plum")
     data = PigLatin(path, **ALL).load()
     assert sorted(pair for split in lists(data).values() for pair in split) == [
         ("apple", "appleyay"),
@@ -70,7 +70,7 @@ def test_no_file_no_text_no_words_and_too_few(write, tmp_path):
     with pytest.raises(ValueError, match=re.escape(f"Cannot read the data file '{tmp_path / 'none'}': No such file")):
         PigLatin(str(tmp_path / "none")).load()
     (tmp_path / "latin").write_bytes(b"apple\n\xff\n")
-    with pytest.raises(ValueError, match="line 2: .* found the byte 0xff, which is not UTF-8"):
+    with pytest.raises(ValueError, match=r"line 2: .* found the byte 0xff, which is not UTF-8"):
         read_words(tmp_path / "latin")
     with pytest.raises(ValueError, match=r"has no words \(bad lines skipped: 1\): expected one on each line"):
         read_words(write("empty", "", "two words", ""), skip_bad_lines=True)
