@@ -23,8 +23,8 @@ class Forecast(Windows):
     """
 
     @checked
-    def __init__(self, file: str, targets: tuple[str, ...], **kwargs: Any):
-        super().__init__(targets, **kwargs)
+    def __init__(self, file: str, **kwargs: Any):
+        super().__init__(**kwargs)
         self.file = file
 
     def stream(self) -> np.ndarray:

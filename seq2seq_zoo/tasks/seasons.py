@@ -29,6 +29,9 @@ class Seasons(Windows):
     Arguments are `Windows`', and:
 
     Args:
+        targets: the columns to forecast.
+        known: columns that are known in advance, whose future is read as well.
+        period: steps of a season, with which the naive forecast repeats what was.
         steps: hours.
         noise: standard deviation of what is new in each hour of load.
         fading: share of the noise that is still there an hour later.
@@ -43,10 +46,10 @@ class Seasons(Windows):
         self,
         targets: tuple[str, ...] = ("load", "flow"),
         known: tuple[str, ...] = ("event",),
+        period: Positive = 24,
         steps: Positive = 6000,
         noise: NonNegativeFloat = 2.0,
         fading: Fraction = 0.8,
-        period: Positive = 24,
         seed: NonNegative = 0,
         **kwargs: Any,
     ):
