@@ -95,7 +95,9 @@ class Labeller(keras.Model):
         self.target_vocabulary = target_vocabulary
         self.linear_gain = linear_gain
         self.joint_weight = joint_weight
-        self.language = Tokens(encoder.vocabulary_size, name="language") if joint_weight else None
+        self.language = None
+        if joint_weight:
+            self.language = Tokens(encoder.vocabulary_size, start=None, end=None, name="language")
         self.masked = Masked(name="masked", dtype="float32", autocast=False)
 
     def build(self, input_shape: Any) -> None:

@@ -12,6 +12,8 @@ from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.loading import load
 from seq2seq_zoo.options import KERAS_ARGUMENTS, checked
 
+_SYMBOLS = {"embedding": 0, "kernel": 1, "bias": 0}  # the axis of a readout's weight that has a place for each symbol
+
 
 class Pretrained:
     """Saved models whose weights a new model begins with.
@@ -74,15 +76,22 @@ def _into_decoder(model: Any, path: str) -> str:
             raise ValueError(f"decoder: {whose} has none.")
     new, old = model.decoder, found.decoder
     ids = _same_symbols("decoder", path, model.target_vocabulary, found.target_vocabulary)
-    wanted, has = ({**_options(each), "tied": each.readout.tied} for each in (new, old))
-    # What a decoder of mode feedback reads, any that feeds back reads before all else.
-    if not (isinstance(old, FeedbackDecoder) and new.feeds_back and not new.readout.tied):
-        for options, each in ((wanted, new), (has, old)):
-            options |= {"mode": modes.name_of(type(each)), "inputs": sum(each.stack.cells[0][0].widths)}
-    _check("decoder", path, wanted, has)
-    for name, axis in (("embedding", 0), ("kernel", 1), ("projection", None), ("bias", 0)):
-        if getattr(new.readout, name) is not None:
-            _copy(getattr(old.readout, name), getattr(new.readout, name), ids, axis)
+    # What a decoder of mode feedback reads and reads out, any other that feeds back does before all else.
+    leads = isinstance(old, FeedbackDecoder) and new.feeds_back and not new.readout.tied
+    options, widths = [], []
+    for each in (new, old):
+        readout = each.readout
+        own = {"embedding_dim": readout.width if each.feeds_back else None, "tied": readout.tied}
+        own |= {"fed_back": readout.fed_back, "mode": None if leads else modes.name_of(type(each))}
+        options.append({**_options(each), **own})
+        features = next((weight.shape[0] for weight in readout.weights if _SYMBOLS.get(weight.name) != 0), None)
+        widths.append({"inputs": sum(each.stack.cells[0][0].widths), "features": features})
+    _check("decoder", path, *options)
+    if not leads:
+        _check("decoder", path, *widths)
+    olds = {weight.name: weight for weight in old.readout.weights}
+    for weight in new.readout.weights:
+        _copy(olds[weight.name], weight, ids, _SYMBOLS.get(weight.name))
     _copy_stack(old.stack, new.stack)
     return _note("decoder", path, model.target_vocabulary, ids)
 

@@ -25,8 +25,8 @@ def encoder(vocabulary, **options):
     return Encoder(**{"units": 5, "vocabulary_size": len(vocabulary), "unknown": vocabulary.unknown, **options})
 
 
-def decoder(vocabulary, mode="feedback", tied=False, **options):
-    readout = Tokens(len(vocabulary), start=vocabulary.start, end=vocabulary.end, tied=tied)
+def decoder(vocabulary, mode="feedback", tied=False, fed_back="symbol", **options):
+    readout = Tokens(len(vocabulary), start=vocabulary.start, end=vocabulary.end, tied=tied, fed_back=fed_back)
     return modes[mode](**{"units": 5, "readout": readout, **options})
 
 
@@ -145,6 +145,18 @@ def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_
     np.testing.assert_allclose(here[..., ids[0]], there[..., ids[1]], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [{"mode": "basic"}, {"mode": "peek", "fed_back": "vector"}], ids=str)
+def test_a_decoder_that_is_told_no_symbol_becomes_one_of_its_kind(saved, options):
+    old, new = autoencoder(**options, bridge="copy"), autoencoder(NEW, **options, bridge="copy")
+    path = saved(old)
+    Pretrained(path, path).into(new)
+    here, there = (
+        np.array(each(np.array([vocabulary.encode("a b d")]))) for each, vocabulary in ((new, NEW), (old, OLD))
+    )
+    ids = np.array(SHARED).T
+    np.testing.assert_allclose(here[:, :3, ids[0]], there[:, :3, ids[1]], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("message", "old", "new", "part"),
     [
@@ -168,6 +180,8 @@ def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_
         ("decoder: P has none.", labeller, (autoencoder, {}), 1),
         ("expected mode peek, found mode attention.", "attention", (autoencoder, {"mode": "peek"}), 1),
         ("expected tied True, found tied False", autoencoder, (autoencoder, {"tied": True}), 1),
+        ("expected fed_back vector, found fed_back symbol", autoencoder, (autoencoder, {"fed_back": "vector"}), 1),
+        ("expected inputs 15, features 15, found inputs 10, features 10.", "attention", ("both ways", {}), 1),
         ("expected embedding_dim None, mode basic", language_model, (autoencoder, {"mode": "basic"}), 1),
         ("P: expected one model, found an ensemble.", "ensemble", (labeller, {}), 0),
         ("weights are matched symbol by symbol, and P has no vocabulary.", "bare", (labeller, {}), 0),
@@ -176,6 +190,7 @@ def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_
 def test_what_does_not_fit_is_refused_in_one_line(saved, message, old, new, part):
     kinds = {
         "attention": lambda: autoencoder(mode="attention"),
+        "both ways": lambda: autoencoder(mode="attention", of_encoder={"bidirectional": True}),
         "bare": lambda: built(Seq2Seq(encoder(OLD), decoder(OLD))),
         "characters": lambda: labeller(Vocabulary.build(["abcd"], "")),
         "ensemble": lambda: built(Ensemble([autoencoder(), autoencoder()])),
