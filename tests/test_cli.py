@@ -40,6 +40,7 @@ PRESETS = [
     "digits_to_words",
     "file",
     "first_25",
+    "first_25_2016",
     "forecast",
     "integers",
     "labels",
@@ -49,6 +50,7 @@ PRESETS = [
     "pig_latin",
     "reverse",
     "stream",
+    "textsum",
 ]
 PACKAGE = Path(seq2seq_zoo.__file__).parent
 COMMAND = [sys.executable, "-m", "seq2seq_zoo"]
