@@ -26,7 +26,7 @@ class Labeller(keras.Model):
     Train with `fit(sources, targets)`; padding is left out of losses and metrics by the mask that the outputs carry.
     Two options change what is trained with, and nothing of what the model says:
 
-        linear gain:     loss = sum over t of t * loss(readout(H[t]), y) / sum over t of t
+        linear gain:     loss = sum over t of w[t] * loss(readout(H[t]), y) / sum over t of w[t],  w[t] = (t-1) / (T-1)
         joint training:  loss = the labels' loss + joint_weight * -log p(x[t+1] | H[t]), the mean over t
 
     Args:
@@ -36,7 +36,7 @@ class Labeller(keras.Model):
         source_vocabulary: saved with the model, so that one file gives text in and labels out.
         target_vocabulary: the same for the labels.
         linear_gain: whether the label of a whole source is asked for at every step in training, by weights that grow
-            linearly to the last one's.
+            linearly from 0 at the first to 1 at the last.
         joint_weight: how much it counts in training, beside the labels, to foretell each next symbol of the source; 0
             for not at all.
 
@@ -224,7 +224,8 @@ def _linear_gain(mask: Any) -> Any:
     """The weight of each step `(batch, length)`, such that Keras's mean over all steps is the mean over real rows of
     their weighted means."""
     real = ops.cast(mask, "float32")
-    place = ops.cumsum(real, axis=1) * real  # 1, 2, ... at the real steps
-    share = place / ops.maximum(ops.sum(place, axis=1, keepdims=True), 1.0)
+    alone = ops.sum(real, axis=1, keepdims=True) < 2
+    weights = ops.where(alone, 1.0, ops.cumsum(real, axis=1) - 1) * real  # 0, 1, 2, ... at the real steps
+    share = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1.0)
     rows = ops.maximum(ops.sum(share), 1.0)
     return share * ops.cast(ops.size(mask), "float32") / rows

@@ -8,9 +8,9 @@ from seq2seq_zoo import Encoder, Labeller, Tokens, Vectors, load
 from seq2seq_zoo.data.vocabulary import Vocabulary
 
 SIZE = 9  # symbols of the sources
-IDS = np.array([[4, 5, 6, 7, 8], [5, 5, 0, 0, 0], [8, 4, 4, 0, 0], [0, 0, 0, 0, 0]])
-LABELS = np.array([4, 5, 4, 0])
-LENGTHS = (5, 2, 3)
+IDS = np.array([[4, 5, 6, 7, 8], [5, 5, 0, 0, 0], [8, 4, 4, 0, 0], [7, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+LABELS = np.array([4, 5, 4, 5, 0])
+LENGTHS = (5, 2, 3, 1)
 
 
 def labeller(whole=True, cell="gru", **options):
@@ -39,7 +39,7 @@ def of_labels(model, gain):
     rows = []
     for features, label, length in zip(sequences(model), LABELS, LENGTHS, strict=False):
         each = losses(model.readout, features, [label] * length)
-        weights = np.arange(1, length + 1) / length if gain else np.arange(1, length + 1) == length
+        weights = np.linspace(0, 1, length) if gain and length > 1 else np.arange(1, length + 1) == length
         rows.append((weights * each).sum() / weights.sum())
     return np.mean(rows)
 
