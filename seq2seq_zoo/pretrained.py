@@ -29,6 +29,21 @@ class Pretrained:
             a decoder of mode feedback, such as a language model's, also what recurrent layers and readout take from the
             source.
 
+    Example:
+
+    >>> import tempfile
+    >>> from seq2seq_zoo import Encoder, FeedbackDecoder, Labeller, Seq2Seq, Tokens
+    >>> words, others, labels = (Vocabulary.build([text], " ") for text in ("not so bad", "not too bad", "good bad"))
+    >>> old = Seq2Seq(Encoder(8, vocabulary_size=7), FeedbackDecoder(8, readout=Tokens(7)), words, words)
+    >>> new = Labeller(Encoder(8, vocabulary_size=7), Tokens(6), True, others, labels)
+    >>> old.build((None, None))
+    >>> new.build((None, None))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     old.save(f"{folder}/old.keras")
+    ...     lines = Pretrained(encoder=f"{folder}/old.keras").into(new)
+    >>> lines[0].partition(" as")[0]
+    'encoder: 2 of 3 symbols begin'
+
     Reference:
         Dai and Le 2015, arXiv:1511.01432, section 2; encoder and decoder from two language models: Ramachandran et al.
         2017, arXiv:1611.02683.
