@@ -259,6 +259,7 @@ class Searcher(keras.Model):
             if "prefix" in x:
                 told = x["prefix"][:, None, None]
                 free = ops.equal(told, PAD)
+                # Not one in the other: the converter to ONNX makes products of such, and infinity times zero is none.
                 steered = ops.where(free, steered, own)
                 steered = ops.where(ops.logical_or(free, ops.equal(told, ops.arange(size))), steered, NEVER)
             padding = ops.where(ops.equal(ops.arange(size), PAD), 0.0, NEVER)
