@@ -2,7 +2,7 @@
 
     python benchmarks/pretraining/measure.py
 
-For each seed, texts are drawn from a small grammar, some of them with labels. Two of the configurations beside this file
+For each seed, texts are drawn from a small grammar, some with labels. Two of the configurations beside this file
 are an autoencoder and a language model of the unlabelled texts; the third is a classifier of the labelled ones, which
 begins at random or with the weights of either. `CHOSEN` is what `--tune` found best on dev, by seeds of its own.
 """

@@ -29,7 +29,7 @@ def read_texts(path: str | os.PathLike[str], skip_bad_lines: bool = False, separ
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as file:
-    ...     _ = file.write(b"one  two\n\nthree\n")
+    ...     _ = file.write(b"one  two\\n\\nthree\\n")
     ...     _ = file.seek(0)
     ...     pairs, skipped = read_texts(file.name, separator=" ")
     ...     list(pairs)
