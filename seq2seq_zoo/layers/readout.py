@@ -166,23 +166,25 @@ class Tokens(Readout):
         fed_back: what the next step reads: the vector of the symbol that was said or told; or, whatever was said or
             told, a vector projected from the step's features, from which the logits are read as well. The first step
             then reads the encoder's summary, and no step is ever forced.
-        softmax_samples: in training, how many symbols drawn for each batch stand for all the wrong ones, which saves
-            time and memory where the vocabulary is large; all of them if not given.
+        softmax_samples: in training, how many symbols stand for all the wrong ones of a batch, which saves time and
+            memory where the vocabulary is large; all of them if not given.
         start: id that stands before the first symbol; `None` where none is read.
         end: id that ends a sequence; `None` where none does, so that all outputs have `max_length` symbols.
 
     With `softmax_samples`, the outputs of a training step that is told its targets are not the logits of all symbols,
-    but `1 + softmax_samples`: the right symbol's first, then those of the drawn ones. Every symbol is as likely to be
-    drawn as any other, so the corrections by expected counts that Jean et al. need are one constant here, which a
-    softmax does not see. A drawn symbol that happens to be the right one is struck out. Everywhere else (evaluation,
-    searches, scores) there are all logits.
+    but `1 + softmax_samples`: the right symbol's; then those of all targets of the batch and of as many other symbols,
+    drawn anew each time, as there is room for. So frequent symbols, which a batch has, are nearly always there. Each
+    of the others stands for several: its logit is raised by the log of how many. The right symbol is struck out among
+    them. Over all draws, what a softmax divides by is on average what it is for all symbols. Everywhere else
+    (evaluation, searches, scores) there are all logits.
 
     Raises:
         ValueError: the ids are not distinct, or not below the vocabulary size; tied, or no start, without or with an
             embedding of symbols to read; no fewer samples than symbols; or samples where a vector is fed back.
 
     Reference:
-        Tying: Press and Wolf 2017, arXiv:1608.05859. Samples: Jean et al. 2015, arXiv:1412.2007, section 3.
+        Tying: Press and Wolf 2017, arXiv:1608.05859. Samples: Jean et al. 2015, arXiv:1412.2007, section 3, whose
+        target symbols are those of a part of the corpus as they are those of a batch here.
     """
 
     @checked
@@ -315,7 +317,8 @@ class Tokens(Readout):
             return self.read(features)
         if self.projection is not None:
             features = matmul(features, self.projection)
-        targets, drawn = ops.cast(as_ids(targets, type(self).__name__), "int32"), self.draw()
+        targets = ops.cast(as_ids(targets, type(self).__name__), "int32")
+        drawn, likelihood = self.draw(targets)
         # One look-up for both: its gradient is as large as the whole output matrix.
         ids, count = ops.concatenate([drawn, ops.reshape(targets, (-1,))]), drawn.shape[0]
         if self.tied:
@@ -328,13 +331,20 @@ class Tokens(Readout):
         wrong = ops.slice(vectors, (0, 0), (count, vectors.shape[1]))  # as vectors[:count], but of a known length
         wrong = matmul(features, ops.transpose(wrong)) + ops.slice(bias, (0,), (count,))
         hits = ops.equal(ops.expand_dims(targets, -1), drawn)
-        wrong = ops.where(hits, STRUCK_OUT, ops.cast(wrong, "float32"))
+        wrong = ops.where(hits, STRUCK_OUT, ops.cast(wrong, "float32") - ops.log(likelihood))
         return ops.concatenate([ops.expand_dims(ops.cast(right, "float32"), -1), wrong], axis=-1)
 
-    def draw(self) -> Any:
-        """The symbols that stand for the wrong ones of a batch: distinct ids, any as likely as any other."""
-        chances = keras.random.uniform((self.vocabulary_size,), seed=self.seed_generator)
-        return ops.cast(ops.top_k(chances, self.softmax_samples, sorted=False)[1], "int32")
+    def draw(self, targets: Any) -> tuple[Any, Any]:
+        """The distinct symbols that stand for the wrong ones of a batch, and how likely each was to be among them."""
+        size, samples = self.vocabulary_size, self.softmax_samples
+        real = ops.cast(ops.reshape(self.mask(targets), (-1,)), "float32")
+        present = ops.scatter_update(ops.zeros((size,), dtype="float32"), ops.reshape(targets, (-1, 1)), real)
+        chances = keras.random.uniform((size,), seed=self.seed_generator)
+        ids = ops.cast(ops.top_k(chances + present, samples, sorted=False)[1], "int32")
+        count = ops.sum(present)
+        of_present = ops.minimum(1.0, samples / ops.maximum(count, 1.0))
+        of_others = ops.maximum(samples - count, 1.0) / (size - count)
+        return ids, ops.where(ops.take(present, ids) > 0, of_present, of_others)
 
     def answers(self, targets: Any, outputs: Any) -> Any:
         """The ids, or the first place everywhere where there are logits of drawn symbols only."""
