@@ -8,11 +8,12 @@ import cases
 import numpy as np
 import pytest
 
-from seq2seq_zoo import decoders
+from seq2seq_zoo import Tokens, decoders
 
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 SAMPLED = {"mode": "feedback", "cell": "gru", "depth": 2, "sampling": {"name": "constant", "p": 0}}
 MODELS = {**{mode: {"mode": mode} for mode in decoders.list()}, "sampled": SAMPLED}
+OLD = {"mode": "attention", "attention": "linear", "readout_context": False, "depth": 2, "shared_state": True}
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,7 @@ def said(tmp_path_factory):
     """A folder of saved models, processes that ask them, and what each says here."""
     folder = tmp_path_factory.mktemp("models")
     models = {name: cases.small(**options) for name, options in MODELS.items()}
+    models["old"] = cases.small(readout=Tokens(cases.SYMBOLS, fed_back="vector"), **OLD)
     for name, model in models.items():
         model.save(folder / f"{name}.keras")
     with contextlib.ExitStack() as stack:

@@ -295,8 +295,8 @@ def test_the_directory_s_name_is_made_of_the_configuration_s(folder, monkeypatch
         (
             ["copy", "--set", "decoder.unts=3"],
             "--set decoder.unts=3: decoder.unts: is not an option of decoder mode 'attention'. Did you mean 'units'? "
-            "Known: attention, bridge, cell, depth, dropout, embedding_dim, fed_back, input_feeding, "
-            "max_length, readout_context, recurrent_dropout, residual, sampling, shared_state, softmax_samples, tied, units.",
+            "Known: attention, bridge, cell, depth, dropout, embedding_dim, fed_back, input_feeding, max_length, "
+            "readout_context, recurrent_dropout, residual, sampling, shared_state, softmax_samples, tied, units.",
         ),
         (["copy", "--set", "seed"], "--set seed: must look like section.option=value."),
         (
