@@ -159,6 +159,7 @@ def test_a_series_of_ones_own_is_trained_on_evaluated_and_forecast_from(tmp_path
         assert [line["load"], line["load (0.1)"]] == [same["load (output)"], same["load (0.1)"]]
         assert float(line["load (0.1)"]) < float(line["load"]) < float(line["load (0.9)"])
 
+    assert "--metric compares texts, and run puts out real values" in refused("evaluate", "run", "--metric", "rouge_l")
     assert "run puts out real values: give it a --file" in refused("predict", "run", "abc")
     assert "best.keras is a model without a task" in refused("predict", "run/best.keras", "--file", "load.csv")
     Path("short.csv").write_text("\n".join(["date,load,hour", *lines[:5]]))

@@ -109,6 +109,8 @@ def evaluate(
     model = _model(model_path) if file else _any_model(model_path)
     if further and not getattr(model, "reads", True):
         raise Usage("--metric compares outputs with targets, and a language model has none: leave it out.")
+    if further and model.readout.vocabulary_size is None:
+        raise Usage(f"--metric compares texts, and {model_path} puts out real values: leave it out.")
     from seq2seq_zoo import evaluation
     from seq2seq_zoo.factory import make_metrics
     from seq2seq_zoo.run import load_data, read_config

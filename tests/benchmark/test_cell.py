@@ -57,6 +57,11 @@ def test_a_mode_that_does_not_look_has_no_attention_map():
     assert run(mode="basic")[0]["attention"] is None
 
 
+def test_a_suite_compares_texts_and_says_so():
+    with pytest.raises(ValueError, match="'seasons' has none: train its models one by one"):
+        match_parameters([{"task": {"name": "seasons"}}])
+
+
 def test_matched_parameters_differ_by_less_than_one_unit_would_make():
     configs = [config("feedback"), config("attention")]
     matched = match_parameters(configs)
