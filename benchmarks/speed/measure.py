@@ -61,7 +61,8 @@ def main() -> None:
                 continue
             made = {"command": command, "machine": environment()["machine"] | {"used": cores}, "load_before": load}
             made |= {"minutes": round((time.perf_counter() - began) / 60, 2), "versions": bench.versions}
-        write(path, json.dumps({**made, **measured}, indent=1) + "\n")
+        text = json.dumps({**made, **measured}, indent=1).replace(f"{args.work.resolve()}/", "")
+        write(path, text + "\n")  # without the paths of one machine
     there = {name: args.out / f"{name}.json" for name in rows}
     records = {name: json.loads(path.read_text()) for name, path in there.items() if path.exists()}
     if records:

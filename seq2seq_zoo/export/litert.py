@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq_zoo.environment import cores
 from seq2seq_zoo.export.formats import Format, Run, formats
 from seq2seq_zoo.export.savedmodel import save
 from seq2seq_zoo.generation import TextModel
 
 FILE = "model.tflite"
 SIGNATURES = ["search", "encode", "step"]
+THREADS = 4
+"""The most that run a graph: products of a few rows are too small for more."""
 
 
 @formats.register("litert", "LiteRT (TensorFlow Lite): phones, browsers, small boards")
@@ -39,7 +42,7 @@ class LiteRT(Format):
         """Run by LiteRT's interpreter."""
         from ai_edge_litert.interpreter import Interpreter
 
-        interpreter = Interpreter(model_path=str(directory / FILE))
+        interpreter = Interpreter(model_path=str(directory / FILE), num_threads=min(cores(), THREADS))
         run = interpreter.get_signature_runner("search")
 
         def search(sources: np.ndarray) -> dict[str, np.ndarray]:
