@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seq2seq_zoo import values
 from seq2seq_zoo.generation import AnySearch, TextModel
 from seq2seq_zoo.labeller import Labeller
@@ -40,6 +42,19 @@ def judge(
     if not data.has_sources:
         return foreseen(model, rows, batch_size), []
     return evaluate(model, rows, batch_size=batch_size, metrics=metrics)
+
+
+def judged_by(model: Any, data: Data | Series) -> list[str]:
+    """The metrics by which `judge` measures a model, those that a training may monitor: the first one does."""
+    if isinstance(data, Series):
+        forecast = [] if data.naive_error is None else ["mase"]
+        knows_quantiles = model.readout.quantiles_of(np.zeros((1, model.readout.output_width), "float32"))
+        return [*forecast, "rmse", "correlation", *(["quantile_loss"] if knows_quantiles else [])]
+    if isinstance(model, Labeller):
+        return ["accuracy"]
+    if not data.has_sources:
+        return ["perplexity", "next_symbol_accuracy"]
+    return ["exact_match", "token_accuracy", "symbol_error_rate"]
 
 
 def evaluate(

@@ -1,6 +1,7 @@
 """Where a configuration meets constructors."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Optional
 
 from seq2seq_zoo.config import Choice, Options, Schema
@@ -70,7 +71,9 @@ def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | Labe
     encoder = _encoder(config, data)
     if config["decoder"] is None:
         whole = data.targets == "label"
-        model: Any = Labeller(encoder, _readout(config, data, {}), whole, *vocabularies, **config["labeller"])
+        readout = _readout(config, data, {})
+        with _of("labeller"):
+            model: Any = Labeller(encoder, readout, whole, *vocabularies, **config["labeller"])
     else:
         for key, value in config["labeller"].items():
             if value != _LABELLER[key].default:
@@ -95,6 +98,8 @@ def _encoder(config: Mapping[str, Any], data: Data | Series) -> Any:
         what = "sources: expected the encoder's options, got null" if data.has_sources else "no sources: set it to null"
         raise ValueError(f"encoder: '{name}' has {what}.")
     if options is None:
+        if config["decoder"] is None:
+            raise ValueError(f"task: '{name}' has no sources to label: expected texts before the labels.")
         if config["decoder"]["mode"] != "feedback":
             raise ValueError(
                 f"decoder.mode: with nothing to read but its own output, a decoder is of mode 'feedback', got "
@@ -129,7 +134,21 @@ def _readout(config: Mapping[str, Any], data: Data | Series, outputs: Mapping[st
             raise ValueError(
                 f"decoder.{key}: is for symbols, and the targets of '{name}' are real values: leave it out."
             )
-    return readouts.create(chosen or "vectors", size=len(data.target), mask_value=FILLING)
+    if "tokens" in (chosen, chosen and chosen["name"] if isinstance(chosen, dict) else None):
+        raise ValueError(
+            f"readout: the targets of '{name}' are real values: expected vectors, gaussian or quantiles, got tokens."
+        )
+    with _of("readout"):
+        return readouts.create(chosen or "vectors", size=len(data.target), mask_value=FILLING)
+
+
+@contextlib.contextmanager
+def _of(section: str) -> Iterator[None]:
+    """What a part of the model refuses, with the section that it comes from."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{section}: {error}") from error
 
 
 def make_metrics(config: Mapping[str, Any], data: Data | Series) -> list[TextMetric]:

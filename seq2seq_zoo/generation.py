@@ -183,6 +183,7 @@ class TextModel(keras.Model, abc.ABC):
         allowed: Iterable[str] | None = None,
         batch_size: int = 64,
         stops: Iterable[str] | None = None,
+        first: int = 0,
     ) -> list[Answer]:
         """Outputs for each text, with their scores and alignments.
 
@@ -197,17 +198,22 @@ class TextModel(keras.Model, abc.ABC):
             allowed: the symbols that outputs may have; all if not given.
             batch_size: texts searched at once; changes no result.
             stops: the symbols with which an output is over, such as a full stop, unless the prefix has them.
+            first: the number of the first source, where they are a part of many: what chance decides follows from a
+                search's seed and this number.
 
         Raises:
-            TextError: a prefix or symbol that the model does not know; a prefix longer than an output can be.
-            ValueError: the model has no vocabularies; not as many prefixes as sources; an unknown search or option, or
-                one that does not fit the model.
+            TextError: a prefix or symbol that the model does not know; a prefix longer than an output can be; several
+                symbols in place of one.
+            ValueError: the model has no vocabularies; not as many prefixes as sources; prefixes besides the texts that
+                a language model is given; an unknown search or option, or one that does not fit the model.
         """
         source_vocabulary, target_vocabulary = self.vocabularies
         if isinstance(sources, str):
             raise ValueError("Expected a list of texts, got one text: put it in brackets.")
         given = sources
         if not self.reads:
+            if prefixes is not None and any(given):
+                raise ValueError("To a language model, its sources are what outputs begin with: leave prefixes out.")
             sources, prefixes = [""] * len(given), given if prefixes is None else prefixes
         columns = [[source_vocabulary.encode(source) for source in sources]]
         if prefixes is not None:
@@ -222,13 +228,13 @@ class TextModel(keras.Model, abc.ABC):
                 )
         named = {"allowed": ("allowed symbol", allowed), "stops": ("symbol to stop at", stops)}
         ids = {
-            name: [id for symbol in symbols for id in _known(target_vocabulary, symbol, what)]
+            name: [_one(target_vocabulary, symbol, what) for symbol in symbols]
             for name, (what, symbols) in named.items()
             if symbols is not None
         }
         answers: dict[int, Answer] = {}
         for rows, arrays in few_shapes(columns, batch_size):
-            numbers = [*rows, *[0] * (len(arrays[0]) - len(rows))]
+            numbers = [*(first + row for row in rows), *[0] * (len(arrays[0]) - len(rows))]
             found = self.search(arrays[0], search, *arrays[1:], rows=numbers, **ids)
             for place, row in enumerate(rows):
                 hypotheses = _hypotheses(found, place, target_vocabulary, len(columns[0][row]))
@@ -318,6 +324,14 @@ def compiled(model: keras.Model) -> Any:
     if asks_for_xla():
         model.compile(jit_compile=True)
     return model
+
+
+def _one(vocabulary: Vocabulary, text: str, what: str) -> int:
+    """The id of a text that is one symbol."""
+    ids = _known(vocabulary, text, what)
+    if len(ids) != 1:
+        raise TextError(f"Expected one symbol as {what}, got {text!r}, which has {len(ids)}.")
+    return ids[0]
 
 
 def _known(vocabulary: Vocabulary, text: str, what: str) -> list[int]:

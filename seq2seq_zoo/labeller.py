@@ -174,9 +174,11 @@ class Labeller(keras.Model):
             batch_size: texts read at once; changes no result.
 
         Raises:
-            ValueError: the model has no vocabularies.
+            ValueError: the model has no vocabularies; one text in place of a list.
         """
         source_vocabulary, target_vocabulary = self.vocabularies
+        if isinstance(sources, str):
+            raise ValueError("Expected a list of texts, got one text: put it in brackets.")
         answers: dict[int, Answer] = {}
         encoded = [source_vocabulary.encode(source) for source in sources]
         for rows, (ids,) in few_shapes([encoded], batch_size):

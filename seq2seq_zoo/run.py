@@ -1,6 +1,7 @@
 """A run directory: one training from its configuration to its results, which a kill costs no finished epoch."""
 
 import contextlib
+import hashlib
 import importlib.util
 import json
 import os
@@ -22,11 +23,12 @@ from seq2seq_zoo.files import whole, write
 from seq2seq_zoo.interrupt import interruptible
 from seq2seq_zoo.loading import load
 from seq2seq_zoo.metrics import METRICS as KNOWN
-from seq2seq_zoo.tasks.task import Data, Series
+from seq2seq_zoo.tasks.task import Data, Row, Series
 from seq2seq_zoo.training import TrainingError
 from seq2seq_zoo.values import Output, table
 
 CONFIG = "config.yaml"
+DATA = "data.json"
 EPOCHS = "epochs.jsonl"
 LAST = "last.keras"
 BEST = "best.keras"
@@ -43,10 +45,11 @@ class RunError(ValueError):
 class Run:
     """A training in a directory of its own.
 
-    The directory holds `config.yaml` (resolved), `source_vocabulary.json` and `target_vocabulary.json`, `epochs.jsonl`
-    (a line an epoch), `last.keras` and `best.keras` (each a whole model), and in the end `metrics.json` (the best model
-    on dev and test, with versions and machine), `predictions.tsv` (source, target and output of the test split),
-    `curves.png` and, of real values, `series.png` (a few rows of the test split).
+    The directory holds `config.yaml` (resolved), `data.json` (by which the same data is known again, and what reads
+    further files), `source_vocabulary.json` and `target_vocabulary.json`, `epochs.jsonl` (a line an epoch),
+    `last.keras` and `best.keras` (each a whole model), and in the end `metrics.json` (the best model on dev and test,
+    with versions and machine), `predictions.tsv` (source, target and output of the test split), `curves.png` and, of
+    real values, `series.png` (a few rows of the test split).
 
     Use `Run.start` for a new directory and `Run.resume` for one that is there.
 
@@ -105,6 +108,7 @@ class Run:
             )
         run = cls(directory, config)
         run._write(CONFIG, dump(config))
+        run._write(DATA, json.dumps(_summary(run.data), ensure_ascii=False) + "\n")
         if isinstance(run.data, Data):
             for side, vocabulary in (("source", run.data.source), ("target", run.data.target)):
                 run._write(f"{side}_vocabulary.json", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
@@ -169,12 +173,7 @@ class Run:
 
     def _continue(self) -> None:
         """The records of the epochs that the loaded model has been through."""
-        of_data = (self.data.source, self.data.target) if isinstance(self.data, Data) else (None, None)
-        if (self.model.source_vocabulary, self.model.target_vocabulary) != of_data:
-            raise RunError(
-                f"{self.directory}: the task's data has other symbols now than when the run began. "
-                "Put the data back as it was, or begin a new run."
-            )
+        _require_same(self.directory, self.data)
         lines = (self.directory / EPOCHS).read_text(encoding="utf-8").splitlines()
         steps = int(self.model.optimizer.iterations)
         self.history = [record for record in map(json.loads, lines) if record["steps"] <= steps]
@@ -225,6 +224,59 @@ def load_data(config: Mapping[str, Any]) -> Any:
         return factory.make_task(config).load()
 
 
+def read_data(directory: str | os.PathLike[str]) -> Any:
+    """The data of a run, if it is what the run began with.
+
+    Raises:
+        RunError: there is no run in the directory, or its data has changed.
+        ConfigError: the data cannot be read.
+    """
+    data = load_data(read_config(directory))
+    _require_same(Path(directory), data)
+    return data
+
+
+def read_rows(directory: str | os.PathLike[str], file: str | os.PathLike[str]) -> tuple[list[str], Sequence[Row]]:
+    """The names of a run's targets, and the rows of a further file, whose targets are not known; the run's own data is
+    not asked for.
+
+    Raises:
+        RunError: there is no run in the directory, or its task reads no files.
+        DataFileError: the file cannot be read.
+    """
+    task = factory.make_task(read_config(directory))
+    summary = json.loads(Path(directory, DATA).read_text(encoding="utf-8"))
+    if summary["kept"] is None:
+        raise RunError("This task reads no files. In Python: seq2seq_zoo.values.predict(model, rows).")
+    return summary["target"], task.read_rows(file, summary["kept"])
+
+
+def _summary(data: Data | Series) -> dict[str, Any]:
+    """What is kept of a run's data: how it is known again, and what reads further files."""
+    summary: dict[str, Any] = {"sizes": {split: len(rows) for split, rows in data.splits.items()}}
+    if isinstance(data, Series):
+        # Not the values, of which another machine may round some otherwise.
+        return {**summary, "source": [*data.source], "target": [*data.target], "kept": data.kept}
+    digest = hashlib.sha256()
+    for vocabulary in (data.source, data.target):
+        digest.update(json.dumps(vocabulary.get_config()).encode())
+    for split in ("dev", "test"):
+        for pair in data.splits[split]:
+            digest.update("\t".join((*pair, "\n")).encode())
+    return {**summary, "digest": digest.hexdigest()}
+
+
+def _require_same(directory: Path, data: Data | Series) -> None:
+    """Raise if a run's data is not what it began with: what was train may be test now."""
+    began, now = json.loads((directory / DATA).read_text(encoding="utf-8")), _summary(data)
+    if any(began[key] != now[key] for key in now if key != "kept"):
+        sizes = [", ".join(f"{name} {size:,}" for name, size in each["sizes"].items()) for each in (began, now)]
+        raise RunError(
+            f"{directory}: the task's data is not what it was when the run began ({sizes[0]}; now {sizes[1]}), so what "
+            "was trained on may be tested on. Put the data back as it was, or begin a new run."
+        )
+
+
 @contextlib.contextmanager
 def _blaming(config: Mapping[str, Any], section: str) -> Iterator[None]:
     """What our own constructors refuse is the configuration's fault; an error from elsewhere stays what it is."""
@@ -234,6 +286,10 @@ def _blaming(config: Mapping[str, Any], section: str) -> Iterator[None]:
         thrower = traceback.extract_tb(error.__traceback__)[-1].filename
         if not Path(thrower).is_relative_to(Path(__file__).parent):
             raise
+        # Where a key stands before what is wrong, it is to blame, and not all of the section.
+        key, colon, rest = str(error).partition(": ")
+        if colon and key.partition(".")[0] in config:
+            raise ConfigError(f"{_place(config, *key.split('.'))}: {rest}") from error
         raise ConfigError(f"{_place(config, section)}: {error}") from error
 
 
@@ -248,7 +304,8 @@ def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequen
     if isinstance(data, Data):
         yield "source", "target", "output"
         for pair, output in zip(data.splits["test"], outputs, strict=True):
-            yield *pair, data.target.join(output)
+            # A tab in a text is written as two characters, since it ends a column here.
+            yield tuple(text.replace("\t", "\\t") for text in (*pair, data.target.join(output)))
         return
     yield from table(data.target, outputs, data.splits["test"])
 

@@ -12,7 +12,7 @@ import numpy as np
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.data.stream import in_windows
 from seq2seq_zoo.environment import reuse_memory
-from seq2seq_zoo.evaluation import judge
+from seq2seq_zoo.evaluation import judge, judged_by
 from seq2seq_zoo.layers.scan import asks_for_xla
 from seq2seq_zoo.metrics import METRICS
 from seq2seq_zoo.options import Fraction, Positive, PositiveFloat, checked
@@ -128,8 +128,9 @@ class Training:
 
         Raises:
             TrainingError: the loss is not a number any more.
-            ValueError: a stream that is too short.
+            ValueError: what `check` refuses.
         """
+        self.check(model, data)
         feed = self._feed(data, seed, len(history))
         if not model.compiled:
             self.compile(model, data)
@@ -150,15 +151,8 @@ class Training:
         return epochs.history
 
     def is_better(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> bool:
-        """Whether an epoch beats all before it in the monitored metric, or equals the best with a lower error rate.
-
-        Raises:
-            TrainingError: the task is not judged by that metric.
-        """
-        known = [name for name in record if name in METRICS]
-        monitor = self.monitor or known[0]
-        if monitor not in known:
-            raise TrainingError(f"training.monitor: this task is judged by {', '.join(known)}, not by {monitor}.")
+        """Whether an epoch beats all before it in the monitored metric, or equals the best with a lower error rate."""
+        monitor = self.monitor or next(name for name in record if name in METRICS)
 
         def merit(record: dict[str, Any]) -> tuple[float, float]:
             sign = 1 if METRICS[monitor].higher_is_better else -1
@@ -196,9 +190,12 @@ class Training:
         """Refuse what cannot be trained so.
 
         Raises:
-            ValueError: label smoothing that the model's outputs do not allow; a stream that is too short.
+            ValueError: label smoothing that the model's outputs do not allow; a metric to monitor by which the task is
+                not judged; a stream that is too short.
         """
         model.readout.loss(self.label_smoothing)
+        if self.monitor not in (None, *(known := judged_by(model, data))):
+            raise ValueError(f"training.monitor: this task is judged by {', '.join(known)}, not by {self.monitor}.")
         if data.window is not None:
             self._feed(data)
 

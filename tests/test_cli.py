@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import seq2seq_zoo
 from seq2seq_zoo import cli
-from seq2seq_zoo.cli import configuring
+from seq2seq_zoo.cli import configuring, using
 from seq2seq_zoo.options import options_of
 
 COMMANDS = [
@@ -669,6 +669,16 @@ def test_predict_goes_on_with_a_text(speller):
     assert call("predict", directory, input="jo\nma\n").stdout.splitlines() == [
         call("predict", directory, each).stdout.strip() for each in ("jo", "ma")
     ]
+    assert call("predict", directory, input="\ufeffjo\n").stdout == call("predict", directory, "jo").stdout
+
+
+def test_every_line_of_a_pipe_has_its_own_chance(speller, monkeypatch):
+    directory, _ = speller
+    monkeypatch.setattr(using, "AT_ONCE", 2)
+    options = ["--search", "sample", "--set", "temperature=5"]
+    found = call("predict", directory, *options, input="jo\n" * 6).stdout.splitlines()
+    assert found == call("predict", directory, *["jo"] * 6, *options).stdout.splitlines()
+    assert len(set(found)) > 3
 
 
 def test_predict_refuses_what_a_language_model_cannot_begin_with(speller):

@@ -2,6 +2,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import re
 import shutil
 import signal
 import subprocess
@@ -70,6 +71,7 @@ def test_the_directory_holds_all_of_the_run(finished):
         "best.keras",
         "config.yaml",
         "curves.png",
+        "data.json",
         "epochs.jsonl",
         "last.keras",
         "metrics.json",
@@ -289,15 +291,42 @@ def test_no_run_to_resume(tmp_path):
     )
 
 
-def test_data_that_changed_since(copied):
+@pytest.mark.parametrize("change", ["alphabet_size: 4", "alphabet_size: 3\n  seed: 9"])
+def test_data_that_changed_since(copied, change):
+    began = json.loads((copied / "data.json").read_text())
+    sizes = ", ".join(f"{name} {size}" for name, size in began["sizes"].items())
     text = (copied / "config.yaml").read_text()
-    (copied / "config.yaml").write_text(text.replace("alphabet_size: 3", "alphabet_size: 4"))
-    with pytest.raises(RunError) as raised:
-        Run.resume(copied)
-    assert str(raised.value) == (
-        f"{copied}: the task's data has other symbols now than when the run began. "
-        "Put the data back as it was, or begin a new run."
+    (copied / "config.yaml").write_text(re.sub(r"\n  seed: \d+", "", text).replace("alphabet_size: 3", change))
+    for look in (Run.resume, run.read_data):
+        with pytest.raises(RunError) as raised:
+            look(copied)
+        assert str(raised.value) == (
+            f"{copied}: the task's data is not what it was when the run began ({sizes}; now {sizes}), so what was "
+            "trained on may be tested on. Put the data back as it was, or begin a new run."
+        )
+
+
+def test_a_line_more_in_a_file_draws_other_splits_and_is_refused(tmp_path):
+    lines = [f"{'ab' * (number % 7)}{number}\t{number}" for number in range(40)]
+    (tmp_path / "pairs.tsv").write_text("".join(f"{line}\n" for line in lines))
+    changes = [f"task.train={tmp_path / 'pairs.tsv'}", "encoder.units=2", "decoder.units=2"]
+    (tmp_path / "file.yaml").write_text("task: {name: file, train: pairs.tsv}\nencoder: {}\ndecoder: {mode: basic}\n")
+    directory = Run.start(tmp_path / "run", read(tmp_path / "file.yaml", factory.schema, changes)).directory
+    assert run.read_data(directory).splits["test"]
+    with (tmp_path / "pairs.tsv").open("a") as file:
+        file.write("ab\t1\n")
+    with pytest.raises(RunError, match=r"train 32, dev 4, test 4; now train 33, dev 4, test 4"):
+        run.read_data(directory)
+
+
+def test_what_a_task_is_not_judged_by_is_told_before_training(tmp_path):
+    config = small(tmp_path, training={"monitor": "perplexity"})
+    with pytest.raises(ConfigError) as raised:
+        Run.start(tmp_path / "run", config)
+    assert str(raised.value).endswith(
+        "training.monitor: this task is judged by exact_match, token_accuracy, symbol_error_rate, not by perplexity."
     )
+    assert not (tmp_path / "run").exists()
 
 
 # === What goes wrong in the middle ===

@@ -161,7 +161,15 @@ def test_a_series_of_ones_own_is_trained_on_evaluated_and_forecast_from(tmp_path
 
     assert "--metric compares texts, and run puts out real values" in refused("evaluate", "run", "--metric", "rouge_l")
     assert "run puts out real values: give it a --file" in refused("predict", "run", "abc")
+    assert "run puts out real values: give it a --file" in refused(
+        "predict", "run", "--file", "load.csv", "--search", "beam"
+    )
     assert "best.keras is a model without a task" in refused("predict", "run/best.keras", "--file", "load.csv")
+    # A series grows: what comes next is asked of what the run keeps, and of nothing else.
+    Path("load.csv").write_text("\n".join(["date,load,hour", *lines, "day 200,10,0"]))
+    assert "now train 150" in refused("evaluate", "run")
+    Path("load.csv").rename("grown.csv")
+    assert len(call("predict", "run", "--file", "grown.csv").splitlines()) == 5
     Path("short.csv").write_text("\n".join(["date,load,hour", *lines[:5]]))
     assert "short.csv has 5 rows: expected at least history (8) and horizon (4)" in refused(
         "predict", "run", "--file", "short.csv"
@@ -180,3 +188,13 @@ def test_what_is_wrong_with_a_series_is_said_with_its_place(tmp_path, monkeypatc
     assert line in refused("train", "run.yaml")
     with pytest.raises(ValueError, match=r"load\.csv, line 4"):
         load_data(read("run.yaml", factory.schema))
+    Path("load.csv").write_text("\n".join(["load", *map(str, range(1000))]))
+    for change, said in (
+        (
+            "readout=tokens",
+            "readout: the targets of 'forecast' are real values: expected vectors",
+        ),
+        ("readout={name: quantiles, quantiles: [0.1]}", "readout: Quantiles must increase from above 0 to below 1"),
+        ("training.monitor=quantile_loss", "training.monitor: this task is judged by mase, rmse, correlation, not by"),
+    ):
+        assert said in refused("train", "run.yaml", "--set", change)

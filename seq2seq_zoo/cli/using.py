@@ -1,5 +1,6 @@
 """Commands that use what was trained."""
 
+import codecs
 import contextlib
 import csv
 import functools
@@ -109,16 +110,18 @@ def evaluate(
     model = _model(model_path) if file else _any_model(model_path)
     if further and not getattr(model, "reads", True):
         raise Usage("--metric compares outputs with targets, and a language model has none: leave it out.")
+    if further and not hasattr(model, "search"):
+        raise Usage(f"--metric compares texts that are generated, and {model_path} gives labels: leave it out.")
     if further and model.readout.vocabulary_size is None:
         raise Usage(f"--metric compares texts, and {model_path} puts out real values: leave it out.")
     from seq2seq_zoo import evaluation
     from seq2seq_zoo.factory import make_metrics
-    from seq2seq_zoo.run import load_data, read_config
+    from seq2seq_zoo.run import read_config, read_data
     from seq2seq_zoo.tasks.task import Data
 
     if file is None:
         config = read_config(model_path)
-        data = load_data(config)
+        data = read_data(model_path)
         further = [*make_metrics(config, data), *further]
     else:
         pairs, skipped = _pairs(model, file, skip_bad_lines)
@@ -197,7 +200,7 @@ def _search(model: "TextModel", name: str, overrides: Sequence[str] | None, n_be
         "seq2seq-zoo predict runs/copy-attention-1 abc --alignments map.png",
         "seq2seq-zoo predict runs/names-feedback-1 jo --search sample --n-best 5 --set temperature=0.8",
         "seq2seq-zoo predict runs/copy-attention-1    (asks, on a terminal)",
-        "seq2seq-zoo predict runs/forecast-attention-1 --file until_now.csv > next.csv",
+        "seq2seq-zoo predict runs/forecast-attention-1 --file until_tomorrow.csv > next.csv",
     )
 )
 def predict(
@@ -253,7 +256,8 @@ def predict(
         raise Usage("--alignments draws the texts that are given as arguments: give one or more.")
     model = _any_model(model_path)
     if model.readout.vocabulary_size is None:
-        if texts or file is None or n_best or scores or as_json:
+        searching = search != "greedy" or overrides or n_best or prefix is not None or stop is not None
+        if texts or file is None or searching or scores or as_json:
             raise Usage(f"{model_path} puts out real values: give it a --file, in the form of its task, and no more.")
         return _predict_values(model, model_path, file)
     model = _model(model_path)
@@ -262,7 +266,7 @@ def predict(
     chosen = None
     if not isinstance(model, Labeller):
         chosen = _search(model, search, overrides, n_best)
-    elif search != "greedy" or overrides or n_best or prefix or stop or alignments:
+    elif search != "greedy" or overrides or n_best or prefix is not None or stop is not None or alignments:
         raise Usage(f"{model_path} has no decoder: give it texts, --file, --scores or --json, and no search.")
     if alignments is not None and not model.looks:
         raise Usage(f"--alignments: {model_path} does not look at its source: only a mode with attention does.")
@@ -286,7 +290,10 @@ def predict(
                 unknown.look(text)
             prefixes = None if prefix is None else [prefix] * len(batch)
             stops = None if stop is None else [stop]
-            answers = model.answers(batch) if chosen is None else model.answers(batch, chosen, prefixes, stops=stops)
+            if chosen is None:
+                answers = model.answers(batch)
+            else:
+                answers = model.answers(batch, chosen, prefixes, stops=stops, first=number)
             for answer in answers:
                 number += 1
                 print(*show(number, answer), sep="\n")
@@ -300,16 +307,12 @@ def predict(
 def _predict_values(model: Any, path: Path, file: Path) -> None:
     """A table of real values, as comma-separated values, for what a file holds."""
     from seq2seq_zoo import values
-    from seq2seq_zoo.run import load_data, read_config
+    from seq2seq_zoo.run import read_rows
 
     if not path.is_dir():
         raise Usage(f"{path} is a model without a task, which would read the file: give the run directory.")
-    data = load_data(read_config(path))
-    if data.read is None:
-        raise Usage("This task reads no files. In Python: seq2seq_zoo.values.predict(model, rows).")
-    csv.writer(sys.stdout, lineterminator="\n").writerows(
-        values.table(data.target, values.predict(model, data.read(file)))
-    )
+    names, rows = read_rows(path, file)
+    csv.writer(sys.stdout, lineterminator="\n").writerows(values.table(names, values.predict(model, rows)))
 
 
 def _as_text(number: int, answer: "Answer", numbered: bool, scores: bool) -> Iterator[str]:
@@ -363,6 +366,8 @@ def _piped(stream: Any, name: str, told: Callable[[int, int], None]) -> Iterator
     number, rest, more, read = 0, b"", True, 0
     while more:
         more = stream.read1(1 << 16)
+        if not read:
+            more = more.removeprefix(codecs.BOM_UTF8)
         *lines, rest = (rest + more).split(b"\n")
         if rest and not more:
             lines.append(rest)  # the last line needs no end
@@ -434,7 +439,7 @@ def export(
     if not hasattr(model, "search"):
         raise Usage(f"{model_path} has no decoder: what is exported is a search, and it has nothing to search for.")
     from seq2seq_zoo.export import export, generate
-    from seq2seq_zoo.run import load_data, read_config
+    from seq2seq_zoo.run import read_data
 
     chosen = _search(model, search, overrides)
     rows = int(batch) if batch is not None and batch.isdecimal() else batch
@@ -452,7 +457,7 @@ def export(
     if not model_path.is_dir():
         note("Not compared with the model: give its run directory, which has the data for it.")
         return
-    pairs = load_data(read_config(model_path)).splits["dev"][:COMPARED]
+    pairs = read_data(model_path).splits["dev"][:COMPARED]
     sources, targets = zip(*pairs, strict=True)
     here, there = model.generate(sources, chosen), generate(exported, model.vocabularies, sources)
     same = sum(a == b for a, b in zip(here, there, strict=True))

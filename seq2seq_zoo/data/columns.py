@@ -89,7 +89,7 @@ def read_columns(
 
 
 def _rows(path: str | os.PathLike[str], first: int = 0, limit: int | None = None) -> Iterator[tuple[int, list[str]]]:
-    """The number of each line that is not blank, and its cells."""
+    """The number of each line that is not blank, and its cells; of a row of several lines, that of the first."""
 
     def decoded() -> Iterator[str]:
         for number, (_, line) in enumerate(lines(path), start=1):
@@ -99,12 +99,23 @@ def _rows(path: str | os.PathLike[str], first: int = 0, limit: int | None = None
                 found = f"the byte 0x{line[error.start]:02x}"
                 raise DataFileError(f"{path}, line {number}: expected UTF-8 text, found {found}.") from None
 
-    reader = csv.reader(decoded())
+    # Strict, so that a quotation mark that is never closed does not take the rest of the file into its cell.
+    reader = csv.reader(decoded(), strict=True)
+    begun = 1
+
+    def numbered() -> Iterator[tuple[int, list[str]]]:
+        nonlocal begun
+        for cells in reader:
+            if len(cells) > 1 or "".join(cells).strip():
+                yield begun, cells
+            begun = reader.line_num + 1
+
     try:
-        rows = ((reader.line_num, cells) for cells in reader if len(cells) > 1 or "".join(cells).strip())
-        yield from itertools.islice(rows, first, None if limit is None else first + limit)
+        yield from itertools.islice(numbered(), first, None if limit is None else first + limit)
     except csv.Error as error:
-        raise DataFileError(f"{path}, line {reader.line_num}: expected comma-separated values: {error}.") from None
+        raise DataFileError(
+            f"{path}, line {begun}: expected comma-separated values, and every quotation mark closed: {error}."
+        ) from None
 
 
 def _is_number(cell: str) -> bool:

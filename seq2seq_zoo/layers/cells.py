@@ -15,7 +15,7 @@ from keras import ops, tree
 from seq2seq_zoo.layers import gradients
 from seq2seq_zoo.layers.activations import activation_of, name_of
 from seq2seq_zoo.layers.part import Part, knows
-from seq2seq_zoo.layers.scan import gradients_by_hand, scan
+from seq2seq_zoo.layers.scan import all_real, gradients_by_hand, scan
 from seq2seq_zoo.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.registry import Registry
 
@@ -263,9 +263,9 @@ class GRUCell(Cell):
     def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """The next `(h,)`."""
         (before,) = states
-        x, xh = ops.split(projected, [2 * self.units], axis=-1)
-        h, hh = ops.split(product, [2 * self.units], axis=-1)
-        z, r = ops.split(self.recurrent_activation(x + h), 2, axis=-1)
+        xz, xr, xh = ops.split(projected, 3, axis=-1)
+        hz, hr, hh = ops.split(product, 3, axis=-1)
+        z, r = self.recurrent_activation(xz + hz), self.recurrent_activation(xr + hr)
         candidate = self.activation(xh + r * hh)
         return (z * before + (1 - z) * candidate,), (z, r, candidate, hh, before)
 
@@ -553,17 +553,24 @@ def _run(cell, parts, states, keep, mask, length, reverse, training):
     if training and cell.by_hand():
         return gradients.run(cell, projected, states, keep, mask, reverse)
 
+    advance = cell.advance
+    if type(cell).advance is Cell.advance:
+        weights = cell.recurrent_weights()  # once, not at every step
+
+        def advance(projected, states, keep):
+            return cell.combine(projected, cell.recur(states[0], keep, weights), states)[0]
+
     def step(states, projected):
-        following = cell.advance(projected, states, keep)
+        following = advance(projected, states, keep)
         return following, following[0]
 
     def step_where_real(states, x):
         projected, real = x
-        following = cell.advance(projected, states, keep)
+        following = advance(projected, states, keep)
         following = tuple(ops.where(real, new, old) for new, old in zip(following, states, strict=True))
         return following, following[0]
 
-    if mask is None:
+    if mask is None or all_real(mask):
         states, outputs = scan(step, states, projected, reverse=reverse)
     else:
         states, outputs = scan(step_where_real, states, (projected, ops.expand_dims(mask, -1)), reverse=reverse)

@@ -93,6 +93,11 @@ def scan(
     return _python_scan(step, carry, xs, length, reverse, until)
 
 
+def all_real(mask: Any) -> bool:
+    """Whether a mask leaves nothing out, where it can be asked: on torch, which runs step by step."""
+    return keras.backend.backend() == "torch" and not mask.is_meta and bool(mask.all())
+
+
 def gradients_by_hand() -> bool:
     """Whether `with_gradient` can be used here: in a graph of TensorFlow that is not for another runtime."""
     if keras.backend.backend() != "tensorflow" or _exporting.get():
@@ -225,12 +230,15 @@ def _jax_scan(step, carry, xs, length, reverse, until):
 def _python_scan(step, carry, xs, length, reverse, until):
     if not length:
         raise ValueError("A sequence of no steps has nothing to loop over. Give it at least one, which may be padding.")
+    # Cut once: the gradient of every cut by itself would be as long as the whole.
+    cut = [ops.unstack(x, length) for x in tree.flatten(xs)]
+    slices = [tree.pack_sequence_as(xs, parts) for parts in zip(*cut, strict=True)] if tree.is_nested(xs) else cut[0]
     ys = []
     for i in range(length):
         if until is not None and ys and bool(until(carry)):
             break
         t = length - 1 - i if reverse else i
-        carry, y = step(carry, tree.map_structure(lambda x, t=t: x[t], xs))
+        carry, y = step(carry, slices[t] if cut else xs)
         ys.append(y)
     ys += [tree.map_structure(ops.zeros_like, ys[-1])] * (length - len(ys))
     if reverse:

@@ -32,7 +32,8 @@ class Frames(FrameTask):
         seed: of drawing dev and test.
 
     Raises:
-        ValueError: fractions of one or more together; on loading, a file that cannot be read, or too few sequences.
+        ValueError: a column named twice; fractions of one or more together; on loading, a file that cannot be read, no
+            column to find the targets from, or too few sequences.
     """
 
     @checked
@@ -56,8 +57,11 @@ class Frames(FrameTask):
         self.fractions = {"dev": dev_fraction, "test": test_fraction}
         self.seed = seed
         self._sources = sources
-        if not targets:
-            raise ValueError("targets must name at least one column to find, got none.")
+        if not targets or sources == ():
+            raise ValueError("targets and sources, if given, must name at least one column each, got none.")
+        named = [*(sources or ()), *targets, sequence]
+        if twice := [name for name in named if named.count(name) > 1]:
+            raise ValueError(f"sources, targets and sequence are different columns, but '{twice[0]}' is named twice.")
         if sum(self.fractions.values()) >= 1:
             raise ValueError(f"dev_fraction and test_fraction must leave some to train on, got {self.fractions}.")
 
@@ -65,6 +69,11 @@ class Frames(FrameTask):
         """The sequences of each split."""
         others = [name for name in read_header(self.paths["train"]) if name not in (self.key, *self.targets)]
         self.sources = self._sources or others
+        if not self.sources:
+            raise ValueError(
+                f"{self.paths['train']} has no column but '{self.key}' and the targets: expected some more, "
+                "from which to find them."
+            )
         found = {split: self._recordings(path) for split, path in self.paths.items() if path is not None}
         fractions = {split: fraction for split, fraction in self.fractions.items() if split not in found}
         # At least one each: a split without sequences measures nothing.

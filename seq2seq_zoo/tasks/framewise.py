@@ -4,7 +4,7 @@ import abc
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -56,7 +56,8 @@ class FrameTask(Task):
         found = self.recordings()
         whole = self._whole(found["train"])
         splits = {split: [self._row(each, whole) for each in recordings] for split, recordings in found.items()}
-        return Series(splits, self.sources, self.targets, "steps", read=lambda path: self._read(path, whole))
+        kept = {"sources": [*self.sources], "scales": [[each.tolist() for each in scale] for scale in whole]}
+        return Series(splits, self.sources, self.targets, "steps", kept=kept)
 
     def _whole(self, train: Sequence[Recording]) -> tuple[Scale, Scale]:
         """The scales of sources and of targets, as far as train decides them."""
@@ -75,15 +76,17 @@ class FrameTask(Task):
             scales = standardise(source, self.sources, where), standardise(target, self.targets, where)
         return Row(scales[0].apply(source), scales[1].apply(target), *scales[1])
 
-    def _read(self, path: str | os.PathLike[str], whole: tuple[Scale, Scale]) -> list[Row]:
+    def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> list[Row]:
         """The rows of a file that has sources only."""
         if self.scaling == "sequence":
             raise DataFileError(
                 f"{path} cannot be predicted from: with scaling 'sequence', a target's mean and deviation are its own, "
                 "and where it is not known, nothing leads back to its unit. Train with scaling 'train'."
             )
-        found = [(name, source, np.full((len(source), len(self.targets)), np.nan)) for name, source in self.read(path)]
-        return [self._row(Recording(*each), whole) for each in found]
+        self.sources = kept["sources"]
+        source, target = (Scale(*map(np.array, scale)) for scale in kept["scales"])
+        found = [(name, values, np.full((len(values), len(self.targets)), np.nan)) for name, values in self.read(path)]
+        return [self._row(Recording(*each), (source, target)) for each in found]
 
     def read(self, path: str | os.PathLike[str], targets: bool = False) -> list[tuple[str, np.ndarray]]:
         """The sequences of a file, by name: the features of the sources, and after them, if asked for, of the targets.

@@ -1,5 +1,6 @@
 """Your own labels, from tab-separated files."""
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from seq2seq_zoo.data.texts import read_texts
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.options import checked
 from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, Symbols
-from seq2seq_zoo.tasks.task import tasks
+from seq2seq_zoo.tasks.task import Data, tasks
 
 
 @tasks.register(
@@ -51,6 +52,12 @@ class Labels(FileTask):
         self.targets = "label" if of == "texts" else "steps"
         self.separators = SEPARATORS[symbols], " "
         self.vocabulary = vocabulary
+        self._skipped = 0
+
+    def load(self) -> Data:
+        """The texts, their labels and the vocabularies, and how many bad lines were left out, further texts' too."""
+        data = super().load()
+        return dataclasses.replace(data, skipped=data.skipped + self._skipped)
 
     def read(self, split: str) -> tuple[Pairs, int] | None:
         """The pairs of a split's file."""
@@ -62,7 +69,7 @@ class Labels(FileTask):
         """Those of texts and of labels, given the train pairs."""
         texts = (text for text, _ in pairs)
         if self.vocabulary is not None:
-            further, _ = read_texts(self.vocabulary, self.skip_bad_lines, self.separators[0])
+            further, self._skipped = read_texts(self.vocabulary, self.skip_bad_lines, self.separators[0])
             texts = itertools.chain(texts, (text for text, _ in further))
         return [
             Vocabulary.build(texts, self.separators[0], self.max_symbols),

@@ -1,6 +1,9 @@
 """Melodies for a language model, made by a rule."""
 
 import math
+from typing import Annotated
+
+from pydantic import Field
 
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.options import NonNegative, Positive, checked
@@ -22,7 +25,7 @@ class Melodies(Task):
     comes after must be remembered, and it is known how well the best model can foresee it all.
 
     Args:
-        motif: its notes.
+        motif: its notes, at most 31, of which there are as many as an integer of 64 bits can number.
         train_size: melodies in train.
         dev_size: melodies in dev.
         test_size: melodies in test.
@@ -43,7 +46,7 @@ class Melodies(Task):
     @checked
     def __init__(
         self,
-        motif: Positive = 6,
+        motif: Annotated[int, Field(ge=1, le=31)] = 6,
         train_size: Positive = 4_000,
         dev_size: Positive = 250,
         test_size: Positive = 250,

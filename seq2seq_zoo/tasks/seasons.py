@@ -67,8 +67,10 @@ class Seasons(Windows):
         return curve + noise
 
     def load(self) -> Series:
-        """The windows, and beside them the best possible forecast."""
+        """The windows, and beside them the best possible forecast where events are known in advance."""
         data = super().load()
+        if "event" not in self.known:
+            return data  # when one begins, nobody knows; nor is there a formula for how likely each is
         curve, noise = (each[:, : len(self.targets)] for each in self._made())
         fading = self.fading ** np.arange(1, self.horizon + 1)[:, None]
 

@@ -105,7 +105,8 @@ class Series:
             `(time, features)` in their own unit.
         naive_error: of each target feature, the mean absolute error of the naive forecast on train, in which errors of
             forecasts are measured: `(features,)`; `None` where nothing is forecast.
-        read: the rows of a file, whose targets are not known, to predict them; `None` where there is no such thing.
+        kept: what the task needs to know of train to read further files by `read_rows`, as plain JSON; `None` where it
+            reads none.
     """
 
     splits: Mapping[str, Sequence[Row]]
@@ -119,7 +120,7 @@ class Series:
     counted: str = "pairs"
     baselines: Mapping[str, Callable[[str], Sequence[np.ndarray]]] = dataclasses.field(default_factory=dict)
     naive_error: np.ndarray | None = None
-    read: Callable[[str | os.PathLike[str]], Sequence[Row]] | None = None
+    kept: Mapping[str, Any] | None = None
 
     def size(self, split: str) -> int:
         """How many pairs a split has."""
@@ -136,6 +137,18 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def load(self) -> Any:
         """The splits and what they are made of: a `Data` or a `Series`."""
+
+    def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> Sequence[Row]:
+        """The rows of a file whose targets are not known, to predict them; for tasks of real values that read files.
+
+        Args:
+            path: the file.
+            kept: what `Series.kept` was when the model was trained.
+
+        Raises:
+            DataFileError: the file cannot be read.
+        """
+        raise NotImplementedError
 
 
 tasks: Registry[Task] = Registry("task", base=Task, group="seq2seq_zoo.tasks")

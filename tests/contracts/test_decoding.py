@@ -631,6 +631,15 @@ def test_texts_may_be_told_how_to_begin_and_of_what_to_consist():
     assert set("".join(model.generate(TEXTS, allowed="a🙂"))) <= set("a🙂")
 
 
+def test_a_sample_is_the_same_whatever_it_is_asked_with():
+    model = taught()[0]["feedback"]
+    options = {"name": "sample", "temperature": 3.0}
+    texts = ["8"] * 6
+    together = [answer.text for answer in model.answers(texts, options)]
+    assert len(set(together)) > 1
+    assert [model.answers(["8"], options, first=number)[0].text for number in range(6)] == together
+
+
 def test_scores_are_forced_log_probabilities():
     model = taught()[0]["peek"]
     pairs = [("aé漢", "漢éa"), ("8", "88"), ("", ""), ("xé", "?é" * 7), ("é" * 9, "a")]
@@ -700,6 +709,8 @@ def test_bad_options_are_named(search, words):
         ({"prefixes": ["a"]}, "Expected a prefix for each source, got 1 for 2."),
         ({"prefixes": ["a", "z"]}, "The prefix has 'z', which the model does not know."),
         ({"allowed": ["a", "<edn>"]}, "The allowed symbol has '<', which the model does not know."),
+        ({"stops": ["ab"]}, "Expected one symbol as symbol to stop at, got 'ab', which has 2."),
+        ({"allowed": [""]}, "Expected one symbol as allowed symbol, got '', which has 0."),
         ({"batch_size": 0}, "Expected a batch_size of at least 1, got 0."),
     ],
     ids=str,

@@ -31,6 +31,7 @@ def test_columns_come_by_name_in_the_order_asked_for(write):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        ('x,y,note\n1,2,a\n3,4,"b\n5,6,c\n', r"a\.csv, line 3: expected .* every quotation mark closed"),
         ("", r"a\.csv is empty: expected a line with the names of its columns"),
         ("x,y\n", r"a\.csv has no rows below the names"),
         ("x,y,x\n1,2,3\n", r"a\.csv, line 1: expected a name for each column, found 'x' twice"),

@@ -1,5 +1,7 @@
 """Windows of a stream: what is in them and what must not be."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -109,12 +111,13 @@ def test_nothing_beats_what_is_known_of_the_made_up_series():
 
 @pytest.mark.parametrize("known", [[], ["price"]])
 def test_a_file_is_forecast_from_its_end(stream, tmp_path, known):
-    data = create(stream, past=["wind"], known=known).load()
+    task = create(stream, past=["wind"], known=known)
+    data = task.load()
     lines = (tmp_path / "series.csv").read_text().splitlines()
     end = len(lines) if not known else len(lines) - 3
     path = tmp_path / "until.csv"
     path.write_text("\n".join([*lines[:end], *(f",,{line.split(',')[2]}" for line in lines[end:])]))
-    (row,) = data.read(path)
+    (row,) = task.read_rows(path, data.kept)
     last = data.splits["test"][-1]
     if known:
         np.testing.assert_array_equal(row.source, last.source)
@@ -123,7 +126,7 @@ def test_a_file_is_forecast_from_its_end(stream, tmp_path, known):
         assert row.past[:, 0].tolist() == list(range(94, 100))
     path.write_text("\n".join(lines[:5]))
     with pytest.raises(ValueError, match=r"until\.csv has 4 rows: expected at least history \(6\)"):
-        data.read(path)
+        task.read_rows(path, data.kept)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +155,11 @@ def test_options_that_do_not_go_together(stream, options, said):
         ({"step": range(100)}, {"past": ["stp"]}, r"there is no column 'stp'\. Did you mean 'step'\?"),
         ({"step": range(100), "x": [1] * 100}, {"past": ["x"]}, "'x' is 1 throughout train: what never changes cannot"),
         ({"step": [1, 2] * 50}, {"period": 2}, "'step' is the same every 2 steps throughout train"),
+        (
+            {"step": [math.sin(math.pi * step / 2) for step in range(100)]},  # equal but for rounding
+            {"period": 4},
+            "'step' is the same every 4 steps throughout train",
+        ),
     ],
 )
 def test_streams_that_will_not_do(table, columns, options, said):

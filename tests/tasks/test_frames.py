@@ -53,19 +53,23 @@ def test_splits_from_files_of_their_own(file, write):
 
 
 def test_a_file_without_targets_is_read_by_the_scale_of_train(file, write):
-    data = create(file).load()
-    rows = data.read(write("new.csv", "a,sequence,b", "1,x,2", "3,x,4", "1,y,2"))
+    task = create(file)
+    data = task.load()
+    rows = task.read_rows(write("new.csv", "a,sequence,b", "1,x,2", "3,x,4", "1,y,2"), data.kept)
     assert [len(row.source) for row in rows] == [2, 1]
     known = data.splits["train"][0]
     np.testing.assert_array_equal(rows[0].scale, known.scale)
     np.testing.assert_array_equal(rows[0].source[0], rows[1].source[0])
     with pytest.raises(ValueError, match=r"with scaling 'sequence', a target's mean and deviation are its own"):
-        create(file, scaling="sequence").load().read("new.csv")
+        create(file, scaling="sequence").read_rows("new.csv", data.kept)
 
 
 @pytest.mark.parametrize(
     ("lines", "options", "said"),
     [
+        (["sequence,y", "1,2", "2,3", "3,4"], {}, r"has no column but 'sequence' and the targets"),
+        (["sequence,a,y"], {"sources": ["a", "y"]}, "'y' is named twice"),
+        (["sequence,a,y"], {"sources": []}, "targets and sources, if given, must name at least one column each"),
         (["a,y"], {}, r"line 1: there is no column 'sequence'\. Columns: a, y"),
         (["sequence,a,y", "1,2,3"], {"sources": ["aa"]}, r"there is no column 'aa'\. Did you mean 'a'\?"),
         (["sequence,a,y", "1,2,3", "2,2,3", "1,2,3"], {}, "frames of sequence '1' are not together"),
