@@ -296,7 +296,7 @@ def compile(bench: Bench) -> Record:
                 began = time.perf_counter()
                 worker = bench.start(contestant)
                 started = time.perf_counter() - began
-                worker.ask(prepare="fit", problem=problem)
+                worker.ask(prepare="first", problem=problem)
                 seconds[name] = [started, time.perf_counter() - began + worker.ask(measure=1)]
                 worker.close()
         note(f"  {mode}: { ({name: round(each[1], 1) for name, each in seconds.items()}) } s")

@@ -25,4 +25,9 @@ class Clock(keras.callbacks.Callback):
         """Look."""
         if batch < self.begun:
             self.began = time.perf_counter()
-        self.seconds = time.perf_counter() - self.began
+        self.ended = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """From the start to the end of the last step."""
+        return self.ended - self.began
