@@ -32,7 +32,7 @@ SEEDS = (1, 2, 3)
 MODES = ("basic", "feedback", "peek", "attention")
 TOLD = "decoder.sampling=null"
 HEADLINES = ("task.train_source=content.txt", "task.train_target=title.txt", "task.max_symbols=2000")
-SMALL = ("encoder.units=128", "encoder.depth=1", "decoder.units=128", "decoder.depth=1", "training.learning_rate=0.003")
+SMALL = ("encoder.units=128", "encoder.depth=1", "decoder.units=128", "decoder.depth=1", "training.learning_rate=0.003", "training.epochs=8")
 
 RUNS: dict[str, tuple[str, ...]] = {
     **{f"2016, {mode}": ("first_25_2016", f"decoder.mode={mode}") for mode in MODES[:3]},
@@ -113,7 +113,7 @@ def numbers() -> str:
     return "".join(f"{num2words(draw.randrange(1000))}\n" for _ in range(6000))
 
 
-def headlines(count: int = 22_000) -> Iterator[tuple[str, str]]:
+def headlines(count: int = 11_000) -> Iterator[tuple[str, str]]:
     """Articles and their titles, by a rule.
 
     article: 3 to 5 sentences; sentence: `[today] noun verb noun in place TAG_DATE .`, of which one has "today"; title:
