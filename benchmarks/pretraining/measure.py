@@ -53,7 +53,17 @@ CHOICES: dict[Arm, list[Record]] = {
     ]
     for start, way in ARMS
 }
-CHOSEN: dict[Arm, Record] = {arm: choices[0] for arm, choices in CHOICES.items()}
+CHOSEN: dict[Arm, Record] = {
+    ("random", "last step"): {"training.learning_rate": 0.03},
+    ("random", "linear gain"): {"training.learning_rate": 0.03},
+    ("random", "joint training"): {"training.learning_rate": 0.01, "labeller.joint_weight": 0.5},
+    ("SA-LSTM", "last step"): {"training.learning_rate": 0.01},
+    ("SA-LSTM", "linear gain"): {"training.learning_rate": 0.01},
+    ("SA-LSTM", "joint training"): {"training.learning_rate": 0.01, "labeller.joint_weight": 0.1},
+    ("LM-LSTM", "last step"): {"training.learning_rate": 0.003},
+    ("LM-LSTM", "linear gain"): {"training.learning_rate": 0.003},
+    ("LM-LSTM", "joint training"): {"training.learning_rate": 0.01, "labeller.joint_weight": 0.1},
+}
 
 # === The texts ===
 
