@@ -709,7 +709,7 @@ def test_bad_options_are_named(search, words):
         ({"prefixes": ["a"]}, "Expected a prefix for each source, got 1 for 2."),
         ({"prefixes": ["a", "z"]}, "The prefix has 'z', which the model does not know."),
         ({"allowed": ["a", "<edn>"]}, "The allowed symbol has '<', which the model does not know."),
-        ({"stops": ["ab"]}, "Expected one symbol as symbol to stop at, got 'ab', which has 2."),
+        ({"stops": ["aé"]}, "Expected one symbol as symbol to stop at, got 'aé', which has 2."),
         ({"allowed": [""]}, "Expected one symbol as allowed symbol, got '', which has 0."),
         ({"batch_size": 0}, "Expected a batch_size of at least 1, got 0."),
     ],
