@@ -32,7 +32,14 @@ SEEDS = (1, 2, 3)
 MODES = ("basic", "feedback", "peek", "attention")
 TOLD = "decoder.sampling=null"
 HEADLINES = ("task.train_source=content.txt", "task.train_target=title.txt", "task.max_symbols=2000")
-SMALL = ("encoder.units=128", "encoder.depth=1", "decoder.units=128", "decoder.depth=1", "training.learning_rate=0.003", "training.epochs=8")
+SMALL = (
+    "encoder.units=128",
+    "encoder.depth=1",
+    "decoder.units=128",
+    "decoder.depth=1",
+    "training.learning_rate=0.003",
+    "training.epochs=8",
+)
 
 RUNS: dict[str, tuple[str, ...]] = {
     **{f"2016, {mode}": ("first_25_2016", f"decoder.mode={mode}") for mode in MODES[:3]},
