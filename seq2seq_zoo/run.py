@@ -241,13 +241,11 @@ def read_rows(directory: str | os.PathLike[str], file: str | os.PathLike[str]) -
     not asked for.
 
     Raises:
-        RunError: there is no run in the directory, or its task reads no files.
-        DataFileError: the file cannot be read.
+        RunError: there is no run in the directory.
+        DataFileError: the file cannot be read, or the task reads none.
     """
     task = factory.make_task(read_config(directory))
     summary = json.loads(Path(directory, DATA).read_text(encoding="utf-8"))
-    if summary["kept"] is None:
-        raise RunError("This task reads no files. In Python: seq2seq_zoo.values.predict(model, rows).")
     return summary["target"], task.read_rows(file, summary["kept"])
 
 

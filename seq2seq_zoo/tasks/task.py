@@ -10,6 +10,7 @@ import numpy as np
 
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Side
+from seq2seq_zoo.data.pairs import DataFileError
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.registry import Registry
 
@@ -139,16 +140,18 @@ class Task(abc.ABC):
         """The splits and what they are made of: a `Data` or a `Series`."""
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> Sequence[Row]:
-        """The rows of a file whose targets are not known, to predict them; for tasks of real values that read files.
+        """The rows of a file whose targets are not known, to predict them; a task that reads such files says how.
 
         Args:
             path: the file.
             kept: what `Series.kept` was when the model was trained.
 
         Raises:
-            DataFileError: the file cannot be read.
+            DataFileError: the file cannot be read; the task reads none.
         """
-        raise NotImplementedError
+        raise DataFileError(
+            f"{path} cannot be read: this task reads no files. In Python: seq2seq_zoo.values.predict(model, rows)."
+        )
 
 
 tasks: Registry[Task] = Registry("task", base=Task, group="seq2seq_zoo.tasks")

@@ -64,19 +64,19 @@ def by_id(directory):
 
 
 def test_every_cell_becomes_a_record(tmp_path):
-    code, said = run(make_suite(["ok"], seeds=(1, 2), modes=("basic", "peek"), units=8), tmp_path / "run", workers=2)
+    code, said = run(make_suite(["slow"], seeds=(1, 2), modes=("basic", "peek"), units=8), tmp_path / "run", workers=2)
     assert code == 0
     records = by_id(tmp_path / "run")
     assert len(records) == 4
-    record = records["q-ok-peek-2-8"]
+    record = records["q-slow-peek-2-8"]
     assert record["status"] == "ok"
     assert record["metrics"] == {"exact_match": 0.2}
     assert record["config"] == {"units": 8, "seed": 2}
     assert record["versions"]["python"]
     assert record["machine"]["cores"] >= 1
-    assert isinstance(record["seconds"]["cell"], float)
+    assert record["seconds"]["cell"] > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record["when"])
-    assert "q-ok-peek-2-8: exact match 20.0 %, " in said
+    assert "q-slow-peek-2-8: exact match 20.0 %, " in said
     assert "4 of 4 cells finished" in said
     assert str(tmp_path / "run" / "report.html") in said
     assert (tmp_path / "run" / "report.html").is_file()

@@ -167,6 +167,11 @@ def test_streams_that_will_not_do(table, columns, options, said):
         create(table(**columns), **options).load()
 
 
+def test_a_task_that_reads_no_files_says_so():
+    with pytest.raises(ValueError, match=r"^new\.csv cannot be read: this task reads no files\. In Python: "):
+        tasks.create("copy").read_rows("new.csv", {})
+
+
 def test_the_made_up_series_has_these_columns():
     with pytest.raises(ValueError, match="no column 'wind': the made-up series has load, flow and event"):
         tasks.create("seasons", past=["wind"])
