@@ -134,7 +134,8 @@ def _readout(config: Mapping[str, Any], data: Data | Series, outputs: Mapping[st
             raise ValueError(
                 f"decoder.{key}: is for symbols, and the targets of '{name}' are real values: leave it out."
             )
-    if "tokens" in (chosen, chosen and chosen["name"] if isinstance(chosen, dict) else None):
+    kind = chosen["name"] if isinstance(chosen, Mapping) else chosen
+    if kind == "tokens":
         raise ValueError(
             f"readout: the targets of '{name}' are real values: expected vectors, gaussian or quantiles, got tokens."
         )
