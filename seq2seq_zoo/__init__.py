@@ -12,38 +12,38 @@ if TYPE_CHECKING:
     from seq2seq_zoo.decoders import BasicDecoder as BasicDecoder
     from seq2seq_zoo.decoders import FeedbackDecoder as FeedbackDecoder
     from seq2seq_zoo.decoders import PeekDecoder as PeekDecoder
-    from seq2seq_zoo.ensemble import Ensemble as Ensemble
-    from seq2seq_zoo.ensemble import average as average
-    from seq2seq_zoo.labeller import Labeller as Labeller
-    from seq2seq_zoo.layers.decoder import Decoder as Decoder
+    from seq2seq_zoo.decoders.decoder import Decoder as Decoder
     from seq2seq_zoo.layers.encoder import Encoded as Encoded
     from seq2seq_zoo.layers.encoder import Encoder as Encoder
     from seq2seq_zoo.layers.encoder import Nothing as Nothing
-    from seq2seq_zoo.layers.readout import Gaussian as Gaussian
-    from seq2seq_zoo.layers.readout import Quantiles as Quantiles
-    from seq2seq_zoo.layers.readout import Tokens as Tokens
-    from seq2seq_zoo.layers.readout import Vectors as Vectors
-    from seq2seq_zoo.loading import load as load
-    from seq2seq_zoo.model import Seq2Seq as Seq2Seq
+    from seq2seq_zoo.layers.readouts.real_values import Gaussian as Gaussian
+    from seq2seq_zoo.layers.readouts.real_values import Quantiles as Quantiles
+    from seq2seq_zoo.layers.readouts.real_values import Vectors as Vectors
+    from seq2seq_zoo.layers.readouts.tokens import Tokens as Tokens
+    from seq2seq_zoo.models.encoder_only import Labeller as Labeller
+    from seq2seq_zoo.models.ensemble import Ensemble as Ensemble
+    from seq2seq_zoo.models.ensemble import average as average
+    from seq2seq_zoo.models.loading import load as load
+    from seq2seq_zoo.models.seq2seq import Seq2Seq as Seq2Seq
 
 _HOMES = {
     "AttentionDecoder": "decoders",
     "BasicDecoder": "decoders",
-    "Decoder": "layers.decoder",
+    "Decoder": "decoders.decoder",
     "Encoded": "layers.encoder",
     "Encoder": "layers.encoder",
-    "Ensemble": "ensemble",
+    "Ensemble": "models.ensemble",
     "FeedbackDecoder": "decoders",
-    "Gaussian": "layers.readout",
-    "Labeller": "labeller",
+    "Gaussian": "layers.readouts.real_values",
+    "Labeller": "models.encoder_only",
     "Nothing": "layers.encoder",
     "PeekDecoder": "decoders",
-    "Quantiles": "layers.readout",
-    "Seq2Seq": "model",
-    "Tokens": "layers.readout",
-    "Vectors": "layers.readout",
-    "average": "ensemble",
-    "load": "loading",
+    "Quantiles": "layers.readouts.real_values",
+    "Seq2Seq": "models.seq2seq",
+    "Tokens": "layers.readouts.tokens",
+    "Vectors": "layers.readouts.real_values",
+    "average": "models.ensemble",
+    "load": "models.loading",
 }
 
 __all__ = ["decoders", *_HOMES]

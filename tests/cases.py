@@ -8,11 +8,11 @@ import numpy as np
 from keras import ops
 
 from seq2seq_zoo import Encoder, Seq2Seq, Tokens, Vectors, decoders
+from seq2seq_zoo.config.options import options_of
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.layers.attention import attentions
 from seq2seq_zoo.layers.bridge import bridges
 from seq2seq_zoo.layers.cells import cells
-from seq2seq_zoo.options import options_of
 
 # Full, padded right, padded left, nothing but padding. 1 starts, 2 ends.
 SOURCE = np.array([[4, 5, 6, 7], [8, 4, 0, 0], [0, 5, 6, 5], [0, 0, 0, 0]], "int32")

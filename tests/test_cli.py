@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 import seq2seq_zoo
 from seq2seq_zoo import cli
-from seq2seq_zoo.cli import configuring, using
-from seq2seq_zoo.options import options_of
+from seq2seq_zoo.cli import predict as predict_command
+from seq2seq_zoo.cli.list import KINDS
+from seq2seq_zoo.config.options import options_of
 
 COMMANDS = [
     "list",
@@ -144,7 +145,7 @@ def test_list_of_one_kind_is_lines_to_pipe():
 
 def test_list_of_all_kinds():
     found = call("list").stdout
-    assert re.findall(r"^(\w+):$", found, re.MULTILINE) == list(configuring.KINDS)
+    assert re.findall(r"^(\w+):$", found, re.MULTILINE) == list(KINDS)
     for name in ("  gru ", "  scaled_dot ", "  dense ", "  inverse_sigmoid ", "  digits_to_words ", "  first_25 "):
         assert f"\n{name}" in found
 
@@ -217,10 +218,10 @@ def test_schema():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_says_what_it_is_for_and_only_what_differs(name):
-    from seq2seq_zoo import factory
-    from seq2seq_zoo.config import read
+    from seq2seq_zoo.config.reader import read
+    from seq2seq_zoo.experiment import factory
     from seq2seq_zoo.layers.encoder import Encoder
-    from seq2seq_zoo.training import Training
+    from seq2seq_zoo.training.training import Training
 
     path = PACKAGE / "presets" / f"{name}.yaml"
     text = path.read_text()
@@ -240,8 +241,8 @@ def test_a_preset_says_what_it_is_for_and_only_what_differs(name):
 @pytest.mark.parametrize("mode", ["attention", "basic", "feedback", "peek"])
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_takes_every_mode(name, mode):
-    from seq2seq_zoo import factory
-    from seq2seq_zoo.config import read
+    from seq2seq_zoo.config.reader import read
+    from seq2seq_zoo.experiment import factory
 
     path = PACKAGE / "presets" / f"{name}.yaml"
     if read(path, factory.schema)["decoder"] is not None:
@@ -274,7 +275,7 @@ def test_train_memorises_the_five_pairs_and_says_what_it_does(trained):
 
 
 def test_the_directory_s_name_is_made_of_the_configuration_s(folder, monkeypatch):
-    from seq2seq_zoo.run import Run
+    from seq2seq_zoo.experiment.run import Run
 
     monkeypatch.setattr(Run, "train", lambda *_: pytest.skip("far enough"))
     with pytest.raises(pytest.skip.Exception):
@@ -335,7 +336,7 @@ def test_train_overwrites_nothing(trained):
 
 
 def test_bad_lines_of_a_file(folder, monkeypatch):
-    from seq2seq_zoo.run import Run
+    from seq2seq_zoo.experiment.run import Run
 
     lines = [f"{letter}{letter}\t{letter}\n" for letter in "abcdefghijklmnopqrst"]
     (folder / "pairs.tsv").write_text("".join([*lines, "no tab\n"]))
@@ -350,8 +351,8 @@ def test_bad_lines_of_a_file(folder, monkeypatch):
 
 
 def test_a_failed_run_is_1_and_a_bug_is_a_traceback(monkeypatch):
-    from seq2seq_zoo.run import Run
-    from seq2seq_zoo.training import TrainingError
+    from seq2seq_zoo.experiment.run import Run
+    from seq2seq_zoo.training.training import TrainingError
 
     def failing(error):
         def train(*_):
@@ -674,7 +675,7 @@ def test_predict_goes_on_with_a_text(speller):
 
 def test_every_line_of_a_pipe_has_its_own_chance(speller, monkeypatch):
     directory, _ = speller
-    monkeypatch.setattr(using, "AT_ONCE", 2)
+    monkeypatch.setattr(predict_command, "AT_ONCE", 2)
     options = ["--search", "sample", "--set", "temperature=5"]
     found = call("predict", directory, *options, input="jo\n" * 6).stdout.splitlines()
     assert found == call("predict", directory, *["jo"] * 6, *options).stdout.splitlines()

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from seq2seq_zoo.config import Choice, ConfigError, Options, Schema, dump, json_schema, read
-from seq2seq_zoo.options import Fraction, Named, NonNegative, Option, Positive, PositiveFloat, options_of
-from seq2seq_zoo.registry import Registry
+from seq2seq_zoo.config.options import Fraction, Named, NonNegative, Option, Positive, PositiveFloat, options_of
+from seq2seq_zoo.config.reader import dump, read
+from seq2seq_zoo.config.registry import Registry
+from seq2seq_zoo.config.schema import Choice, ConfigError, Options, Schema, json_schema
 
 
 class Mode: ...

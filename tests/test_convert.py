@@ -10,9 +10,10 @@ from references.cells import sigmoid
 from test_docs import ROOT, blocks
 
 from seq2seq_zoo import AttentionDecoder, BasicDecoder, Encoder, FeedbackDecoder, Seq2Seq, Tokens
-from seq2seq_zoo.convert import from_keras, from_torch
 from seq2seq_zoo.layers.bridge import DenseBridge
-from seq2seq_zoo.layers.cells import LSTMCell, Stack, cells
+from seq2seq_zoo.layers.cells import LSTMCell, cells
+from seq2seq_zoo.layers.stack import Stack
+from seq2seq_zoo.models.convert import from_keras, from_torch
 
 SOURCE = np.array([[4, 5, 6, 7], [8, 4, 0, 0], [5, 0, 0, 0]], "int32")
 TARGET = np.array([[4, 5, 6, 2], [7, 2, 0, 0], [5, 8, 2, 0]], "int32")

@@ -34,7 +34,7 @@ import pytest
 import yaml
 
 import seq2seq_zoo
-from seq2seq_zoo.options import Option, options_of
+from seq2seq_zoo.config.options import Option, options_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -88,7 +88,7 @@ def folder(tmp_path, monkeypatch):
     from seq2seq_zoo.layers.attention import attentions
     from seq2seq_zoo.layers.bridge import bridges
     from seq2seq_zoo.layers.cells import cells
-    from seq2seq_zoo.layers.readout import readouts
+    from seq2seq_zoo.layers.readouts.readout import readouts
     from seq2seq_zoo.layers.schedules import schedules
     from seq2seq_zoo.tasks import tasks
 
@@ -157,9 +157,10 @@ def test_an_installed_package_adds_its_mode(folder):
     last = next(place for place, block in enumerate(found) if block.title == "mean.yaml")
     run(found[: last + 1], page, folder)
     code = """
-        from seq2seq_zoo import config, factory
+        from seq2seq_zoo.config import reader
+        from seq2seq_zoo.experiment import factory
         from seq2seq_zoo import load
-        print(config.read("mean.yaml", factory.schema)["decoder"]["mode"], type(load("mean.keras").decoder).__name__)
+        print(reader.read("mean.yaml", factory.schema)["decoder"]["mode"], type(load("mean.keras").decoder).__name__)
     """
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     command = [sys.executable, "-c", textwrap.dedent(code)]
@@ -247,8 +248,9 @@ BASE = {
 
 @pytest.mark.parametrize("page", pages_with("yaml"))
 def test_every_configuration_is_valid(page, folder):
-    from seq2seq_zoo import config, factory
     from seq2seq_zoo.benchmark.suite import read_suite
+    from seq2seq_zoo.config import reader
+    from seq2seq_zoo.experiment import factory
 
     importlib.import_module("seq2seq_zoo.decoders")
     for block in blocks(page):
@@ -262,7 +264,7 @@ def test_every_configuration_is_valid(page, folder):
             read_suite(path, factory.schema, factory.modes, match=lambda configs: configs)
         elif {"task", "encoder", "decoder"} <= set(given):
             path.write_text(block.text)
-            config.read(path, factory.schema)
+            reader.read(path, factory.schema)
         else:
             sections = {**BASE, **given}
             if "decoder" in given and "mode" not in given["decoder"]:
@@ -270,7 +272,7 @@ def test_every_configuration_is_valid(page, folder):
             if "decoder" in given and "units" not in given["decoder"]:
                 sections["decoder"] = {"units": 8, **sections["decoder"]}
             path.write_text(yaml.safe_dump(sections))
-            config.read(path, factory.schema)
+            reader.read(path, factory.schema)
 
 
 # === Tables of options ===
@@ -292,10 +294,12 @@ def config_value(value: Any) -> str:
 
 def tables() -> dict[str, str]:
     """Every table of options, by the name in the page's marks."""
-    from seq2seq_zoo import factory
     from seq2seq_zoo.benchmark.suite import Plan, Question, X
     from seq2seq_zoo.decoding import Search, searches
-    from seq2seq_zoo.layers.readout import Tokens, Values, readouts
+    from seq2seq_zoo.experiment import factory
+    from seq2seq_zoo.layers.readouts.readout import readouts
+    from seq2seq_zoo.layers.readouts.real_values import Values
+    from seq2seq_zoo.layers.readouts.tokens import Tokens
     from seq2seq_zoo.layers.schedules import schedules
     from seq2seq_zoo.tasks import tasks
 

@@ -7,8 +7,8 @@ import types
 
 import pytest
 
-from seq2seq_zoo import environment as module
-from seq2seq_zoo.environment import cores, environment, peak_memory, reset_peak_memory, reuse_memory
+from seq2seq_zoo.system import environment as module
+from seq2seq_zoo.system.environment import cores, environment, peak_memory, reset_peak_memory, reuse_memory
 
 
 def test_versions_and_machine_are_plain_json():
@@ -35,7 +35,7 @@ def test_the_backend_is_what_keras_says_once_it_is_imported(monkeypatch):
 
 
 def test_nothing_slow_is_imported():
-    code = "import sys; from seq2seq_zoo.environment import environment; environment(); print(*sys.modules)"
+    code = "import sys; from seq2seq_zoo.system.environment import environment; environment(); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"keras", "tensorflow", "numpy"} & set(run.stdout.split())
 
@@ -63,7 +63,7 @@ def test_large_buffers_are_used_again():
     script = """
 import ctypes, resource
 import numpy as np
-from seq2seq_zoo.environment import reuse_memory
+from seq2seq_zoo.system.environment import reuse_memory
 
 def fresh_pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from seq2seq_zoo.files import whole, write
+from seq2seq_zoo.system.files import whole, write
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from seq2seq_zoo.interrupt import interruptible
+from seq2seq_zoo.system.interrupt import interruptible
 
 
 def press():

@@ -6,12 +6,13 @@ import pytest
 import tensorflow as tf
 from cases import close, randomise
 
-from seq2seq_zoo import Ensemble, FeedbackDecoder, Nothing, Seq2Seq, Tokens, average, evaluation, model, training
+from seq2seq_zoo import Ensemble, FeedbackDecoder, Nothing, Seq2Seq, Tokens, average
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.generation import TextError
-from seq2seq_zoo.stream import Stream
+from seq2seq_zoo.models import seq2seq as model
+from seq2seq_zoo.models.stateful import Stream
+from seq2seq_zoo.models.text_model import TextError
 from seq2seq_zoo.tasks.task import Data
-from seq2seq_zoo.training import Training
+from seq2seq_zoo.training import Training, evaluation, training
 
 LETTERS = Vocabulary.build(["abcd\n"], "", endless=True)
 ENDING = Vocabulary.build(["abcd\n"], "")

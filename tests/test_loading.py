@@ -9,7 +9,7 @@ from cases import close, small
 
 from seq2seq_zoo import Seq2Seq, load
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.loading import ModelFileError
+from seq2seq_zoo.models.loading import ModelFileError
 
 LETTERS = Vocabulary(["<pad>", "<start>", "<end>", "<unk>", *"abcde"], separator="")
 

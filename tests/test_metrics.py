@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from seq2seq_zoo.metrics import by_length, evaluate, exact_match, symbol_error_rate, token_accuracy
+from seq2seq_zoo.metrics.tokens import by_length, evaluate, exact_match, symbol_error_rate, token_accuracy
 
 REFERENCES = [["a", "b", "c"], ["d"], []]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pydantic import AfterValidator, Field
 
-from seq2seq_zoo.options import (
+from seq2seq_zoo.config.options import (
     Fraction,
     Named,
     NonNegative,
@@ -26,7 +26,7 @@ from seq2seq_zoo.options import (
     options_of,
     resolve,
 )
-from seq2seq_zoo.registry import Registry
+from seq2seq_zoo.config.registry import Registry
 
 
 class Cell: ...
@@ -373,6 +373,6 @@ def test_a_later_registration_is_known():
 
 
 def test_import_is_light():
-    code = "import seq2seq_zoo.options, sys; print({'keras', 'tensorflow', 'numpy'} & set(sys.modules))"
+    code = "import seq2seq_zoo.config.options, sys; print({'keras', 'tensorflow', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

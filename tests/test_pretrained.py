@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import yaml
 
-from seq2seq_zoo import Ensemble, Labeller, Seq2Seq, Tokens, factory
-from seq2seq_zoo.config import ConfigError, read
+from seq2seq_zoo import Ensemble, Labeller, Seq2Seq, Tokens
+from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders import modes
+from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.experiment.run import Run
 from seq2seq_zoo.layers.cells import cells
 from seq2seq_zoo.layers.encoder import Encoder, Nothing
-from seq2seq_zoo.pretrained import Pretrained
-from seq2seq_zoo.run import Run
+from seq2seq_zoo.models.pretrained import Pretrained
 
 OLD = Vocabulary.build(["a b c d"], " ")
 # Other ids for the symbols that both know, and for the special ones.

@@ -4,7 +4,7 @@ import importlib.metadata
 
 import pytest
 
-from seq2seq_zoo.registry import Registry, UnknownNameError, nearest
+from seq2seq_zoo.config.registry import Registry, UnknownNameError, nearest
 
 
 class Shape:

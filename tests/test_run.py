@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import yaml
 
-from seq2seq_zoo import Seq2Seq, factory, load, run
-from seq2seq_zoo.config import ConfigError, read
-from seq2seq_zoo.run import Run, RunError
-from seq2seq_zoo.text_metrics import text_metrics
-from seq2seq_zoo.training import TrainingError
+from seq2seq_zoo import Seq2Seq, load
+from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.config.schema import ConfigError
+from seq2seq_zoo.experiment import factory, run
+from seq2seq_zoo.experiment.run import Run, RunError
+from seq2seq_zoo.metrics.texts import text_metrics
+from seq2seq_zoo.training.training import TrainingError
 
 # Everything random is on: dropout, sampling, and epochs that end in the middle of a pass over the pairs.
 SMALL = {
@@ -141,7 +143,7 @@ import os, signal, sys
 import keras
 from seq2seq_zoo import factory
 from seq2seq_zoo.config import read
-from seq2seq_zoo.run import Run
+from seq2seq_zoo.experiment.run import Run
 
 path, directory = sys.argv[1:]
 run = Run.start(directory, read(path, factory.schema))

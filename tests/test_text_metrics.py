@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
-from seq2seq_zoo.metrics import METRICS
-from seq2seq_zoo.registry import UnknownNameError
-from seq2seq_zoo.text_metrics import TextMetricError, text_metrics
+from seq2seq_zoo.config.registry import UnknownNameError
+from seq2seq_zoo.metrics.metric import METRICS
+from seq2seq_zoo.metrics.texts import TextMetricError, text_metrics
 
 REFERENCES = [list("abcdefg"), list("abab"), list("hgfedcba"), list("xyz")]
 OUTPUTS = [list("abcdfg"), list("abababa"), list("hgfedcab"), []]

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from seq2seq_zoo import cli, factory, values
-from seq2seq_zoo.config import read
-from seq2seq_zoo.layers.readout import Gaussian, Quantiles, Vectors
-from seq2seq_zoo.metrics import coverage, evaluate_vectors, mase, quantile_loss
-from seq2seq_zoo.run import load_data
+from seq2seq_zoo import cli
+from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.experiment.run import load_data
+from seq2seq_zoo.layers.readouts.real_values import Gaussian, Quantiles, Vectors
+from seq2seq_zoo.metrics.real_values import coverage, evaluate_vectors, mase, quantile_loss
 from seq2seq_zoo.tasks import tasks
+from seq2seq_zoo.training import real_values as values
 
 PRESETS = Path(factory.__file__).parent / "presets"
 SIZES = {"train_size": 4, "dev_size": 2, "test_size": 3, "min_frames": 5, "max_frames": 9}

@@ -22,9 +22,9 @@ from typing import Any
 
 from num2words import num2words
 
-from seq2seq_zoo.files import write
-from seq2seq_zoo.metrics import METRICS as KNOWN
-from seq2seq_zoo.run import CONFIG, EPOCHS, METRICS, read_config
+from seq2seq_zoo.experiment.run import CONFIG, EPOCHS, METRICS, read_config
+from seq2seq_zoo.metrics.metric import METRICS as KNOWN
+from seq2seq_zoo.system.files import write
 
 Record = dict[str, Any]
 

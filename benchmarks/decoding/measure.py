@@ -22,15 +22,16 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from seq2seq_zoo import Ensemble, factory, load
-from seq2seq_zoo.config import read
+from seq2seq_zoo import Ensemble, load
+from seq2seq_zoo.config.reader import read
 from seq2seq_zoo.data.padding import pad
-from seq2seq_zoo.environment import environment
-from seq2seq_zoo.evaluation import evaluate
+from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.experiment.run import BEST, CONFIG, METRICS, Run, read_config
 from seq2seq_zoo.export import export, formats, generate
 from seq2seq_zoo.export.formats import Exported
-from seq2seq_zoo.files import write
-from seq2seq_zoo.run import BEST, CONFIG, METRICS, Run, read_config
+from seq2seq_zoo.system.environment import environment
+from seq2seq_zoo.system.files import write
+from seq2seq_zoo.training.evaluation import evaluate
 
 Record = dict[str, Any]
 

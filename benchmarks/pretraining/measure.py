@@ -23,14 +23,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from seq2seq_zoo import factory
 from seq2seq_zoo.benchmark.cell import fresh_model
 from seq2seq_zoo.benchmark.statistics import Estimate, estimate
-from seq2seq_zoo.config import read
-from seq2seq_zoo.environment import environment
-from seq2seq_zoo.evaluation import judge
-from seq2seq_zoo.files import write
-from seq2seq_zoo.run import CONFIG, METRICS, Run, read_config
+from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.experiment.run import CONFIG, METRICS, Run, read_config
+from seq2seq_zoo.system.environment import environment
+from seq2seq_zoo.system.files import write
+from seq2seq_zoo.training.evaluation import judge
 
 Record = dict[str, Any]
 Arm = tuple[str, str]

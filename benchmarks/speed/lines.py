@@ -16,8 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from seq2seq_zoo import factory
-from seq2seq_zoo.environment import environment, peak_memory
+from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.system.environment import environment, peak_memory
 
 STEPS = 200
 

@@ -20,9 +20,9 @@ from contestants import ContestantError, note, use_two_cores
 from report import curves_figure, page, ratios_figure, tables
 from rows import rows
 
-from seq2seq_zoo.environment import environment
 from seq2seq_zoo.figures import image
-from seq2seq_zoo.files import write
+from seq2seq_zoo.system.environment import environment
+from seq2seq_zoo.system.files import write
 
 NEEDS = {"icelandic": ["sigmorphon2020_g2p"], "buckets": ["cmudict_g2p"]}
 """The data sets of a row."""

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from seq2seq_zoo import AttentionDecoder, Encoder, Seq2Seq, Tokens
-from seq2seq_zoo.environment import environment, peak_memory, reset_peak_memory
+from seq2seq_zoo.system.environment import environment, peak_memory, reset_peak_memory
 
 UNITS, BATCH, SOURCE, TARGET = 256, 64, 30, 15
 TURNS, STEPS = 5, 4

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from seq2seq_zoo.benchmark.records import Record, values
 from seq2seq_zoo.benchmark.suite import Cell, Suite
-from seq2seq_zoo.metrics import METRICS
+from seq2seq_zoo.metrics.metric import METRICS
 
 RUNNING = "▸"
 

@@ -9,14 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from seq2seq_zoo import factory
-from seq2seq_zoo.config import ConfigError
+from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.data.padding import pad
-from seq2seq_zoo.environment import peak_memory, reset_peak_memory
-from seq2seq_zoo.evaluation import evaluate, perplexity
-from seq2seq_zoo.model import Seq2Seq
+from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.models.seq2seq import Seq2Seq
+from seq2seq_zoo.system.environment import peak_memory, reset_peak_memory
 from seq2seq_zoo.tasks.task import Data
-from seq2seq_zoo.training import Training
+from seq2seq_zoo.training.evaluation import evaluate, perplexity
+from seq2seq_zoo.training.training import Training
 
 EXAMPLES = 12
 

@@ -8,7 +8,7 @@ from seq2seq_zoo.benchmark import plots
 from seq2seq_zoo.benchmark.page import bullets, heading, paragraph, table
 from seq2seq_zoo.benchmark.records import Record, Results, read_results, values
 from seq2seq_zoo.benchmark.statistics import Estimate, difference, estimate
-from seq2seq_zoo.metrics import METRICS, Metric
+from seq2seq_zoo.metrics.metric import METRICS, Metric
 
 NOTHING = "\N{EN DASH}"
 

@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq_zoo.environment import cores
+from seq2seq_zoo.system.environment import cores
 
 Cell = dict[str, Any]
 Event = dict[str, Any]

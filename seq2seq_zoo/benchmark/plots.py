@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from seq2seq_zoo.benchmark.records import Results, values
 from seq2seq_zoo.benchmark.statistics import band, estimate
 from seq2seq_zoo.figures import INK, WIDTH, image, styled
-from seq2seq_zoo.metrics import METRICS, Metric
+from seq2seq_zoo.metrics.metric import METRICS, Metric
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq_zoo.files import write
+from seq2seq_zoo.system.files import write
 
 Record = dict[str, Any]
 

@@ -37,8 +37,8 @@ from seq2seq_zoo.benchmark.records import (
 )
 from seq2seq_zoo.benchmark.statistics import Estimate, estimate, ordering, separated
 from seq2seq_zoo.figures import attention_map
-from seq2seq_zoo.files import write
-from seq2seq_zoo.metrics import METRICS, Metric
+from seq2seq_zoo.metrics.metric import METRICS, Metric
+from seq2seq_zoo.system.files import write
 
 Question = dict[str, Any]
 

@@ -14,7 +14,7 @@ from seq2seq_zoo.benchmark.executor import Event, Executor
 from seq2seq_zoo.benchmark.records import FOLDER, SUITE, Record, RecordError, read_records, write_record
 from seq2seq_zoo.benchmark.report import report
 from seq2seq_zoo.benchmark.suite import Cell, Suite
-from seq2seq_zoo.files import write
+from seq2seq_zoo.system.files import write
 
 REPLACED = "replaced"
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from seq2seq_zoo.config import ConfigError, Keys, Schema, read
-from seq2seq_zoo.options import NonNegative, OptionError, options_of, unknown
+from seq2seq_zoo.config.options import NonNegative, OptionError, options_of, unknown
+from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.config.schema import ConfigError, Keys, Schema
 
 Cell = dict[str, Any]
 Match = Callable[[Sequence[dict[str, Any]]], Sequence[dict[str, Any]]]

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from seq2seq_zoo.environment import environment
+from seq2seq_zoo.system.environment import environment
 
 
 def main(cell_function: str) -> None:

@@ -3,7 +3,14 @@
 # isort: skip_file
 # The order of the imports is the order of the commands in help.
 from seq2seq_zoo.cli.shared import app as app, main as main
-from seq2seq_zoo.cli import configuring as configuring
-from seq2seq_zoo.cli import training as training
-from seq2seq_zoo.cli import using as using
-from seq2seq_zoo.cli import comparing as comparing
+from seq2seq_zoo.cli import list as list
+from seq2seq_zoo.cli import init as init
+from seq2seq_zoo.cli import show as show
+from seq2seq_zoo.cli import schema as schema
+from seq2seq_zoo.cli import train as train
+from seq2seq_zoo.cli import evaluate as evaluate
+from seq2seq_zoo.cli import predict as predict
+from seq2seq_zoo.cli import export as export
+from seq2seq_zoo.cli import benchmark as benchmark
+from seq2seq_zoo.cli import report as report
+from seq2seq_zoo.cli import compare as compare

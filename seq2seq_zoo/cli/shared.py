@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from seq2seq_zoo.interrupt import interruptible
-from seq2seq_zoo.registry import UnknownNameError, nearest
+from seq2seq_zoo.config.registry import UnknownNameError, nearest
+from seq2seq_zoo.system.interrupt import interruptible
 
 HERE = Path(__file__).parents[1]
 
@@ -157,6 +157,7 @@ ModelPath = Annotated[
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave out and count lines of a data file that cannot be read.")
 ]
+Results = Annotated[Path, typer.Argument(metavar="DIR", help="A directory that 'seq2seq-zoo benchmark' made.")]
 
 
 def _yaml_files(*folders: Path) -> dict[str, Path]:
@@ -200,7 +201,7 @@ def columns(rows: Sequence[Sequence[str]]) -> None:
 def print_metrics(metrics: Mapping[str, Any], pairs: int) -> None:
     """Print the metrics of `pairs` pairs, or of their symbols: all together, beside a task's baselines if it has some;
     then apart for each feature or length, where that is known."""
-    from seq2seq_zoo.metrics import METRICS
+    from seq2seq_zoo.metrics.metric import METRICS
 
     beside = metrics.get("baselines", {})
     all_of_them = [metrics, *beside.values()]

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.pairs import DataFileError, lines
-from seq2seq_zoo.registry import nearest
 
 
 def read_header(path: str | os.PathLike[str]) -> list[str]:

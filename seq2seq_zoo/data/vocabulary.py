@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from seq2seq_zoo.registry import nearest
+from seq2seq_zoo.config.registry import nearest
 
 PADDING = 0
 """The id of padding, everywhere: masks are `ids != PADDING`."""

@@ -7,9 +7,9 @@ attention basic feedback peek
 
 from seq2seq_zoo.decoders.attention import AttentionDecoder as AttentionDecoder
 from seq2seq_zoo.decoders.basic import BasicDecoder as BasicDecoder
+from seq2seq_zoo.decoders.decoder import modes
 from seq2seq_zoo.decoders.feedback import FeedbackDecoder as FeedbackDecoder
 from seq2seq_zoo.decoders.peek import PeekDecoder as PeekDecoder
-from seq2seq_zoo.layers.decoder import modes
 
 create = modes.create
 list = modes.list

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
+from seq2seq_zoo.config.options import Named, checked
+from seq2seq_zoo.decoders.decoder import Decoder, modes, named_config
 from seq2seq_zoo.layers.attention import Attention, Source, attentions
-from seq2seq_zoo.layers.decoder import Decoder, modes, named_config
 from seq2seq_zoo.layers.encoder import Encoded
-from seq2seq_zoo.options import Named, checked
 
 
 @modes.register("attention", "reads its own last output and looks at the whole source with its state (Bahdanau et al.)")

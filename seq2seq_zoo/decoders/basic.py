@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from seq2seq_zoo.layers.decoder import Decoder, modes
+from seq2seq_zoo.decoders.decoder import Decoder, modes
 
 
 @modes.register("basic", "reads the source's summary at every step, never its own output (RepeatVector)")

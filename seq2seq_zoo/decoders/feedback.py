@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from seq2seq_zoo.layers.decoder import Decoder, modes
+from seq2seq_zoo.decoders.decoder import Decoder, modes
 
 
 @modes.register("feedback", "reads its own last output; knows the source by its first state alone (Sutskever et al.)")

@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
-from seq2seq_zoo.layers.decoder import Decoder, modes
-from seq2seq_zoo.options import checked
+from seq2seq_zoo.config.options import checked
+from seq2seq_zoo.decoders.decoder import Decoder, modes
 
 
 @modes.register("peek", "reads its own last output and the source's summary at every step (Cho et al.)")

@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from keras import ops
 
+from seq2seq_zoo.config.options import NonNegativeFloat, Positive, checked
 from seq2seq_zoo.decoding.search import NEVER, Candidates, Hypotheses, Search, searches
-from seq2seq_zoo.layers.readout import PAD
-from seq2seq_zoo.options import NonNegativeFloat, Positive, checked
+from seq2seq_zoo.layers.readouts.readout import PAD
 
 LEAST = 1e-6
 """Attention below this counts as this much, so that a position never looked at costs much and not everything."""

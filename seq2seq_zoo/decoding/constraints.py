@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from seq2seq_zoo.layers.readout import PAD
+from seq2seq_zoo.layers.readouts.readout import PAD
 
 
 def said(history: Any, size: int) -> Any:

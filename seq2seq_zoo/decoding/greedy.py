@@ -3,7 +3,7 @@
 from typing import Any
 
 from seq2seq_zoo.decoding.search import Candidates, Search, searches
-from seq2seq_zoo.layers.readout import argmax
+from seq2seq_zoo.layers.readouts.readout import argmax
 
 
 @searches.register("greedy", "the likeliest output at every step")

@@ -4,9 +4,9 @@ from typing import Any
 
 from keras import ops
 
+from seq2seq_zoo.config.options import NonNegative, Positive, PositiveFloat, PositiveShare, checked
 from seq2seq_zoo.decoding.search import Candidates, Search, searches
-from seq2seq_zoo.layers.readout import argmax
-from seq2seq_zoo.options import NonNegative, Positive, PositiveFloat, PositiveShare, checked
+from seq2seq_zoo.layers.readouts.readout import argmax
 
 
 @searches.register("sample", "drawn by chance, by temperature, top k and top p")

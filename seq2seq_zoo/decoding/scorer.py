@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from seq2seq_zoo.layers.readout import PAD, Tokens
+from seq2seq_zoo.layers.readouts.readout import PAD
+from seq2seq_zoo.layers.readouts.tokens import Tokens
 
 
 class Scorer(keras.Model):

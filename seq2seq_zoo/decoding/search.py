@@ -8,11 +8,13 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from seq2seq_zoo.config.options import NonNegative, Positive, PositiveFloat, checked, options_of
+from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.decoding.constraints import ends_ngram, said
-from seq2seq_zoo.layers.readout import PAD, Tokens
-from seq2seq_zoo.layers.scan import asks_for_xla, compiled, scan
-from seq2seq_zoo.options import NonNegative, Positive, PositiveFloat, checked, options_of
-from seq2seq_zoo.registry import Registry
+from seq2seq_zoo.layers.backend import asks_for_xla, compiled
+from seq2seq_zoo.layers.readouts.readout import PAD
+from seq2seq_zoo.layers.readouts.tokens import Tokens
+from seq2seq_zoo.layers.scan import scan
 
 NEVER = -float("inf")
 """The log-probability of what may not come."""

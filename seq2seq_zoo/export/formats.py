@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoding import searches
-from seq2seq_zoo.generation import AnySearch, TextModel
-from seq2seq_zoo.registry import Registry
+from seq2seq_zoo.models.text_model import AnySearch, TextModel
 
 VOCABULARIES = "vocabularies.json"
 

@@ -9,8 +9,8 @@ from keras import tree
 
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 from seq2seq_zoo.export.formats import given
-from seq2seq_zoo.generation import TextModel
-from seq2seq_zoo.layers.scan import exporting
+from seq2seq_zoo.layers.backend import exporting
+from seq2seq_zoo.models.text_model import TextModel
 
 # What `str.split` takes for white space and TensorFlow's `split` does not.
 SPACES = r"[\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.environment import cores
 from seq2seq_zoo.export.formats import Format, Run, formats
 from seq2seq_zoo.export.savedmodel import save
-from seq2seq_zoo.generation import TextModel
+from seq2seq_zoo.models.text_model import TextModel
+from seq2seq_zoo.system.environment import cores
 
 FILE = "model.tflite"
 SIGNATURES = ["search", "encode", "step"]

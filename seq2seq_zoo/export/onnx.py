@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.export.formats import Format, Run, formats
-from seq2seq_zoo.generation import TextModel
+from seq2seq_zoo.models.text_model import TextModel
 
 OPSET = 18
 SMALL = 256  # entries of a tensor that is left as it is

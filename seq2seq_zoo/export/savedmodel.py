@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.export.formats import Format, Run, formats
-from seq2seq_zoo.generation import TextModel
+from seq2seq_zoo.models.text_model import TextModel
 
 
 @formats.register("savedmodel", "TensorFlow and TensorFlow Serving, with a signature from text to text")

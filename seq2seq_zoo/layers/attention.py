@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from seq2seq_zoo.layers.cells import matmul
-from seq2seq_zoo.layers.part import Part, knows
-from seq2seq_zoo.registry import Registry
+from seq2seq_zoo.config.registry import Registry
+from seq2seq_zoo.layers.products import matmul
+from seq2seq_zoo.layers.sublayer import Part, knows
 
 LEAST = -6e4
 """Below every score, and still a number where an exported graph keeps its constants in half precision."""

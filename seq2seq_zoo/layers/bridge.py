@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
+from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoded
-from seq2seq_zoo.layers.part import Part
-from seq2seq_zoo.registry import Registry
+from seq2seq_zoo.layers.sublayer import Part
 
 Widths = tuple[tuple[int, ...], ...]
 

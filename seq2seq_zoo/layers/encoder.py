@@ -5,9 +5,12 @@ from typing import Annotated, Any, NamedTuple
 import keras
 from keras import ops
 
-from seq2seq_zoo.layers.cells import Stack, States, Symbols, cells, dropout_mask, dropped
-from seq2seq_zoo.layers.part import as_ids, real_vectors
-from seq2seq_zoo.options import Fraction, Named, NonNegative, Positive, checked
+from seq2seq_zoo.config.options import Fraction, Named, NonNegative, Positive, checked
+from seq2seq_zoo.layers.cells import States, cells
+from seq2seq_zoo.layers.dropout import dropout_mask, dropped
+from seq2seq_zoo.layers.products import Symbols
+from seq2seq_zoo.layers.stack import Stack
+from seq2seq_zoo.layers.sublayer import as_ids, real_vectors
 
 
 class Encoded(NamedTuple):

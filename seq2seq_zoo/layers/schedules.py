@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from seq2seq_zoo.options import PositiveFloat, Probability, checked
-from seq2seq_zoo.registry import Registry
+from seq2seq_zoo.config.options import PositiveFloat, Probability, checked
+from seq2seq_zoo.config.registry import Registry
 
 
 class Schedule:

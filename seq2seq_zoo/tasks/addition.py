@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from seq2seq_zoo.config.options import NonNegative, Positive, checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.options import NonNegative, Positive, checked
 from seq2seq_zoo.tasks.task import Data, Task, tasks
 
 

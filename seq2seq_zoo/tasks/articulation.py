@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seq2seq_zoo.options import NonNegative, Positive, PositiveFloat, checked
+from seq2seq_zoo.config.options import NonNegative, Positive, PositiveFloat, checked
 from seq2seq_zoo.tasks.framewise import FrameTask, Recording
 from seq2seq_zoo.tasks.task import Series, tasks
 

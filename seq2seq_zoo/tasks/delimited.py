@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.delimited import read_pairs
 from seq2seq_zoo.data.pairs import Pairs
-from seq2seq_zoo.options import checked
 from seq2seq_zoo.tasks.files import PairTask
 from seq2seq_zoo.tasks.task import tasks
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seq2seq_zoo.config.options import Fraction, NonNegative, Positive, checked
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.options import Fraction, NonNegative, Positive, checked
 from seq2seq_zoo.tasks.task import Data, Targets, Task
 
 Symbols = Literal["characters", "words"]

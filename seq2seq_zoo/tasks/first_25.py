@@ -1,7 +1,7 @@
 """The five pairs with which this project's first ancestor showed its decoders."""
 
+from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.options import checked
 from seq2seq_zoo.tasks.digits_to_words import spell
 from seq2seq_zoo.tasks.task import Data, Task, tasks
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.columns import read_columns
-from seq2seq_zoo.options import checked
 from seq2seq_zoo.tasks.task import tasks
 from seq2seq_zoo.tasks.windows import Windows
 

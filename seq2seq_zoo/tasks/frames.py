@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq_zoo.config.options import Fraction, NonNegative, checked
 from seq2seq_zoo.data.columns import read_header
-from seq2seq_zoo.options import Fraction, NonNegative, checked
 from seq2seq_zoo.tasks.framewise import FrameTask, Recording
 from seq2seq_zoo.tasks.task import tasks
 

@@ -8,10 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.columns import read_columns
 from seq2seq_zoo.data.pairs import DataFileError
 from seq2seq_zoo.data.scaling import Scale, as_they_are, standardise
-from seq2seq_zoo.options import checked
 from seq2seq_zoo.tasks.task import Row, Series, Task
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from seq2seq_zoo.config.options import NonNegative, Positive, checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.options import NonNegative, Positive, checked
 from seq2seq_zoo.tasks.sampling import sample
 from seq2seq_zoo.tasks.task import Data, Task, tasks
 

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.delimited import read_pairs
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.texts import read_texts
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.options import checked
 from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, Symbols
 from seq2seq_zoo.tasks.task import Data, tasks
 

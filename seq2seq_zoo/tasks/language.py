@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seq2seq_zoo.config.options import Positive, checked
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.stream import read_stream
 from seq2seq_zoo.data.texts import read_texts
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.options import Positive, checked
 from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, Symbols
 from seq2seq_zoo.tasks.task import Data, tasks
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from seq2seq_zoo.config.options import NonNegative, Positive, checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.options import NonNegative, Positive, checked
 from seq2seq_zoo.tasks.sampling import sample
 from seq2seq_zoo.tasks.task import Data, Task
 

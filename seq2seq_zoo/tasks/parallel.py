@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.parallel import read_parallel
-from seq2seq_zoo.options import checked
 from seq2seq_zoo.tasks.files import PairTask
 from seq2seq_zoo.tasks.task import tasks
 

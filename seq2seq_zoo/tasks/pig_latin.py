@@ -3,9 +3,9 @@
 import string
 from pathlib import Path
 
+from seq2seq_zoo.config.options import NonNegative, Positive, checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.data.words import read_words
-from seq2seq_zoo.options import NonNegative, Positive, checked
 from seq2seq_zoo.tasks.sampling import sample
 from seq2seq_zoo.tasks.task import Data, Task, tasks
 

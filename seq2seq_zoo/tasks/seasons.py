@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.options import Fraction, NonNegative, NonNegativeFloat, Positive, checked
+from seq2seq_zoo.config.options import Fraction, NonNegative, NonNegativeFloat, Positive, checked
 from seq2seq_zoo.tasks.task import Series, tasks
 from seq2seq_zoo.tasks.windows import Windows
 

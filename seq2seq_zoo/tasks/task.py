@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Side
 from seq2seq_zoo.data.pairs import DataFileError
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.registry import Registry
 
 Pair = tuple[str, str]
 
@@ -150,7 +150,8 @@ class Task(abc.ABC):
             DataFileError: the file cannot be read; the task reads none.
         """
         raise DataFileError(
-            f"{path} cannot be read: this task reads no files. In Python: seq2seq_zoo.values.predict(model, rows)."
+            f"{path} cannot be read: this task reads no files. In Python: "
+            "seq2seq_zoo.training.real_values.predict(model, rows)."
         )
 
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seq2seq_zoo.config.options import Fraction, Positive, checked
 from seq2seq_zoo.data.columns import read_columns
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.pairs import DataFileError
 from seq2seq_zoo.data.scaling import Scale, as_they_are, standardise
-from seq2seq_zoo.options import Fraction, Positive, checked
 from seq2seq_zoo.tasks.task import Row, Series, Task
 
 FUTURE = "future"

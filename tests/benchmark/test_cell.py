@@ -2,9 +2,9 @@
 
 import pytest
 
-from seq2seq_zoo import factory
 from seq2seq_zoo.benchmark.cell import match_parameters, run_cell
-from seq2seq_zoo.run import load_data
+from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.experiment.run import load_data
 
 
 def config(mode="attention", seed=1, **training):

@@ -10,7 +10,7 @@ import pytest
 
 from seq2seq_zoo.benchmark import executor as executor_module
 from seq2seq_zoo.benchmark.executor import LocalProcesses
-from seq2seq_zoo.environment import environment
+from seq2seq_zoo.system.environment import environment
 
 HERE = Path(__file__).parent
 
@@ -163,7 +163,7 @@ def test_workers_leave_when_their_parent_is_killed(tmp_path):
 import json
 from pathlib import Path
 from seq2seq_zoo.benchmark.executor import LocalProcesses
-from seq2seq_zoo.environment import environment
+from seq2seq_zoo.system.environment import environment
 cells = {[cell("sleep")]!r}
 for event in LocalProcesses(1, "fake_cells:run_cell").run(cells, Path({str(tmp_path)!r})):
     print(json.dumps(event), flush=True)

@@ -6,10 +6,10 @@ import typing
 import pytest
 
 from seq2seq_zoo.benchmark.suite import Question, read_suite
-from seq2seq_zoo.config import Choice, ConfigError, Options, Schema
-from seq2seq_zoo.metrics import METRICS
-from seq2seq_zoo.options import NonNegative, Option, Positive
-from seq2seq_zoo.registry import Registry
+from seq2seq_zoo.config.options import NonNegative, Option, Positive
+from seq2seq_zoo.config.registry import Registry
+from seq2seq_zoo.config.schema import Choice, ConfigError, Options, Schema
+from seq2seq_zoo.metrics.metric import METRICS
 
 
 class Thing:

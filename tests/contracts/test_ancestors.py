@@ -9,7 +9,7 @@ import yaml
 from cases import close, randomise
 
 from seq2seq_zoo import Encoder, Tokens, decoders
-from seq2seq_zoo.factory import make_model, make_task, schema
+from seq2seq_zoo.experiment.factory import make_model, make_task, schema
 from seq2seq_zoo.layers.activations import hard_sigmoid_keras2
 
 PARAMETERS = {"basic": 8651, "feedback": 9071, "peek": 10671, "attention": 11112}

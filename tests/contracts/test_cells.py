@@ -7,7 +7,9 @@ from cases import SOURCE, TARGET, close, randomise, small
 from keras import ops
 from references.cells import CELLS, STATES, stack_step, weights
 
-from seq2seq_zoo.layers.cells import Stack, Symbols, cells
+from seq2seq_zoo.layers.cells import cells
+from seq2seq_zoo.layers.products import Symbols
+from seq2seq_zoo.layers.stack import Stack
 
 random = np.random.default_rng(0)
 X = random.normal(size=(5, 3, 4)).astype("float32")  # (time, batch, width)

@@ -26,9 +26,9 @@ from references.decoders import READS, decode
 from references.encoder import encode
 
 from seq2seq_zoo import Encoder, Tokens, Vectors, decoders
+from seq2seq_zoo.config.options import options_of
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.layers.schedules import Constant
-from seq2seq_zoo.options import options_of
 
 MODES = list(decoders.list())
 FEEDING_BACK = [mode for mode in MODES if modes[mode].feeds_back]

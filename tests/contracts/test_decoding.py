@@ -16,7 +16,7 @@ from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.decoding import Beam, Greedy, Sample, Scorer, Search, Searcher, searches
 from seq2seq_zoo.decoding.constraints import ends_ngram, said
-from seq2seq_zoo.evaluation import evaluate, perplexity
+from seq2seq_zoo.training.evaluation import evaluate, perplexity
 
 MODES = list(decoders.list())
 SOURCES = np.concatenate([SOURCE, np.random.default_rng(0).integers(3, SYMBOLS, (12, 4))])
@@ -75,7 +75,7 @@ def part(found, rows):
 @pytest.mark.parametrize("name", searches)
 def test_compiled_by_xla_it_finds_the_same(name, monkeypatch):
     plain = various("attention")
-    monkeypatch.setattr("seq2seq_zoo.generation.asks_for_xla", lambda: True)
+    monkeypatch.setattr("seq2seq_zoo.models.text_model.asks_for_xla", lambda: True)
     compiled = type(plain)(plain.encoder, plain.decoder)
     compiled.build((None, None))
     options = {"name": name, "min_length": 2, "no_repeat_ngram": 2}

@@ -11,9 +11,10 @@ from cases import randomise
 from seq2seq_zoo import AttentionDecoder, Encoder, Seq2Seq, Tokens
 from seq2seq_zoo.layers import gradients
 from seq2seq_zoo.layers.attention import AdditiveAttention, attentions
-from seq2seq_zoo.layers.cells import LSTMCell, Stack, cells
+from seq2seq_zoo.layers.cells import LSTMCell, cells
+from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.scan import scan
-from seq2seq_zoo.losses import SmoothedCrossentropy
+from seq2seq_zoo.layers.stack import Stack
 
 random = np.random.default_rng(0)
 TIME, BATCH, WIDTH, UNITS, SOURCE = 5, 3, 4, 6, 7
@@ -33,7 +34,7 @@ PASSES = {
 def counted(monkeypatch):
     """How often a gradient was taken by hand."""
     calls = []
-    for name in ("run", "look"):
+    for name in ("recurrent_pass", "attention_pass"):
         original = getattr(gradients, name)
 
         def counting(*args, original=original):

@@ -16,10 +16,10 @@ from seq2seq_zoo import (
     Tokens,
     Vectors,
     average,
-    losses,
 )
-from seq2seq_zoo.layers.readout import readouts
-from seq2seq_zoo.options import options_of
+from seq2seq_zoo.config.options import options_of
+from seq2seq_zoo.layers import losses
+from seq2seq_zoo.layers.readouts.readout import readouts
 
 SIZES = {name: {"vocabulary_size": SYMBOLS} if name == "tokens" else {"size": FEATURES} for name in readouts}
 VALUES = {

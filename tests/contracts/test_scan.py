@@ -6,7 +6,8 @@ import tensorflow as tf
 from cases import close
 from keras import ops
 
-from seq2seq_zoo.layers.scan import exporting, scan
+from seq2seq_zoo.layers.backend import exporting
+from seq2seq_zoo.layers.scan import scan
 
 
 def exported(function):

@@ -10,8 +10,8 @@ from keras import ops
 
 from seq2seq_zoo import Encoder, FeedbackDecoder, Nothing, Seq2Seq, Tokens, load
 from seq2seq_zoo.decoders import modes
-from seq2seq_zoo.layers.readout import STRUCK_OUT
-from seq2seq_zoo.stream import Stream
+from seq2seq_zoo.layers.readouts.tokens import STRUCK_OUT
+from seq2seq_zoo.models.stateful import Stream
 
 EVERY_MODE = [(mode, tied) for mode in modes for tied in (False, True) if modes[mode].feeds_back or not tied]
 

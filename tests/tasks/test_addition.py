@@ -1,6 +1,6 @@
 import pytest
 
-from seq2seq_zoo.metrics import exact_match, token_accuracy
+from seq2seq_zoo.metrics.tokens import exact_match, token_accuracy
 from seq2seq_zoo.tasks.addition import Addition
 
 FEW = {"train_size": 60, "dev_size": 10, "test_size": 10}

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from seq2seq_zoo import values
 from seq2seq_zoo.data.scaling import standardise
 from seq2seq_zoo.tasks import tasks
+from seq2seq_zoo.training import real_values as values
 
 SIZE = {"history": 6, "horizon": 3}
 SCALINGS = ["window", "train", None]

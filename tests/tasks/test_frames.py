@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from seq2seq_zoo import values
 from seq2seq_zoo.tasks import tasks
 from seq2seq_zoo.tasks.articulation import FRAME, KEPT, covariance, motion
+from seq2seq_zoo.training import real_values as values
 
 SMALL = {"acoustics": 5, "articulators": 2, "train_size": 3, "dev_size": 2, "test_size": 20}
 

@@ -12,15 +12,16 @@ from clock import Clock
 from problem import SPECIALS, Problem, make_pairs, make_weights
 from serve import Measure, searching, serve, timed_products
 
-from seq2seq_zoo import Encoder, Seq2Seq, Tokens, factory
+from seq2seq_zoo import Encoder, Seq2Seq, Tokens
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders import modes
+from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.export import export
 from seq2seq_zoo.tasks.delimited import Delimited
 from seq2seq_zoo.tasks.digits_to_words import DigitsToWords
 from seq2seq_zoo.tasks.task import Data
-from seq2seq_zoo.training import Training
+from seq2seq_zoo.training.training import Training
 
 LONG = 10**6  # epochs: what is timed is a step of a long training, which is compiled as such
 

@@ -5,7 +5,7 @@ import sys
 import keras
 from whole_data import SIZES, say
 
-from seq2seq_zoo import factory
+from seq2seq_zoo.experiment import factory
 
 folder, seed = sys.argv[1], int(sys.argv[2])
 config = factory.schema.resolve(

@@ -1,0 +1,101 @@
+"""The command that measures a model."""
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seq2seq_zoo.cli.shared import ModelPath, SkipBadLines, Usage, app, examples, note, print_metrics
+
+if TYPE_CHECKING:
+    from seq2seq_zoo.models.text_model import TextModel
+from seq2seq_zoo.cli.models import _any_model, _model, _Unknown
+
+
+@app.command(
+    epilog=examples(
+        "seq2seq-zoo evaluate runs/copy-attention-1",
+        "seq2seq-zoo evaluate runs/copy-attention-1/best.keras more.tsv",
+        "seq2seq-zoo evaluate runs/copy-attention-1 --metric rouge_l --metric chrf",
+        "seq2seq-zoo evaluate runs/copy-attention-1 --json | jq .exact_match",
+    )
+)
+def evaluate(
+    model_path: ModelPath,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Source, tab and target on each line, or the text that a language model is to foresee; the run's own "
+            "test split if not given."
+        ),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further one: see 'seq2seq-zoo list metrics'; may be repeated."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    skip_bad_lines: SkipBadLines = False,
+) -> None:
+    """Measure a model on the test split of its task, or on a file."""
+    if file is None and model_path.is_file():
+        raise Usage(f"{model_path} is a model without a task: give a FILE of pairs as well, or the run directory.")
+    from seq2seq_zoo.metrics.texts import text_metrics
+
+    further = [text_metrics.create(name) for name in metric or ()]
+    model = _model(model_path) if file else _any_model(model_path)
+    if further and not getattr(model, "reads", True):
+        raise Usage("--metric compares outputs with targets, and a language model has none: leave it out.")
+    if further and not hasattr(model, "search"):
+        raise Usage(f"--metric compares texts that are generated, and {model_path} gives labels: leave it out.")
+    if further and model.readout.vocabulary_size is None:
+        raise Usage(f"--metric compares texts, and {model_path} puts out real values: leave it out.")
+    from seq2seq_zoo.experiment.factory import make_metrics
+    from seq2seq_zoo.experiment.run import read_config, read_data
+    from seq2seq_zoo.tasks.task import Data
+    from seq2seq_zoo.training import evaluation
+
+    if file is None:
+        config = read_config(model_path)
+        data = read_data(model_path)
+        further = [*make_metrics(config, data), *further]
+    else:
+        pairs, skipped = _pairs(model, file, skip_bad_lines)
+        source, target = model.vocabularies
+        data = Data({"test": pairs}, source, target)
+        if skipped:
+            note(f"Bad lines skipped: {skipped:,}")
+    pairs = data.splits["test"]
+    for side, vocabulary in enumerate((data.source, data.target) if isinstance(data, Data) else ()):
+        unknown = _Unknown(vocabulary)
+        for pair in pairs:
+            unknown.look(pair[side])
+        unknown.say(("sources", "targets")[side])
+    metrics, _ = evaluation.measure(model, data, "test", further)
+    if as_json:
+        print(json.dumps({**({} if "symbols" in metrics else {"pairs": len(pairs)}), **metrics}, indent=2))
+    else:
+        print_metrics(metrics, len(pairs))
+
+
+def _pairs(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequence[tuple[str, str]], int]:
+    """What a file has for a model to be measured by, and how many bad lines were left out."""
+    from seq2seq_zoo.data.delimited import read_pairs
+    from seq2seq_zoo.data.stream import read_stream
+    from seq2seq_zoo.data.texts import read_texts
+    from seq2seq_zoo.models.encoder_only import Labeller
+    from seq2seq_zoo.tasks.labels import lacks_labels
+
+    if isinstance(model, Labeller):
+        separator = model.vocabularies[0].separator
+        lacks = functools.partial(lacks_labels, whole=model.whole, separator=separator)
+        return read_pairs(file, skip_bad_lines, lacks=lacks)
+    if model.reads:
+        return read_pairs(file, skip_bad_lines)
+    if model.vocabularies[1].end is None:
+        text, skipped = read_stream(file, skip_bad_lines)
+        return [("", text)], skipped
+    texts, skipped = read_texts(file, skip_bad_lines)
+    return [("", text) for text, _ in texts], skipped

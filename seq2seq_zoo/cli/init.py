@@ -1,0 +1,34 @@
+"""The command that writes a preset to a file."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2seq_zoo.cli.shared import (
+    Usage,
+    app,
+    examples,
+    note,
+    presets,
+)
+from seq2seq_zoo.config.registry import UnknownNameError, nearest
+
+
+@app.command(epilog=examples("seq2seq-zoo init digits_to_words", "seq2seq-zoo init file --out inflection.yaml"))
+def init(
+    preset: Annotated[str, typer.Argument(help="The name of a preset: see 'seq2seq-zoo list presets'.")],
+    out: Annotated[Path | None, typer.Option(help="The file to write; PRESET.yaml here if not given.")] = None,
+) -> None:
+    """Write a preset into a file of your own, to change and to train."""
+    known = presets()
+    if preset not in known:
+        raise UnknownNameError(f"Unknown preset '{preset}'.{nearest(preset, known)} Presets: {', '.join(known)}.")
+    path = out or Path(f"{preset}.yaml")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(known[preset].read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise Usage(f"{path} is there already and is not overwritten: give another name with --out.") from None
+    note(f"Wrote {path}. Train it with: seq2seq-zoo train {shlex.quote(str(path))}")

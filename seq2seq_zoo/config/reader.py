@@ -1,0 +1,200 @@
+"""Strict YAML: every error is one line that names the file, the line and the dotted key."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seq2seq_zoo.config.options import (
+    OptionError,
+    shown,
+)
+from seq2seq_zoo.config.registry import nearest
+from seq2seq_zoo.config.schema import Choice, Config, ConfigError, Keys, Schema, _plain
+
+
+def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] = ()) -> Config:
+    """A configuration from a YAML file.
+
+    Args:
+        path: the file.
+        schema: what it may hold.
+        overrides: changes such as "decoder.units=256"; the value is YAML.
+
+    Returns:
+        The resolved configuration.
+
+    Raises:
+        ConfigError: one line that says where, what was expected and what was found.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        offer = nearest(path.name, (each.name for each in path.parent.glob("*.yaml")))
+        raise ConfigError(f"{path}: there is no such file.{offer}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
+    origins: dict[Keys, str] = {}
+    given = _parse(content, lambda line: f"{path}:{line}", (), origins)
+    if given is None:
+        raise ConfigError(f"{path}:1: the file is empty: give the sections {', '.join(schema.sections)}.")
+    # Anything else than a mapping is refused below.
+    for override in overrides if isinstance(given, dict) else ():
+        _override(given, override, origins)
+    try:
+        return Config(schema.resolve(given), origins)
+    except OptionError as error:
+        raise ConfigError(_located(error.path, error.message, origins)) from None
+
+
+def choose(choice: Choice, given: Mapping[str, Any], said: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """One choice made on the command line, with every default filled in.
+
+    Args:
+        choice: what there is to choose from.
+        given: the name, and arguments.
+        said: how that was said, for messages.
+        overrides: further arguments, such as "size=10"; the value is YAML.
+
+    Raises:
+        ConfigError: one line that says where, what was expected and what was found.
+    """
+    values, origins = dict(given), {(): said}
+    for override in overrides:
+        _override(values, override, origins)
+    try:
+        return choice.resolve(values)
+    except OptionError as error:
+        raise ConfigError(_located(error.path, error.message, origins)) from None
+
+
+def dump(config: Mapping[str, Any]) -> str:
+    """A resolved configuration as YAML that reads back to the same.
+
+    Example:
+
+    >>> print(dump({"training": {"rate": 1e-05, "language": "no"}, "seed": 1}), end="")
+    training:
+      rate: 1.0e-05
+      language: 'no'
+    seed: 1
+    """
+    return yaml.dump(_plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values as YAML 1.2 reads them: `1e-3` is a number, `no` and `2020-01-01` are text."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  PyYAML's own way to have resolvers
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        problem = None
+        if isinstance(event, yaml.AliasEvent):
+            problem = "aliases (*) are not read: write the value out"
+        elif getattr(event, "tag", None):
+            problem = f"tags ({event.tag.replace('tag:yaml.org,2002:', '!!')}) are not read: write the plain value"
+        if problem:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes any text that YAML 1.1 or 1.2 would read as something else."""
+
+
+_PLAIN: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", "~nN\0", lambda text: None),
+    "tag:yaml.org,2002:bool": (r"true|True|TRUE|false|False|FALSE", "tTfF", lambda text: text.lower() == "true"),
+    "tag:yaml.org,2002:int": (r"[-+]?[0-9]{1,300}", "-+0123456789", int),
+    "tag:yaml.org,2002:float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+        lambda text: float(re.sub(r"\.(?=[iInN])", "", text)),
+    ),
+}
+
+
+for _tag, (_pattern, _first, _) in _PLAIN.items():
+    for _each in (_Loader, _Dumper):
+        # PyYAML files the empty text under the empty string.
+        _each.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), ["" if c == "\0" else c for c in _first])
+
+
+# PyYAML's words for its parser's troubles, and ours for the reader's.
+_YAML_PROBLEMS = {
+    "'\\t'": "a tab cannot indent: use spaces",
+    "another document": "a second document begins (---): a configuration is one",
+    "<block": "the indentation does not fit the lines above",
+    "could not find expected ':'": "a key without a colon",
+    "mapping values are not allowed": "a second colon on one line, or an indentation that does not fit",
+    "stream end": "a bracket is not closed",
+    "end of stream": "a quotation mark is not closed",
+}
+
+
+def _parse(content: bytes | str, where: Callable[[int], str], path: Keys, origins: dict[Keys, str]) -> Any:
+    """The plain value in a YAML text, whose keys' places go into `origins`."""
+    try:
+        loader = _Loader(content)
+        node = loader.get_single_node()
+        origins[path] = where(1)
+        return None if node is None else _value(node, where, path, origins)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context or "not YAML"
+        words = next((words for fragment, words in _YAML_PROBLEMS.items() if fragment in problem), problem)
+        raise ConfigError(f"{where(mark.line + 1 if mark else 1)}: {words}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigError(f"{where(1)}: not plain UTF-8 text.") from None
+    except RecursionError:
+        raise ConfigError(f"{where(1)}: brackets are nested too deeply.") from None
+
+
+def _value(node: yaml.Node, where: Callable[[int], str], path: Keys, origins: dict[Keys, str]) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return _PLAIN[node.tag][2](node.value) if node.tag in _PLAIN else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(each, where, path, {}) for each in node.value]
+    values: dict[str, Any] = {}
+    lines: dict[str, int] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ConfigError(f"{where(line)}: a key must be one word, got a list or mapping.")
+        key, keys = key_node.value, (*path, key_node.value)
+        if key in values:
+            raise ConfigError(f"{where(line)}: {'.'.join(keys)}: the key is there twice, first on line {lines[key]}.")
+        origins[keys], lines[key] = where(line), line
+        values[key] = _value(value_node, where, keys, origins)
+    return values
+
+
+def _override(given: Any, override: str, origins: dict[Keys, str]) -> None:
+    place = f"--set {override}"
+    dotted, equals, text = override.partition("=")
+    keys = tuple(dotted.strip().split("."))
+    if not equals or not all(keys):
+        raise ConfigError(f"{place}: must look like section.option=value.")
+    for depth, key in enumerate(keys[:-1]):
+        if not isinstance(given, dict):
+            break
+        if given.get(key) is None:
+            given[key] = {}
+            origins[keys[: depth + 1]] = place
+        given = given[key]
+    if not isinstance(given, dict):
+        raise ConfigError(f"{place}: {'.'.join(keys[:-1])} is {shown(given)}, which holds no options: set it whole.")
+    for old in [each for each in origins if each[: len(keys)] == keys]:
+        del origins[old]
+    given[keys[-1]] = _parse(text, lambda line: place, keys, origins)
+
+
+def _located(path: Keys, message: str, origins: Mapping[Keys, str]) -> str:
+    # What is missing, or sits in a list, has no line of its own: its nearest parent has.
+    known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in origins)
+    return ": ".join(part for part in (origins[known], ".".join(path), message) if part)

@@ -1,0 +1,153 @@
+"""One small class behind every "pick it by name": decoder modes, cells, attentions, bridges, schedules, tasks."""
+
+import difflib
+import importlib.metadata
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, cast
+
+T = TypeVar("T")
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """The sentence that offers the closest known name, or nothing.
+
+    Example:
+
+    >>> nearest("atention", ["attention", "basic"])
+    " Did you mean 'attention'?"
+    >>> nearest("zebra", ["attention", "basic"])
+    ''
+    """
+    matches = difflib.get_close_matches(str(name), list(known), n=1)
+    return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+class Registry(Mapping[str, type[T]], Generic[T]):
+    """Classes of one kind, by name.
+
+    Args:
+        kind: what an entry is called in messages, such as "decoder mode".
+        base: the class that every entry must derive from.
+        group: entry-point group through which other packages add entries; their modules are imported at the first look.
+        serializable: a decorator factory taking a package name, applied to each entry on registration (Keras's
+            `register_keras_serializable`, for entries that are saved inside models).
+
+    Example:
+
+    >>> class Shape: ...
+    >>> shapes = Registry("shape", base=Shape)
+    >>> @shapes.register("square", "four equal sides")
+    ... class Square(Shape): ...
+    >>> shapes.list()
+    {'square': 'four equal sides'}
+    >>> type(shapes.create("square")).__name__
+    'Square'
+    >>> shapes["sqare"]
+    Traceback (most recent call last):
+        ...
+    seq2seq_zoo.config.registry.UnknownNameError: Unknown shape 'sqare'. Did you mean 'square'? Known: square.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        base: type[T],
+        group: str | None = None,
+        serializable: Callable[[str], Callable[[type[T]], type[T]]] | None = None,
+    ):
+        self.kind = kind
+        self.base = base
+        self.group = group
+        self._serializable = serializable
+        self._entries: dict[str, type[T]] = {}
+        self._descriptions: dict[str, str] = {}
+        self._entry_points_loaded = group is None
+
+    def register(self, name: str, description: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator: make the class known by `name`, for look-up and for saving at once.
+
+        Raises:
+            TypeError: the class does not derive from the registry's base.
+            ValueError: the name is taken.
+        """
+
+        def decorate(cls: type[T]) -> type[T]:
+            if not (inspect.isclass(cls) and issubclass(cls, self.base)):
+                raise TypeError(f"A {self.kind} must derive from {self.base.__name__}, got {cls!r}.")
+            taken = self._entries.get(name)
+            # The same class defined again (a notebook cell run twice) replaces itself.
+            if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise ValueError(
+                    f"The {self.kind} '{name}' is already registered by {taken.__module__}.{taken.__qualname__}. "
+                    f"Choose another name for {cls.__module__}.{cls.__qualname__}."
+                )
+            if self._serializable is not None:
+                cls = self._serializable(cls.__module__.split(".")[0])(cls)
+            self._entries[name] = cls
+            self._descriptions[name] = description
+            return cls
+
+        return decorate
+
+    def list(self) -> dict[str, str]:
+        """Every name with its one-line description, sorted by name."""
+        return {name: self._descriptions[name] for name in self}
+
+    def name_of(self, cls: type) -> str:
+        """The name under which a class is registered."""
+        for name, entry in self.items():
+            if entry is cls:
+                return name
+        raise UnknownNameError(f"{cls.__name__} is not a registered {self.kind}.")
+
+    def create(self, identifier: Any, **arguments: Any) -> T:
+        """An entry from its name, or from a mapping of `name` and arguments; an instance is returned as it is.
+
+        Args:
+            identifier: `"copy"`, `{"name": "copy", ...}` or an instance.
+            **arguments: passed to the constructor; a mapping's own arguments win.
+        """
+        if isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, Mapping):
+            if "name" not in identifier:
+                raise ValueError(f"A {self.kind} given as a mapping needs the key 'name', got {dict(identifier)}.")
+            own = {key: value for key, value in identifier.items() if key != "name"}
+            return self[identifier["name"]](**{**arguments, **own})
+        return self[identifier](**arguments)
+
+    def load_entry_points(self) -> None:
+        """Import what other installed packages offer in this registry's group, once."""
+        if not self._entry_points_loaded:
+            self._entry_points_loaded = True
+            for entry_point in importlib.metadata.entry_points(group=self.group or ""):
+                entry_point.load()
+
+    def __getitem__(self, name: object) -> type[T]:
+        if not isinstance(name, str) or name not in self._entries:
+            self.load_entry_points()
+        try:
+            return self._entries[cast(str, name)]
+        except (KeyError, TypeError):
+            known = ", ".join(self)
+            raise UnknownNameError(f"Unknown {self.kind} '{name}'.{nearest(name, self)} Known: {known}.") from None
+
+    def __contains__(self, name: object) -> bool:
+        self.load_entry_points()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        self.load_entry_points()
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        self.load_entry_points()
+        return len(self._entries)
+
+
+class UnknownNameError(KeyError, ValueError):
+    """A name that no registry entry has; the message offers the nearest."""
+
+    def __str__(self) -> str:  # KeyError would print the message in quotes
+        return str(self.args[0])

@@ -1,0 +1,185 @@
+"""What a configuration may hold, derived from constructor signatures."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from seq2seq_zoo.config.options import (
+    Option,
+    OptionError,
+    choices_schema,
+    missing,
+    object_schema,
+    options_of,
+    pick,
+    resolve,
+    shown,
+    unknown,
+)
+from seq2seq_zoo.config.registry import Registry
+
+Keys = tuple[str, ...]
+
+
+class ConfigError(ValueError):
+    """What is wrong in a configuration, and where, on one line: `file:line: dotted.key: expected and found`."""
+
+    def __init__(self, message: str):
+        super().__init__(" ".join(message.split()))
+
+
+class Config(dict[str, Any]):
+    """A resolved configuration: plain nested values, every default filled in.
+
+    Attributes:
+        origins: where each value comes from, by its keys: "run.yaml:3" or "--set decoder.units=256"; a value that is
+            not there is a default.
+    """
+
+    def __init__(self, values: Mapping[str, Any], origins: Mapping[Keys, str]):
+        super().__init__(values)
+        self.origins = dict(origins)
+
+
+class Options:
+    """A section that holds the arguments of one class or function.
+
+    Args:
+        target: whose signature says what the section holds.
+        exclude: arguments that are supplied elsewhere.
+        nullable: whether the section may be null, to do without what it describes.
+    """
+
+    def __init__(self, target: Callable[..., Any], exclude: Collection[str] = (), nullable: bool = False):
+        self.options = options_of(target, exclude)
+        self.nullable = nullable
+
+    def resolve(self, given: Any) -> dict[str, Any]:
+        """Every value of the section: checked where given, the default where not."""
+        return resolve(self.options, _mapping(given, "its options"))
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The section's JSON Schema."""
+        return _or_null(self.nullable, object_schema(self.options))
+
+    @property
+    def required(self) -> bool:
+        """Whether the section cannot be left out."""
+        return any(option.required for option in self.options.values())
+
+
+class Choice:
+    """A section that names an entry of a registry and holds its arguments beside the name.
+
+    Args:
+        registry: where the names come from.
+        key: the key that holds the name.
+        exclude: arguments that are supplied elsewhere.
+        extra: further options of the section, whichever entry it names.
+        nullable: whether the section may be null, to do without what it describes.
+    """
+
+    required = True
+
+    def __init__(
+        self,
+        registry: Registry[Any],
+        key: str,
+        exclude: Collection[str] = (),
+        extra: Mapping[str, Option] | None = None,
+        nullable: bool = False,
+    ):
+        self.nullable = nullable
+        self._registry = registry
+        self._key = key
+        self._exclude = exclude
+        self._extra = dict(extra or {})
+
+    def resolve(self, given: Any) -> dict[str, Any]:
+        """The name, and every argument of what it names."""
+        given = dict(_mapping(given, f"'{self._key}' and its options"))
+        if self._key not in given:
+            raise OptionError((self._key,), f"is missing: name a {self._registry.kind} ({', '.join(self._registry)}).")
+        name = given.pop(self._key)
+        options = options_of(pick(self._registry, name, (self._key,)), self._exclude)
+        return {self._key: name, **resolve({**options, **self._extra}, given, f"{self._registry.kind} '{name}'")}
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The section's JSON Schema: one alternative for each name."""
+        return _or_null(self.nullable, {"oneOf": choices_schema(self._registry, self._key, self._exclude, self._extra)})
+
+
+class Schema:
+    """What a configuration holds.
+
+    Args:
+        sections: by key and in order: `Options`, `Choice`, or an `Option` for a single value.
+
+    Example:
+
+    >>> class Training:
+    ...     def __init__(self, epochs: int = 10, rate: float = 0.1): ...
+    >>> schema = Schema({"training": Options(Training), "seed": Option("seed", int, 1)})
+    >>> schema.resolve({"training": {"rate": 1}})
+    {'training': {'epochs': 10, 'rate': 1.0}, 'seed': 1}
+    """
+
+    def __init__(self, sections: Mapping[str, Options | Choice | Option]):
+        self.sections = dict(sections)
+
+    def resolve(self, given: Any) -> dict[str, Any]:
+        """The plain configuration with every default filled in.
+
+        Raises:
+            OptionError: the first thing that is wrong.
+        """
+        given = _mapping(given, f"the sections {', '.join(self.sections)}")
+        for key in given:
+            if key not in self.sections:
+                raise unknown(key, self.sections)
+        return {key: _plain(self._value(key, section, given)) for key, section in self.sections.items()}
+
+    @staticmethod
+    def _value(key: str, section: Options | Choice | Option, given: Mapping[str, Any]) -> Any:
+        if isinstance(section, Option):
+            if key not in given and section.required:
+                raise missing(section)
+            return section.check(given[key]) if key in given else section.default
+        if section.nullable and given.get(key, {}) is None:
+            return None
+        try:
+            return section.resolve(given.get(key, {}))
+        except OptionError as error:
+            raise OptionError((key, *error.path), error.message) from None
+
+
+def json_schema(schema: Schema) -> dict[str, Any]:
+    """The JSON Schema by which an editor completes and checks a configuration."""
+    sections = schema.sections
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {key: section.json_schema for key, section in sections.items()},
+        "required": [key for key, section in sections.items() if section.required],
+        "additionalProperties": False,
+    }
+
+
+def _or_null(nullable: bool, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
+
+
+def _mapping(given: Any, contents: str) -> Mapping[str, Any]:
+    if isinstance(given, Mapping):
+        return given
+    if given is None:
+        raise OptionError((), "is empty: leave the key out to take every default.")
+    raise OptionError((), f"must be a mapping of {contents}, got {shown(given)}.")
+
+
+def _plain(value: Any) -> Any:
+    """A copy as YAML and JSON have it: plain dictionaries, and lists for tuples."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,1 @@
+"""Metrics: pure functions over tokens, texts and real values."""

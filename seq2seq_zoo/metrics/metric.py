@@ -1,0 +1,53 @@
+"""Every metric by its name, and how it is shown."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is shown.
+
+    Args:
+        label: what readers call it.
+        percent: whether it is a fraction, shown in percent.
+        higher_is_better: which way is up.
+    """
+
+    label: str
+    percent: bool = True
+    higher_is_better: bool = True
+
+    @property
+    def scale(self) -> int:
+        """What to multiply a recorded value by."""
+        return 100 if self.percent else 1
+
+    @property
+    def title(self) -> str:
+        """The label with its unit."""
+        return f"{self.label}, %" if self.percent else self.label
+
+    def shown(self, value: float) -> str:
+        """A value in print."""
+        return f"{value:.1%}" if self.percent else f"{value:.4f}"
+
+
+METRICS = {
+    "exact_match": Metric("exact match"),
+    "token_accuracy": Metric("token accuracy"),
+    "symbol_error_rate": Metric("symbol error rate", higher_is_better=False),
+    "perplexity": Metric("perplexity (teacher-forced)", percent=False, higher_is_better=False),
+    "next_symbol_accuracy": Metric("next-symbol accuracy (teacher-forced)"),
+    "accuracy": Metric("accuracy"),
+    "mase": Metric("mean absolute scaled error", percent=False, higher_is_better=False),
+    "rmse": Metric("root mean squared error", percent=False, higher_is_better=False),
+    "correlation": Metric("correlation", percent=False),
+    "quantile_loss": Metric("quantile loss", percent=False, higher_is_better=False),
+    "coverage": Metric("coverage between outer quantiles"),
+    "bleu": Metric("BLEU"),
+    "chrf": Metric("chrF"),
+    "rouge_1": Metric("ROUGE-1"),
+    "rouge_2": Metric("ROUGE-2"),
+    "rouge_l": Metric("ROUGE-L"),
+}
+"""Every metric by its name."""

@@ -1,0 +1,1 @@
+"""Files, the environment and interrupts."""

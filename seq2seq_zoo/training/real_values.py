@@ -1,0 +1,73 @@
+"""What a model puts out in real values: in the unit of its targets, and measured."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seq2seq_zoo.data.mapped import Mapped
+from seq2seq_zoo.data.padding import Batches
+from seq2seq_zoo.metrics.real_values import evaluate_vectors
+from seq2seq_zoo.tasks.task import Row, Series
+
+
+class Output(NamedTuple):
+    """What came out for one row, in the unit of its target's own values."""
+
+    values: np.ndarray
+    """`(time, features)`."""
+    quantiles: dict[float, np.ndarray]
+    """The same for some quantiles, by their level; empty where the readout knows no distribution."""
+
+
+def predict(model: Any, rows: Sequence[Row], batch_size: int = 256) -> list[Output]:
+    """What a model puts out for each row, as long as the row's target.
+
+    Args:
+        model: as `factory.make_model` makes it for a `Series`.
+        rows: their targets are only asked how long they are, and by which scale they return to their own unit.
+        batch_size: rows at once; changes no result.
+    """
+    readout, outputs = model.readout, list[Any]([None] * len(rows))
+    pairs = Mapped(lambda row: (row.source, row.target), rows)
+    for places, source, _ in Batches(pairs, None, min(batch_size, len(rows))).in_order():
+        numbers = model.predict_on_batch(source)
+        found = [readout.choose(numbers), *readout.quantiles_of(numbers).values()]
+        for place, *each in zip(places.tolist(), *map(np.asarray, found), strict=False):
+            row = rows[place]
+            values, *quantiles = (row.restore(one[: len(row.target)]) for one in each)
+            outputs[place] = Output(values, dict(zip(readout.quantiles_of(numbers), quantiles, strict=True)))
+    return outputs
+
+
+def measure(data: Series, split: str, outputs: Sequence[Output]) -> dict[str, Any]:
+    """The metrics of an output for each row of a split, by name; `by_feature` holds them for each target feature."""
+    targets = [row.restore(row.target) for row in data.splits[split]]
+    quantiles = {level: [each.quantiles[level] for each in outputs] for level in outputs[0].quantiles}
+    metrics = evaluate_vectors(targets, [each.values for each in outputs], data.naive_error, quantiles)
+    named = {name: dict(zip(data.target, each, strict=True)) for name, each in metrics["by_feature"].items()}
+    return {**metrics, "by_feature": named}
+
+
+def baselines(data: Series, split: str) -> dict[str, dict[str, Any]]:
+    """The metrics of each of a task's baselines on a split, by name."""
+    return {
+        name: measure(data, split, [Output(each, {}) for each in values(split)])
+        for name, values in data.baselines.items()
+    }
+
+
+def table(names: Sequence[str], outputs: Sequence[Output], rows: Sequence[Row] | None = None) -> Iterator[list[str]]:
+    """Outputs as the lines of a table, one for each step, below one with the names of its columns.
+
+    Args:
+        names: of the target's features.
+        outputs: one for each row.
+        rows: if their targets shall stand beside the outputs.
+    """
+    quantiles = [f"{name} ({level:g})" for level in outputs[0].quantiles for name in names]
+    yield ["row", "step", *names, *([f"{name} (output)" for name in names] if rows else ()), *quantiles]
+    for number, (values, quantiles) in enumerate(outputs):
+        target = [rows[number].restore(rows[number].target)] if rows else []
+        for step, line in enumerate(np.concatenate([*target, values, *quantiles.values()], axis=1).tolist()):
+            yield [str(number), str(step), *(f"{value:.6g}" for value in line)]
