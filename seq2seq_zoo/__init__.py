@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from seq2seq_zoo.decoders.decoder import Decoder as Decoder
     from seq2seq_zoo.layers.encoder import Encoded as Encoded
     from seq2seq_zoo.layers.encoder import Encoder as Encoder
-    from seq2seq_zoo.layers.encoder import Nothing as Nothing
+    from seq2seq_zoo.layers.encoder import NoEncoder as NoEncoder
     from seq2seq_zoo.layers.readouts.real_values import Gaussian as Gaussian
     from seq2seq_zoo.layers.readouts.real_values import Quantiles as Quantiles
     from seq2seq_zoo.layers.readouts.real_values import Vectors as Vectors
     from seq2seq_zoo.layers.readouts.tokens import Tokens as Tokens
-    from seq2seq_zoo.models.encoder_only import Labeller as Labeller
+    from seq2seq_zoo.models.encoder_only import EncoderOnly as EncoderOnly
     from seq2seq_zoo.models.ensemble import Ensemble as Ensemble
     from seq2seq_zoo.models.ensemble import average as average
     from seq2seq_zoo.models.loading import load as load
@@ -35,8 +35,8 @@ _HOMES = {
     "Ensemble": "models.ensemble",
     "FeedbackDecoder": "decoders",
     "Gaussian": "layers.readouts.real_values",
-    "Labeller": "models.encoder_only",
-    "Nothing": "layers.encoder",
+    "EncoderOnly": "models.encoder_only",
+    "NoEncoder": "layers.encoder",
     "PeekDecoder": "decoders",
     "Quantiles": "layers.readouts.real_values",
     "Seq2Seq": "models.seq2seq",

@@ -1,4 +1,4 @@
-"""What figures share: their look, their files, fonts for any symbol, and the attention map.
+"""What figures share: their look, their files, fonts for any token, and the attention map.
 
 Figures are drawn in DejaVu Sans, which comes with matplotlib. A character that it lacks is drawn in an installed font
 that has it, and written as a code point where there is none.
@@ -25,7 +25,7 @@ FONT = "DejaVu Sans"  # comes with matplotlib, so that figures look alike everyw
 LOOK: dict[Any, Any] = {
     "font.family": FONT,
     "font.size": 10,
-    "text.parse_math": False,  # a symbol may be a dollar sign
+    "text.parse_math": False,  # a token may be a dollar sign
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -101,27 +101,27 @@ def image(figure: Figure, format: str = "png", transparent: bool = False) -> byt
     return file.getvalue()
 
 
-# === Symbols ===
+# === Tokens ===
 
 # By character, the family of the font that draws it, "" if none does. Looking through all fonts may take seconds.
 _families: dict[str, str] = {}
 
 
-def printable(symbol: str) -> str:
-    """A symbol as figures show it: what cannot be drawn or seen as code points.
+def printable(token: str) -> str:
+    """A token as figures show it: what cannot be drawn or seen as code points.
 
     Example:
 
     >>> printable("é"), printable(" "), printable("\\t"), printable("")
     ('é', '␣', 'U+0009', '∅')
     """
-    if not symbol:
+    if not token:
         return "∅"
-    found = _find([symbol])
-    seen = any(map(_visible, symbol))
+    found = _find([token])
+    seen = any(map(_visible, token))
     return "".join(
         "␣" if character == " " else character if found[character] and seen else f"U+{ord(character):04X}"
-        for character in symbol
+        for character in token
     )
 
 
@@ -269,15 +269,15 @@ def trajectories(
 
 @styled
 def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) -> Figure:
-    """Where each output symbol looked: weights as a heatmap, source across, output down.
+    """Where each output token looked: weights as a heatmap, source across, output down.
 
     Args:
-        source: the symbols of the source.
-        output: the symbols of the output; with the end symbol's name as the last one if it shall have a row.
+        source: the tokens of the source.
+        output: the tokens of the output; with the end token's name as the last one if it shall have a row.
         weights: from 0 to 1, of shape `(len(output), len(source))`.
 
     Returns:
-        A figure of square cells, as wide as `WIDTH` or less, or wider where so many symbols would not be readable.
+        A figure of square cells, as wide as `WIDTH` or less, or wider where so many tokens would not be readable.
 
     Raises:
         ValueError: `weights` is not of that shape.
@@ -290,10 +290,10 @@ def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) ->
     """
     weights, shape = np.asarray(weights, float), (len(output), len(source))
     if weights.shape != shape and (weights.size or 0 not in shape):
-        raise ValueError(f"Expected weights of shape {shape}, a row for each output symbol, got {weights.shape}.")
+        raise ValueError(f"Expected weights of shape {shape}, a row for each output token, got {weights.shape}.")
     fonts = families([*source, *output])
-    columns, rows = ([_short(printable(symbol)) for symbol in symbols] for symbols in (source, output))
-    across, down = (max(map(_letters, symbols), default=0) for symbols in (columns, rows))
+    columns, rows = ([_short(printable(token)) for token in tokens] for tokens in (source, output))
+    across, down = (max(map(_letters, tokens), default=0) for tokens in (columns, rows))
     # Everything in inches: at 10 points a letter is about 0.085 wide, the rest are axis labels and colour bar.
     # Letters of 5 points need cells of 0.08; more than 50 inches would make too large an image.
     cell = max(0.08, min(0.34, (WIDTH - 1.3 - 0.06 * down) / max(1, len(columns))))
@@ -308,7 +308,7 @@ def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) ->
     axes = figure.add_subplot()
     # From nothing to the attention mode's blue, by opacity: right on light and on dark pages.
     shades = LinearSegmentedColormap.from_list("weight", [to_rgba(BLUE, 0.0), to_rgba(BLUE, 1.0)])
-    cells = weights if weights.size else np.zeros([max(1, symbols) for symbols in shape])  # no image has no sides
+    cells = weights if weights.size else np.zeros([max(1, tokens) for tokens in shape])  # no image has no sides
     shown = axes.imshow(cells, cmap=shades, vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     axes.set_xticks(range(len(columns)), columns, fontsize=size, fontfamily=fonts, rotation=0 if upright else 90)
     axes.set_yticks(range(len(rows)), rows, fontsize=size, fontfamily=fonts)

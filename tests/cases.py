@@ -22,7 +22,7 @@ FEATURES = 4  # as wide as the encoder, for peek to add the two
 VECTORS = np.where(REAL[..., None], np.random.default_rng(0).normal(size=(*TARGET.shape, FEATURES)), 0).astype(
     "float32"
 )
-SYMBOLS = 9
+TOKENS = 9
 LENGTH = 6
 
 BODIES = {
@@ -65,11 +65,11 @@ class Case:
         # As wide as the encoder's output where something needs it.
         units = 5 if own.get("bridge") != "copy" and "attention" not in own else 4
         encoder = {"units": 2 if bidirectional else 4, "bidirectional": bidirectional, "embedding_dim": 3}
-        self.encoder = Encoder(vocabulary_size=SYMBOLS, **encoder, **shared)
-        if self.says_symbols:
+        self.encoder = Encoder(vocabulary_size=TOKENS, **encoder, **shared)
+        if self.says_tokens:
             width = FEATURES if own.get("combine") == "add" or readout == "vector" else 3
-            own_readout = {"tied": {"tied": True}, "vector": {"fed_back": "vector"}}.get(readout, {})
-            self.target, readout = TARGET, Tokens(SYMBOLS, embedding_dim=width, **own_readout)
+            own_readout = {"tied": {"tied": True}, "vector": {"feedback": "vector"}}.get(readout, {})
+            self.target, readout = TARGET, Tokens(TOKENS, embedding_dim=width, **own_readout)
         else:
             self.target, readout = VECTORS, Vectors(FEATURES, mask_value=0.0)
         self.decoder = decoders.create(self.mode, units=units, readout=readout, max_length=LENGTH, **shared, **own)
@@ -79,7 +79,7 @@ class Case:
         return self
 
     @property
-    def says_symbols(self):
+    def says_tokens(self):
         return self.chosen["readout"] != "vectors"
 
     def forced(self, source=SOURCE, target=None):
@@ -102,8 +102,8 @@ def randomise(layer, seed=1):
 
 def small(mode, **options):
     """A model of 4 units and of any mode, every weight at random."""
-    options = {"units": 4, "readout": Tokens(SYMBOLS), "max_length": LENGTH, **options}
-    model = Seq2Seq(Encoder(4, vocabulary_size=SYMBOLS), decoders.create(mode, **options))
+    options = {"units": 4, "readout": Tokens(TOKENS), "max_length": LENGTH, **options}
+    model = Seq2Seq(Encoder(4, vocabulary_size=TOKENS), decoders.create(mode, **options))
     model.build((None, None))
     randomise(model)
     return model
@@ -184,15 +184,15 @@ def nll(logits, targets=TARGET):
 
 
 class Told:
-    """A model's forced pass over every output of at most four symbols, for the searches of tests/references."""
+    """A model's forced pass over every output of at most four tokens, for the searches of tests/references."""
 
     def __init__(self, model, sources=SOURCE):
         self.model, self.sources, self.end = model, sources, model.readout.end
-        self.symbols = sorted({*range(model.readout.vocabulary_size)} - {0, model.readout.start, self.end})
-        said = [(*symbols, self.end) for symbols in itertools.product(self.symbols, repeat=3)]
-        self.places = {symbols[:length]: place for place, symbols in enumerate(said) for length in range(4)}
+        self.tokens = sorted({*range(model.readout.vocabulary_size)} - {0, model.readout.start, self.end})
+        said = [(*tokens, self.end) for tokens in itertools.product(self.tokens, repeat=3)]
+        self.places = {tokens[:length]: place for place, tokens in enumerate(said) for length in range(4)}
         inputs = np.repeat(sources, len(said), 0), np.tile(said, (len(sources), 1))
-        logits, weights = model(inputs, return_attention_scores=True) if model.looks else (model(inputs), None)
+        logits, weights = model(inputs, return_attention_scores=True) if model.has_attention else (model(inputs), None)
         shape = (len(sources), len(said), 4, -1)
         self.log_probs = np.reshape(logits - ops.logsumexp(logits, axis=-1, keepdims=True), shape).astype("float64")
         self.weights = None if weights is None else np.reshape(weights, shape).astype("float64")

@@ -20,4 +20,4 @@ def same_chance_for_every_test():
 def pytest_collection_finish():
     """Searches are not compiled by XLA, which takes longer than all else here, but where a test says so."""
     if generation := sys.modules.get("seq2seq_zoo.models.text_model"):
-        generation.asks_for_xla = lambda: False
+        generation.use_xla = lambda: False

@@ -3,9 +3,9 @@
 import contextlib
 import importlib.util
 
-import answers
 import cases
 import numpy as np
+import outputs as answers
 import pytest
 
 from seq2seq_zoo import Tokens, decoders
@@ -17,11 +17,11 @@ OLD = {"mode": "attention", "attention": "linear", "readout_context": False, "de
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
+def seen_tokens(tmp_path_factory):
     """A folder of saved models, processes that ask them, and what each says here."""
     folder = tmp_path_factory.mktemp("models")
     models = {name: cases.small(**options) for name, options in MODELS.items()}
-    models["old"] = cases.small(readout=Tokens(cases.SYMBOLS, fed_back="vector"), **OLD)
+    models["old"] = cases.small(readout=Tokens(cases.TOKENS, feedback="vector"), **OLD)
     for name, model in models.items():
         model.save(folder / f"{name}.keras")
     with contextlib.ExitStack() as stack:

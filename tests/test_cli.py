@@ -208,7 +208,7 @@ def test_show_refuses(folder):
 def test_schema():
     schema = json.loads(call("schema").stdout)
     assert list(schema["properties"]) == [
-        *("task", "encoder", "decoder", "readout", "labeller", "pretrained", "training", "metrics", "seed")
+        *("task", "encoder", "decoder", "readout", "encoder_only", "pretrained", "training", "metrics", "seed")
     ]
     assert schema["properties"]["training"]["properties"]["epochs"]["minimum"] == 1
 
@@ -296,7 +296,7 @@ def test_the_directory_s_name_is_made_of_the_configuration_s(folder, monkeypatch
         (
             ["copy", "--set", "decoder.unts=3"],
             "--set decoder.unts=3: decoder.unts: is not an option of decoder mode 'attention'. Did you mean 'units'? "
-            "Known: attention, bridge, cell, depth, dropout, embedding_dim, fed_back, input_feeding, max_length, "
+            "Known: attention, bridge, cell, depth, dropout, embedding_dim, feedback, input_feeding, max_length, "
             "readout_context, recurrent_dropout, residual, sampling, shared_state, softmax_samples, tied, units.",
         ),
         (["copy", "--set", "seed"], "--set seed: must look like section.option=value."),
@@ -424,7 +424,7 @@ def test_evaluate_a_run_is_its_test_split(trained):
     assert found.stderr == ""
     assert found.stdout.splitlines() == done.stdout.splitlines()[:8]
     titles = [line.rsplit(maxsplit=1)[0].strip() for line in found.stdout.splitlines()[:5]]
-    assert titles == ["pairs", "exact match", "token accuracy", "symbol error rate", "perplexity (teacher-forced)"]
+    assert titles == ["pairs", "exact match", "token accuracy", "token error rate", "perplexity (teacher-forced)"]
 
 
 def test_evaluate_a_file_as_json(trained, folder):
@@ -432,14 +432,14 @@ def test_evaluate_a_file_as_json(trained, folder):
     (folder / "more.tsv").write_text("1 2 3 4 5\tone two three four five\n6 7 8 9 10\tsix 7 8 9 zehn\nbad\n")
     done = call("evaluate", directory / "best.keras", "more.tsv", "--json", "--skip-bad-lines", "--metric", "rouge_1")
     assert done.exit_code == 0
-    assert done.stderr == ("Bad lines skipped: 1\nSymbols that the model does not know: 1, in 1 of 2 targets: 'zehn'\n")
+    assert done.stderr == ("Bad lines skipped: 1\nTokens that the model does not know: 1, in 1 of 2 targets: 'zehn'\n")
     found = json.loads(done.stdout)
     assert found["pairs"] == 2
     assert found["exact_match"] == 0.5
-    assert found["symbol_error_rate"] == 0.4
+    assert found["token_error_rate"] == 0.4
     assert found["rouge_1"] == 0.6
     assert found["perplexity"] > 1
-    assert found["by_length"] == [{"length": 5, "count": 2, "exact_match": 0.5, "symbol_error_rate": 0.4}]
+    assert found["by_length"] == [{"length": 5, "count": 2, "exact_match": 0.5, "token_error_rate": 0.4}]
 
 
 def test_evaluate_refuses(trained, folder):
@@ -487,15 +487,15 @@ def test_predict_answers_each_line_of_standard_input(trained):
     assert [lines[0], lines[2], lines[4]] == [ROWS[rows[0]], ROWS[rows[1]], ROWS[rows[0]]]
     # An empty line is an empty source.
     assert lines[1] == call("predict", directory, "").stdout.removesuffix("\n")
-    assert done.stderr == "Symbols that the model does not know: 3, in 1 of 5 texts: 'x', 'y'\n"
+    assert done.stderr == "Tokens that the model does not know: 3, in 1 of 5 texts: 'x', 'y'\n"
     assert call("predict", directory, input="").output == ""
 
 
-def test_predict_shows_few_of_many_unknown_symbols(trained):
+def test_predict_shows_few_of_many_unknown_tokens(trained):
     directory, _ = trained
     said = call("predict", directory, " ".join(f"x{i}" for i in range(1234))).stderr
     assert said == (
-        "Symbols that the model does not know: 1,234, in 1 of 1 texts: "
+        "Tokens that the model does not know: 1,234, in 1 of 1 texts: "
         f"{', '.join(repr(f'x{i}') for i in range(10))}, …\n"
     )
 
@@ -541,7 +541,7 @@ def test_predict_asks_on_a_terminal(trained):
         os.write(ours, b"1 2 3 4 5\n")
         assert "one two three four five" in until("> ")
         os.write(ours, b"1 zwei\n")
-        assert "Symbols that the model does not know: 1, in 1 of 1 texts: 'zwei'" in until("> ")
+        assert "Tokens that the model does not know: 1, in 1 of 1 texts: 'zwei'" in until("> ")
         os.write(ours, b"\x04")
         assert process.wait() == 0
     os.close(ours)
@@ -579,9 +579,9 @@ def test_predict_as_json(trained):
     found = [json.loads(line) for line in call("predict", directory, "1 2 3 4 5", "1 é", *options).stdout.splitlines()]
     assert [(each["source"], each["unknown"]) for each in found] == [("1 2 3 4 5", []), ("1 é", ["é"])]
     for output in found[0]["outputs"]:
-        assert output["text"] == " ".join(output["symbols"]) == ROWS["1 2 3 4 5"]
+        assert output["text"] == " ".join(output["tokens"]) == ROWS["1 2 3 4 5"]
         assert output["ended"]
-        assert output["score"] == pytest.approx(output["log_prob"]) == pytest.approx(sum(output["symbol_log_probs"]))
+        assert output["score"] == pytest.approx(output["log_prob"]) == pytest.approx(sum(output["token_log_probs"]))
 
 
 def test_predict_draws_alignments(trained, folder):
@@ -632,26 +632,26 @@ def speller(tmp_path_factory):
 def test_a_language_model_is_told_by_what_it_foresees(speller):
     directory, done = speller
     assert done.stderr.startswith("language: 339 texts to train on, 42 dev, 42 test\n")
-    assert re.search(r"dev: perplexity .* \d+\.\d{4}, next-symbol accuracy .* \d+\.\d%", done.stderr)
+    assert re.search(r"dev: perplexity .* \d+\.\d{4}, next-token accuracy .* \d+\.\d%", done.stderr)
     first, *rest = done.stdout.splitlines()
-    count = json.loads((directory / "metrics.json").read_text())["test"]["symbols"]
-    assert first.split() == ["symbols", str(count)]
+    count = json.loads((directory / "metrics.json").read_text())["test"]["tokens"]
+    assert first.split() == ["tokens", str(count)]
     assert rest[0].startswith("perplexity (teacher-forced)")
-    assert rest[1].startswith("next-symbol accuracy (teacher-forced)")
+    assert rest[1].startswith("next-token accuracy (teacher-forced)")
     assert not (directory / "predictions.tsv").exists()
     assert call("evaluate", directory).stdout.splitlines() == done.stdout.splitlines()[:3]
     record = json.loads((directory / "epochs.jsonl").read_text())
-    assert {"perplexity", "next_symbol_accuracy"} <= set(record)
+    assert {"perplexity", "next_token_accuracy"} <= set(record)
 
 
 def test_a_language_model_is_measured_on_a_file_of_texts(speller, folder):
     directory, _ = speller
     (folder / "more.txt").write_text("anna\nzoë\n\n")
     done = call("evaluate", directory / "best.keras", "more.txt", "--json")
-    assert done.stderr == "Symbols that the model does not know: 1, in 1 of 2 targets: 'ë'\n"
+    assert done.stderr == "Tokens that the model does not know: 1, in 1 of 2 targets: 'ë'\n"
     found = json.loads(done.stdout)
-    assert set(found) == {"perplexity", "next_symbol_accuracy", "symbols"}
-    assert found["symbols"] == 9
+    assert set(found) == {"perplexity", "next_token_accuracy", "tokens"}
+    assert found["tokens"] == 9
     message = "--metric compares outputs with targets, and a language model has none: leave it out."
     assert refused("evaluate", directory, "--metric", "bleu") == message
 
@@ -686,7 +686,7 @@ def test_predict_refuses_what_a_language_model_cannot_begin_with(speller):
     directory, _ = speller
     assert refused("predict", directory, "Jo").startswith("The prefix has 'J', which the model does not know.")
     assert refused("predict", directory, "a" * 21) == (
-        "A prefix of 21 symbols is longer than an output can be: give the search a max_length of more than 21, in "
+        "A prefix of 21 tokens is longer than an output can be: give the search a max_length of more than 21, in "
         "place of 20."
     )
     assert refused("predict", directory, "a", "--prefix", "b") == (
@@ -701,7 +701,7 @@ def test_outputs_begin_and_stop_as_told(trained):
     assert said[0] == "nine"
     assert call("predict", directory, row, "--stop", "three").stdout.split() == answer.split()[:3]
     assert refused("predict", directory, row, "--prefix", "neun").startswith("The prefix has 'neun', which the model")
-    assert refused("predict", directory, row, "--stop", "drei").startswith("The symbol to stop at has 'drei', which")
+    assert refused("predict", directory, row, "--stop", "drei").startswith("The token to stop at has 'drei', which")
 
 
 def test_a_stream_is_trained_on_and_goes_on(folder):
@@ -709,15 +709,15 @@ def test_a_stream_is_trained_on_and_goes_on(folder):
     small = {"training.epochs": 1, "training.batch_size": 4, "decoder.units": 4, "task.window": 8}
     sets = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
     done = call("train", "stream", "--out", "run", *sets)
-    assert done.stderr.startswith("language: 1,008 symbols to train on, 126 dev, 126 test\n")
-    assert done.stdout.splitlines()[0].split() == ["symbols", "126"]
-    assert call("evaluate", "run", "text.txt").stdout.splitlines()[0].split() == ["symbols", "1,260"]
+    assert done.stderr.startswith("language: 1,008 tokens to train on, 126 dev, 126 test\n")
+    assert done.stdout.splitlines()[0].split() == ["tokens", "126"]
+    assert call("evaluate", "run", "text.txt").stdout.splitlines()[0].split() == ["tokens", "1,260"]
     (line,) = call("predict", "run", "to be", "--set", "max_length=20", "--json").stdout.splitlines()
     (output,) = json.loads(line)["outputs"]
     assert output["text"].startswith("to be")
-    assert (len(output["symbols"]), output["ended"]) == (20, False)
+    assert (len(output["tokens"]), output["ended"]) == (20, False)
     assert refused("train", "stream", "--out", "other", *sets, "--set", "training.batch_size=127") == (
-        f"{PACKAGE / 'presets' / 'stream.yaml'}:15: training: a stream of 1,008 symbols is shorter than a window of 8 "
+        f"{PACKAGE / 'presets' / 'stream.yaml'}:15: training: a stream of 1,008 tokens is shorter than a window of 8 "
         "for each row of a batch of 127: expected at least 1,016. Take a longer text, a smaller window or a smaller "
         "batch_size."
     )

@@ -32,14 +32,18 @@ def trained(folder, name, preset, file, *changes):
 def run(folder):
     """A classifier of hardly any training, which began with the weights of an autoencoder of as little."""
     pretrained, _ = trained(folder, "texts", "autoencode", "texts.txt", "decoder.units=4", "training.buckets=1")
-    changes = f"task.vocabulary={folder / 'texts.txt'}", f"pretrained.encoder={pretrained}", "labeller.linear_gain=true"
+    changes = (
+        f"task.vocabulary={folder / 'texts.txt'}",
+        f"pretrained.encoder={pretrained}",
+        "encoder_only.linear_gain=true",
+    )
     return trained(folder, "run", "labels", "labels.tsv", *changes)
 
 
 def test_train_says_what_is_pretrained_and_how_many_labels_are_right(run, folder):
     directory, done = run
     assert "no decoder: " in done.stderr
-    assert f"encoder: 11 of 11 symbols begin as {folder / 'texts'} has them" in done.stderr.splitlines()
+    assert f"encoder: 11 of 11 tokens begin as {folder / 'texts'} has them" in done.stderr.splitlines()
     assert re.search(r"^accuracy +\d+\.\d%$", done.stdout, re.MULTILINE)
     assert (directory / "predictions.tsv").exists()
 
@@ -49,7 +53,7 @@ def test_predict_writes_a_label_a_line(run):
     done = call("predict", directory, input="a x\n\nnever z\n")
     labels = done.stdout.splitlines()
     assert len(labels) == 3
-    assert done.stderr == "Symbols that the model does not know: 1, in 1 of 3 texts: 'never'\n"
+    assert done.stderr == "Tokens that the model does not know: 1, in 1 of 3 texts: 'never'\n"
     scored = [line.split("\t") for line in call("predict", directory, "a x", "", "--scores").stdout.splitlines()]
     assert [label for _, label in scored] == labels[:2]
     assert all(float(score) < 0 for score, _ in scored)

@@ -5,7 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from cases import SYMBOLS, close, randomise
+from cases import TOKENS, close, randomise
 from references.cells import sigmoid
 from test_docs import ROOT, blocks
 
@@ -38,8 +38,8 @@ def ours(**options):
 
 def whole(decoder=FeedbackDecoder, encoder=None, **options):
     model = Seq2Seq(
-        Encoder(4, vocabulary_size=SYMBOLS, embedding_dim=3, **(encoder or {})),
-        decoder(readout=Tokens(SYMBOLS, embedding_dim=3), **{"units": 4, **options}),
+        Encoder(4, vocabulary_size=TOKENS, embedding_dim=3, **(encoder or {})),
+        decoder(readout=Tokens(TOKENS, embedding_dim=3), **{"units": 4, **options}),
     )
     model.build((None, None))
     randomise(model)
@@ -158,12 +158,14 @@ def test_linear_modules_are_transposed_and_biases_that_are_only_added_become_one
     close(model.decoder.first_states.dense.kernel, np.concatenate([state["h.weight"], state["c.weight"]]).T)
     close(model.decoder.first_states.dense.bias, [*state["h.bias"], 0, 0, 0, 0])
     from_torch(
-        model.decoder.attend, {name: array for name, array in state.items() if name[0] in "qkv"}, ["q", "k", "v"]
+        model.decoder.attention_layer,
+        {name: array for name, array in state.items() if name[0] in "qkv"},
+        ["q", "k", "v"],
     )
-    close(model.decoder.attend.query_kernel, state["q.weight"].T)
-    close(model.decoder.attend.key_kernel, state["k.weight"].T)
-    close(model.decoder.attend.bias, state["q.bias"] + state["k.bias"])
-    close(model.decoder.attend.scale, state["v.weight"].T)
+    close(model.decoder.attention_layer.query_kernel, state["q.weight"].T)
+    close(model.decoder.attention_layer.key_kernel, state["k.weight"].T)
+    close(model.decoder.attention_layer.bias, state["q.bias"] + state["k.bias"])
+    close(model.decoder.attention_layer.scale, state["v.weight"].T)
 
 
 def test_one_linear_module_may_make_all_first_states():
@@ -177,9 +179,9 @@ def test_one_linear_module_may_make_all_first_states():
 
 @pytest.mark.parametrize("width", [4, 3], ids=["as-wide", "projected"])
 def test_a_tied_readout_needs_equal_matrices(width):
-    readout = Tokens(SYMBOLS, embedding_dim=width, tied=True)
+    readout = Tokens(TOKENS, embedding_dim=width, tied=True)
     readout.build(4, feeds_back=True)
-    embedding = linear(SYMBOLS, width)
+    embedding = linear(TOKENS, width)
     state = named(target={"weight": embedding["weight"]}, out=embedding, down=linear(width, 4, bias=False))
     names = ["target", "down", "out"]
     if width == 4:
@@ -195,7 +197,7 @@ def test_a_tied_readout_needs_equal_matrices(width):
 
 def test_a_mode_that_reads_no_output_has_no_embedding_to_load():
     model = whole(BasicDecoder)
-    state = linear(SYMBOLS, 4)
+    state = linear(TOKENS, 4)
     from_torch(model.decoder.readout, state)
     close(model.decoder.readout.kernel, state["weight"].T)
 
@@ -219,11 +221,11 @@ def test_an_encoder_decoder_says_what_it_said_in_pytorch(torch, kind, depth, bid
     recurrent = getattr(nn, MODULES[kind])
     theirs = nn.ModuleDict(
         {
-            "source": nn.Embedding(SYMBOLS, 3),
+            "source": nn.Embedding(TOKENS, 3),
             "encoder": recurrent(3, 4, num_layers=depth, bidirectional=bidirectional, batch_first=True),
-            "target": nn.Embedding(SYMBOLS, 3),
+            "target": nn.Embedding(TOKENS, 3),
             "decoder": recurrent(3, 4 * ways, num_layers=depth, batch_first=True),
-            "out": nn.Linear(4 * ways, SYMBOLS),
+            "out": nn.Linear(4 * ways, TOKENS),
         }
     )
 
@@ -251,13 +253,13 @@ def test_attention_says_what_it_said_in_pytorch(torch, attention):
     scores = {"query": nn.Linear(5, 5), "key": nn.Linear(8, 5), "score": nn.Linear(5, 1)}
     theirs = nn.ModuleDict(
         {
-            "source": nn.Embedding(SYMBOLS, 3),
+            "source": nn.Embedding(TOKENS, 3),
             "encoder": nn.LSTM(3, 4, bidirectional=True, batch_first=True),
             "h": nn.Linear(8, 5),
             "c": nn.Linear(8, 5),
-            "target": nn.Embedding(SYMBOLS, 3),
+            "target": nn.Embedding(TOKENS, 3),
             "cell": nn.LSTMCell(3 + 8, 5),
-            "out": nn.Linear(5 + 8, SYMBOLS),
+            "out": nn.Linear(5 + 8, TOKENS),
             **(scores if attention == "additive" else {"key": nn.Linear(8, 5, bias=False)}),
         }
     )
@@ -318,10 +320,10 @@ def test_a_stack_says_what_kerass_layers_say(kind, layer, depth, bidirectional):
 def test_keras_layers_without_biases_have_zeros():
     lstm, dense = (
         keras.layers.LSTM(4, use_bias=False, return_sequences=True),
-        keras.layers.Dense(SYMBOLS, use_bias=False),
+        keras.layers.Dense(TOKENS, use_bias=False),
     )
     theirs = keras.Sequential([keras.Input((None, 3)), lstm, dense])
-    encoder, readout = ours(), Tokens(SYMBOLS)
+    encoder, readout = ours(), Tokens(TOKENS)
     readout.build(4, feeds_back=False)
     randomise(readout)
     from_keras(encoder, {"stack": lstm.get_weights()})
@@ -357,7 +359,7 @@ def refused(message):
 
 def complete():
     """What `whole(cell="gru", bridge="copy")` is loaded from, by `NAMES`."""
-    state = named(source=linear(SYMBOLS, 3, bias=False), to=linear(SYMBOLS, 3, bias=False), out=linear(SYMBOLS, 4))
+    state = named(source=linear(TOKENS, 3, bias=False), to=linear(TOKENS, 3, bias=False), out=linear(TOKENS, 4))
     return {**state, **state_dict("gru", prefix="rnn."), **state_dict("gru", prefix="cell.")}
 
 

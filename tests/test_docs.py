@@ -308,7 +308,7 @@ def tables() -> dict[str, str]:
     shared = by_mode["basic"]
     sections = factory.schema.sections
     found = {
-        **{key: table(sections[key].options) for key in ("encoder", "labeller", "pretrained", "training")},
+        **{key: table(sections[key].options) for key in ("encoder", "encoder_only", "pretrained", "training")},
         "decoder": table(shared),
         **{key: table({key: sections[key]}) for key in ("metrics", "seed")},
         "plan": table(options_of(Plan)),

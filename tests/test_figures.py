@@ -53,18 +53,18 @@ def install(tmp_path, monkeypatch):
     return installed
 
 
-def drawn(symbols):
-    """The labels of a map from symbols to themselves, drawn in every format: a glyph that is missing is a warning."""
-    figure = attention_map(symbols, symbols, np.eye(len(symbols)))
+def drawn(tokens):
+    """The labels of a map from tokens to themselves, drawn in every format: a glyph that is missing is a warning."""
+    figure = attention_map(tokens, tokens, np.eye(len(tokens)))
     assert all(image(figure, format) for format in figures.FORMATS)
     return [label.get_text() for label in figure.axes[0].get_xticklabels()]
 
 
-# === Symbols and fonts ===
+# === Tokens and fonts ===
 
 
 @pytest.mark.parametrize(
-    ("symbol", "shown"),
+    ("token", "shown"),
     [
         ("é", "é"),
         ("e\u0301", "e\u0301"),
@@ -86,13 +86,13 @@ def drawn(symbols):
         ("\U0001fae8", "U+1FAE8"),
     ],
 )
-def test_what_cannot_be_drawn_or_seen_is_a_code_point(install, symbol, shown):
-    assert printable(symbol) == shown
-    assert families([symbol]) == ["DejaVu Sans"]
+def test_what_cannot_be_drawn_or_seen_is_a_code_point(install, token, shown):
+    assert printable(token) == shown
+    assert families([token]) == ["DejaVu Sans"]
 
 
-def test_symbols_of_any_kind_are_drawn_whatever_is_installed():
-    symbols = [
+def test_tokens_of_any_kind_are_drawn_whatever_is_installed():
+    tokens = [
         "語",
         "中文",
         "한국",
@@ -109,7 +109,7 @@ def test_symbols_of_any_kind_are_drawn_whatever_is_installed():
         "",
         "\ud800",
     ]
-    symbols += [
+    tokens += [
         "\u200c",
         "\u202eabc",
         "\u0301",
@@ -122,9 +122,9 @@ def test_symbols_of_any_kind_are_drawn_whatever_is_installed():
         "\ue000",
         "x" * 99,
     ]
-    for symbol, label in zip(symbols, drawn(symbols), strict=True):
-        assert printable(symbol) == label or (label[-1] == "…" and printable(symbol).startswith(label[:-1]))
-    assert (printable("語") == "語") == ("語" not in undrawable(symbols)) == ("U+8A9E" not in drawn(["語"]))
+    for token, label in zip(tokens, drawn(tokens), strict=True):
+        assert printable(token) == label or (label[-1] == "…" and printable(token).startswith(label[:-1]))
+    assert (printable("語") == "語") == ("語" not in undrawable(tokens)) == ("U+8A9E" not in drawn(["語"]))
 
 
 def test_a_font_that_has_a_character_draws_it(install):
@@ -179,10 +179,10 @@ def test_plain_fonts_come_first(install, monkeypatch, tmp_path):
 
 
 def test_chinese_is_drawn_in_an_installed_font():
-    symbols = ["TAG_CITY", "电", "南星光", "公布", "百分之", "二十二", "。", "<end>"]
-    if undrawable(symbols):
+    tokens = ["TAG_CITY", "电", "南星光", "公布", "百分之", "二十二", "。", "<end>"]
+    if undrawable(tokens):
         pytest.skip("no font with Chinese characters is installed")
-    assert drawn(symbols) == symbols  # not code points; a glyph that is missing would be a warning
+    assert drawn(tokens) == tokens  # not code points; a glyph that is missing would be a warning
 
 
 def test_a_font_without_outlines_draws_nothing(install):
@@ -247,7 +247,7 @@ def test_rows_are_outputs_and_columns_are_source():
 
 @pytest.mark.parametrize("shape", [(2, 3), (3,), (0,), (4, 3)])
 def test_weights_of_another_shape_are_refused(shape):
-    with pytest.raises(ValueError, match=r"Expected weights of shape \(3, 2\), a row for each output symbol, got"):
+    with pytest.raises(ValueError, match=r"Expected weights of shape \(3, 2\), a row for each output token, got"):
         attention_map(["a", "b"], ["x", "y", "z"], np.ones(shape))
 
 
@@ -265,7 +265,7 @@ def test_weights_of_another_shape_are_refused(shape):
         (list("abcdefgh" * 5), list("ABCDEFGH" * 5)),
         (list("abcdefgh" * 12), list("ABCDEFGH" * 2)),
     ],
-    ids=lambda symbols: f"{len(symbols)}-{symbols[0][:9]}",
+    ids=lambda tokens: f"{len(tokens)}-{tokens[0][:9]}",
 )
 def test_cells_are_square_and_labels_stay_apart_and_inside(source, output):
     figure = attention_map(source, output, np.full((len(output), len(source)), 1 / len(source)))
@@ -291,6 +291,6 @@ def test_nothing_to_look_at_is_an_empty_map(source, output):
     attention_map(source, output, [])
 
 
-def test_hundreds_of_symbols_make_no_image_that_is_too_large():
+def test_hundreds_of_tokens_make_no_image_that_is_too_large():
     figure = attention_map(["a"] * 700, ["b"] * 2, np.zeros((2, 700)))
     assert max(figure.get_size_inches()) <= 51

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from seq2seq_zoo.system.files import whole, write
+from seq2seq_zoo.system.files import atomic_path, write
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -18,7 +18,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "file"
     write(path, "old")
-    with pytest.raises(TypeError), whole(path) as draft:
+    with pytest.raises(TypeError), atomic_path(path) as draft:
         draft.write_text("ne") / ""  # not a number
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from cases import close, randomise
 
-from seq2seq_zoo import Ensemble, FeedbackDecoder, Nothing, Seq2Seq, Tokens, average
+from seq2seq_zoo import Ensemble, FeedbackDecoder, NoEncoder, Seq2Seq, Tokens, average
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.models import seq2seq as model
 from seq2seq_zoo.models.stateful import Stream
@@ -26,10 +26,10 @@ def small(seed=1, vocabulary=LETTERS, **options):
     """A language model of 5 units, every weight at random."""
     readout = Tokens(len(vocabulary), end=vocabulary.end)
     decoder = FeedbackDecoder(5, readout=readout, **{"max_length": 9, **options})
-    made = Seq2Seq(Nothing(), decoder, NOTHING, vocabulary)
+    made = Seq2Seq(NoEncoder(), decoder, NOTHING, vocabulary)
     made.build((None, None))
     randomise(made, seed)
-    bias = made.decoder.readout.bias  # no output has a symbol that no text can have
+    bias = made.decoder.readout.bias  # no output has a token that no text can have
     bias.assign(np.where(np.arange(len(vocabulary)) == vocabulary.unknown, -99, bias))
     return made
 
@@ -90,9 +90,9 @@ def test_no_gradient_goes_back_into_the_window_before(body):
 
     def told():
         """The same window after states that are numbers."""
-        memory, states = made.decoder.begin(made.encoder(BEGIN))
+        memory, states = made.decoder.initialize(made.encoder(BEGIN))
         states = keras.tree.pack_sequence_as(states, [tf.constant(state) for state in kept])
-        return loss(second, made.decoder.proceed(second, tf.constant(first[:, -1]), states, memory)[0])
+        return loss(second, made.decoder.continue_sequence(second, tf.constant(first[:, -1]), states, memory)[0])
 
     for gradient, expected in zip(here, gradients(told), strict=True):
         close(gradient, expected)
@@ -138,19 +138,19 @@ def echoing():
     keras.utils.set_random_seed(1)
     data = stream_of(echo(1200, 1), window=3, dev=echo(100, 2))
     decoder = FeedbackDecoder(16, cell="gru", readout=Tokens(len(data.target), end=None), max_length=50)
-    made = Seq2Seq(Nothing(), decoder, NOTHING, data.target)
+    made = Seq2Seq(NoEncoder(), decoder, NOTHING, data.target)
     made.build((None, None))
     history = Training(epochs=3, batch_size=16, learning_rate=0.02).fit(made, data, seed=1)
     return made, data, history
 
 
 def test_what_is_carried_on_is_used(echoing):
-    """One symbol in four is left to chance. A model that is told one window alone cannot know more of them."""
+    """One token in four is left to chance. A model that is told one window alone cannot know more of them."""
     made, data, history = echoing
     assert history[-1]["perplexity"] < 1.1 * 4**0.25
-    assert history[-1]["next_symbol_accuracy"] > 0.78
+    assert history[-1]["next_token_accuracy"] > 0.78
     text = data.splits["dev"][0][1]
-    apart = evaluation.foreseen(made, [("", text[start : start + 3]) for start in range(0, len(text), 3)])
+    apart = evaluation.teacher_forced_metrics(made, [("", text[start : start + 3]) for start in range(0, len(text), 3)])
     assert apart["perplexity"] > 1.2 * history[-1]["perplexity"]
 
 
@@ -158,21 +158,21 @@ def test_a_stream_is_measured_as_one_long_text(echoing, monkeypatch):
     made, data, history = echoing
     text = data.splits["dev"][0][1]
     (score,) = made.score([""], [text])
-    assert len(score.symbol_log_probs) == len(text)
-    measured, outputs = evaluation.judge(made, data, "dev")
+    assert len(score.token_log_probs) == len(text)
+    measured, outputs = evaluation.evaluate_split(made, data, "dev")
     assert outputs == []
     assert measured == {
         "perplexity": pytest.approx(score.perplexity),
-        "next_symbol_accuracy": pytest.approx(np.mean(score.likeliest)),
-        "symbols": len(text),
+        "next_token_accuracy": pytest.approx(np.mean(score.most_likely)),
+        "tokens": len(text),
     }
-    assert {name: history[-1][name] for name in ("perplexity", "next_symbol_accuracy")} == pytest.approx(
-        {name: measured[name] for name in ("perplexity", "next_symbol_accuracy")}, rel=1e-4
+    assert {name: history[-1][name] for name in ("perplexity", "next_token_accuracy")} == pytest.approx(
+        {name: measured[name] for name in ("perplexity", "next_token_accuracy")}, rel=1e-4
     )
     monkeypatch.setattr(model, "WINDOW", 100)  # read in pieces, with the state carried on
     (pieces,) = made.score([""], [text])
-    close(pieces.symbol_log_probs, score.symbol_log_probs)
-    assert pieces.likeliest == score.likeliest
+    close(pieces.token_log_probs, score.token_log_probs)
+    assert pieces.most_likely == score.likeliest
 
 
 def test_a_model_trained_on_a_stream_keeps_nothing_of_it_and_never_ends(echoing, tmp_path):
@@ -183,10 +183,10 @@ def test_a_model_trained_on_a_stream_keeps_nothing_of_it_and_never_ends(echoing,
     made.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     search = {"name": "sample", "n_best": 4}
-    for (answer,) in (made.answers(["a-"], search), loaded.answers(["a-"], search)):
+    for (answer,) in (made.predictions(["a-"], search), loaded.predictions(["a-"], search)):
         for hypothesis in answer.hypotheses:
             assert hypothesis.text.startswith("a-a.")
-            assert len(hypothesis.symbols) == 50
+            assert len(hypothesis.tokens) == 50
             assert not hypothesis.ended
     assert made.generate(["b-"]) == loaded.generate(["b-"])
 
@@ -197,7 +197,7 @@ def test_a_training_that_goes_on_ends_like_one_that_was_not_stopped(tmp_path):
     def fresh():
         keras.utils.set_random_seed(5)
         decoder = FeedbackDecoder(4, readout=Tokens(len(data.target), end=None), dropout=0.2)
-        made = Seq2Seq(Nothing(), decoder, NOTHING, data.target)
+        made = Seq2Seq(NoEncoder(), decoder, NOTHING, data.target)
         made.build((None, None))
         return made
 
@@ -215,7 +215,7 @@ def test_a_training_that_goes_on_ends_like_one_that_was_not_stopped(tmp_path):
 
 
 @pytest.mark.parametrize("vocabulary", [LETTERS, ENDING], ids=["endless", "ending"])
-def test_metrics_are_of_real_symbols_and_ends(vocabulary):
+def test_metrics_are_of_real_tokens_and_ends(vocabulary):
     made = small(vocabulary=vocabulary)
     texts = ["ab", "dcba", "a"]
     end = [] if vocabulary is LETTERS else [vocabulary.end]
@@ -227,14 +227,14 @@ def test_metrics_are_of_real_symbols_and_ends(vocabulary):
             total += logits[t, id] - np.log(np.exp(logits[t]).sum())
             right += id == 2 + logits[t, 2:].argmax()  # never padding or start
             count += 1
-    found = evaluation.foreseen(made, [("", text) for text in texts], batch_size=2)
+    found = evaluation.teacher_forced_metrics(made, [("", text) for text in texts], batch_size=2)
     assert found == {
         "perplexity": pytest.approx(np.exp(-total / count), rel=1e-4),
-        "next_symbol_accuracy": right / count,
-        "symbols": count,
+        "next_token_accuracy": right / count,
+        "tokens": count,
     }
-    with pytest.raises(ValueError, match="Expected at least one symbol to measure, got none"):
-        evaluation.foreseen(made, [])
+    with pytest.raises(ValueError, match="Expected at least one token to measure, got none"):
+        evaluation.teacher_forced_metrics(made, [])
 
 
 @pytest.mark.parametrize(
@@ -244,17 +244,17 @@ def test_metrics_are_of_real_symbols_and_ends(vocabulary):
 def test_a_text_given_is_what_outputs_begin_with_and_warms_the_state(search, vocabulary):
     made = small(vocabulary=vocabulary)
     given = ["ab", "", "dc\nda"]
-    answers = made.answers(given, search)
+    answers = made.predictions(given, search)
     for text, answer in zip(given, answers, strict=True):
         assert (answer.source, answer.unknown) == (text, [])
         for each in answer.hypotheses:
             assert each.text.startswith(text)
             if vocabulary is LETTERS:
-                assert (len(each.symbol_log_probs), each.ended) == (9, False)
+                assert (len(each.token_log_probs), each.ended) == (9, False)
             # What the search told the model is what the forced pass tells it.
             (score,) = made.score([""], [each.text])
-            close(each.symbol_log_probs[: len(each.symbols)], score.symbol_log_probs[: len(each.symbols)])
-    said = made.answers([""] * 3, search, prefixes=given)
+            close(each.token_log_probs[: len(each.tokens)], score.token_log_probs[: len(each.tokens)])
+    said = made.predictions([""] * 3, search, prefixes=given)
     assert [[each.text for each in answer.hypotheses] for answer in said] == [
         [each.text for each in answer.hypotheses] for answer in answers
     ]
@@ -264,7 +264,7 @@ def test_what_cannot_be_begun_with_is_refused():
     made = small()
     with pytest.raises(TextError, match=r"^The prefix has 'x', which the model does not know\."):
         made.generate(["abx"])
-    message = r"^A prefix of 10 symbols is longer than an output can be: give the search a max_length of more than 10, "
+    message = r"^A prefix of 10 tokens is longer than an output can be: give the search a max_length of more than 10, "
     with pytest.raises(TextError, match=message + r"in place of 9\.$"):
         made.generate(["abcdabcdab"])
     assert made.generate(["abcdabcda"]) == ["abcdabcda"]
@@ -277,8 +277,8 @@ def test_two_language_models_decide_and_average_as_others_do():
     assert not both.reads
     (text,) = both.generate(["ab"])
     assert text.startswith("ab")
-    each = [made.score([""], [text])[0].symbol_log_probs for made in models]
-    close(both.score([""], [text])[0].symbol_log_probs, np.log(np.mean(np.exp(each), axis=0)))
+    each = [made.score([""], [text])[0].token_log_probs for made in models]
+    close(both.score([""], [text])[0].token_log_probs, np.log(np.mean(np.exp(each), axis=0)))
     assert average(models).generate(["ab"])[0].startswith("ab")
 
 
@@ -287,5 +287,5 @@ def test_texts_of_any_company_are_scored_alike():
     texts = [*texts_of(TEXT), "a", "bcd"]
     together = made.score([""] * 5, texts)
     for text, score in zip(texts, together, strict=True):
-        close(made.score([""], [text])[0].symbol_log_probs, score.symbol_log_probs)
-    assert [len(score.symbol_log_probs) for score in together] == [12, 12, 12, 1, 3]
+        close(made.score([""], [text])[0].token_log_probs, score.token_log_probs)
+    assert [len(score.token_log_probs) for score in together] == [12, 12, 12, 1, 3]

@@ -63,7 +63,7 @@ def test_broken_files(saved, tmp_path):
     path.write_bytes(content[:middle] + bytes(2000) + content[middle + 2000 :])
     assert refused(path).startswith("Bad CRC-32")
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
-    assert refused(path) == "expected a Seq2Seq, an Ensemble or a Labeller, found a Sequential."
+    assert refused(path) == "expected a Seq2Seq, an Ensemble or an EncoderOnly, found a Sequential."
 
 
 def test_files_of_other_versions(saved, tmp_path):
@@ -78,7 +78,7 @@ def test_files_of_other_versions(saved, tmp_path):
     )
     future = {"registered_name": "seq2seq_zoo>FutureDecoder", "class_name": "FutureDecoder"}
     assert message(lambda config: config["decoder"].update(future)) == "Could not locate class 'FutureDecoder'."
-    assert message(lambda config: config["target_vocabulary"]["symbols"].append("f")) == (
+    assert message(lambda config: config["target_vocabulary"]["tokens"].append("f")) == (
         "The target vocabulary does not fit Tokens: vocabulary_size is 10 for the one and 9 for the other."
     )
 
@@ -99,8 +99,8 @@ def test_files_that_would_run_code(saved, tmp_path):
 
 def test_a_vocabulary_that_does_not_fit_is_refused():
     model = small("peek")
-    short = Vocabulary(LETTERS.symbols[:-1], separator="")
-    other = Vocabulary(LETTERS.symbols, separator="", end=3, unknown=2)
+    short = Vocabulary(LETTERS.tokens[:-1], separator="")
+    other = Vocabulary(LETTERS.tokens, separator="", end=3, unknown=2)
     for vocabularies, message in (
         ((short, LETTERS), "source vocabulary does not fit Encoder: vocabulary_size is 8 for the one and 9"),
         ((LETTERS, short), "target vocabulary does not fit Tokens: vocabulary_size is 8 for the one and 9"),

@@ -3,16 +3,16 @@ import json
 
 import pytest
 
-from seq2seq_zoo.metrics.tokens import by_length, evaluate, exact_match, symbol_error_rate, token_accuracy
+from seq2seq_zoo.metrics.tokens import by_length, exact_match, token_accuracy, token_error_rate, token_metrics
 
 REFERENCES = [["a", "b", "c"], ["d"], []]
 
 
 def test_right_outputs_are_right_by_every_metric():
-    assert evaluate(REFERENCES, [list(row) for row in REFERENCES]) == {
+    assert token_metrics(REFERENCES, [list(row) for row in REFERENCES]) == {
         "exact_match": 1.0,
         "token_accuracy": 1.0,
-        "symbol_error_rate": 0.0,
+        "token_error_rate": 0.0,
     }
 
 
@@ -21,7 +21,7 @@ def test_right_outputs_are_right_by_every_metric():
     [
         (["a", "b", "c"], 1, 0),
         (["a", "x", "c"], 3 / 4, 1 / 3),
-        (["a", "b"], 2 / 4, 1 / 3),  # the third symbol and, after it, the end
+        (["a", "b"], 2 / 4, 1 / 3),  # the third token and, after it, the end
         (["a", "b", "c", "c"], 3 / 4, 1 / 3),  # all but the end
         ([], 0, 1),
         (["b", "c"], 0, 1 / 3),  # one edit, but nothing in its place
@@ -30,46 +30,46 @@ def test_right_outputs_are_right_by_every_metric():
 )
 def test_one_row_by_hand(output, accuracy, errors):
     assert token_accuracy([["a", "b", "c"]], [output]) == pytest.approx(accuracy)
-    assert symbol_error_rate([["a", "b", "c"]], [output]) == pytest.approx(errors)
+    assert token_error_rate([["a", "b", "c"]], [output]) == pytest.approx(errors)
     assert exact_match([["a", "b", "c"]], [output]) == float(output == ["a", "b", "c"])
 
 
 def test_rows_weigh_by_their_positions():
     outputs = [["a", "b", "c"], ["x"], []]
     assert token_accuracy(REFERENCES, outputs) == pytest.approx((4 + 1 + 1) / (4 + 2 + 1))
-    assert symbol_error_rate(REFERENCES, outputs) == pytest.approx(1 / 4)
+    assert token_error_rate(REFERENCES, outputs) == pytest.approx(1 / 4)
     assert exact_match(REFERENCES, outputs) == pytest.approx(2 / 3)
 
 
 def test_empty_references():
-    assert (token_accuracy([[]], [[]]), symbol_error_rate([[]], [[]]), exact_match([[]], [[]])) == (1, 0, 1)
-    assert (token_accuracy([[]], [["a", "b"]]), symbol_error_rate([[]], [["a", "b"]])) == (0, 2)
+    assert (token_accuracy([[]], [[]]), token_error_rate([[]], [[]]), exact_match([[]], [[]])) == (1, 0, 1)
+    assert (token_accuracy([[]], [["a", "b"]]), token_error_rate([[]], [["a", "b"]])) == (0, 2)
 
 
-def test_symbols_count_whole():
-    assert symbol_error_rate([["twenty", "one"]], [["twenty", "two"]]) == 0.5
+def test_tokens_count_whole():
+    assert token_error_rate([["twenty", "one"]], [["twenty", "two"]]) == 0.5
     assert exact_match([("a",)], [["a"]]) == 1
 
 
 def test_the_order_of_rows_changes_nothing():
     outputs = [["a", "c"], ["d"], ["x"]]
     sources = [["1"], ["1", "2"], ["1"]]
-    want = evaluate(REFERENCES, outputs, sources)
+    want = token_metrics(REFERENCES, outputs, sources)
     for order in itertools.permutations(range(3)):
-        assert evaluate(*[[rows[at] for at in order] for rows in (REFERENCES, outputs, sources)]) == want
+        assert token_metrics(*[[rows[at] for at in order] for rows in (REFERENCES, outputs, sources)]) == want
 
 
 def test_lengths_are_those_of_the_sources_and_survive_json():
     rows = by_length([["1", "2"], ["1"], ["2"]], REFERENCES, [["a", "b", "c"], ["d"], ["x"]])
     assert rows == [
-        {"length": 1, "count": 2, "exact_match": 0.5, "symbol_error_rate": 1.0},
-        {"length": 2, "count": 1, "exact_match": 1.0, "symbol_error_rate": 0.0},
+        {"length": 1, "count": 2, "exact_match": 0.5, "token_error_rate": 1.0},
+        {"length": 2, "count": 1, "exact_match": 1.0, "token_error_rate": 0.0},
     ]
     assert json.loads(json.dumps(rows)) == rows
-    assert evaluate(REFERENCES, REFERENCES, [["1"]] * 3)["by_length"][0]["count"] == 3
+    assert token_metrics(REFERENCES, REFERENCES, [["1"]] * 3)["by_length"][0]["count"] == 3
 
 
-@pytest.mark.parametrize("metric", [exact_match, token_accuracy, symbol_error_rate, evaluate])
+@pytest.mark.parametrize("metric", [exact_match, token_accuracy, token_error_rate, token_metrics])
 def test_rows_must_be_there_and_match(metric):
     with pytest.raises(ValueError, match="at least one row to measure, got none"):
         metric([], [])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from seq2seq_zoo import Ensemble, Labeller, Seq2Seq, Tokens
+from seq2seq_zoo import EncoderOnly, Ensemble, Seq2Seq, Tokens
 from seq2seq_zoo.config.reader import read
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.data.vocabulary import Vocabulary
@@ -14,11 +14,11 @@ from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import Run
 from seq2seq_zoo.layers.cells import cells
-from seq2seq_zoo.layers.encoder import Encoder, Nothing
+from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.models.pretrained import Pretrained
 
 OLD = Vocabulary.build(["a b c d"], " ")
-# Other ids for the symbols that both know, and for the special ones.
+# Other ids for the tokens that both know, and for the special ones.
 NEW = Vocabulary(["<pad>", "<end>", "x", "<unk>", "d", "<start>", "b", "a"], " ", start=5, end=1, unknown=3)
 SHARED = [(0, 0), (1, 2), (3, 3), (4, 7), (5, 1), (6, 5), (7, 4)]  # new id, old id
 
@@ -27,8 +27,8 @@ def encoder(vocabulary, **options):
     return Encoder(**{"units": 5, "vocabulary_size": len(vocabulary), "unknown": vocabulary.unknown, **options})
 
 
-def decoder(vocabulary, mode="feedback", tied=False, fed_back="symbol", **options):
-    readout = Tokens(len(vocabulary), start=vocabulary.start, end=vocabulary.end, tied=tied, fed_back=fed_back)
+def decoder(vocabulary, mode="feedback", tied=False, feedback="token", **options):
+    readout = Tokens(len(vocabulary), start=vocabulary.start, end=vocabulary.end, tied=tied, feedback=feedback)
     return modes[mode](**{"units": 5, "readout": readout, **options})
 
 
@@ -46,12 +46,12 @@ def autoencoder(vocabulary=OLD, of_encoder: Mapping = {}, **of_decoder):
 
 
 def language_model(vocabulary=OLD, **options):
-    return built(Seq2Seq(Nothing(), decoder(vocabulary, **options), Vocabulary.build([], " "), vocabulary))
+    return built(Seq2Seq(NoEncoder(), decoder(vocabulary, **options), Vocabulary.build([], " "), vocabulary))
 
 
-def labeller(vocabulary=NEW, **options):
+def encoder_only(vocabulary=NEW, **options):
     labels = Vocabulary.build(["no yes"], " ")
-    return built(Labeller(encoder(vocabulary, **options), Tokens(len(labels)), True, vocabulary, labels))
+    return built(EncoderOnly(encoder(vocabulary, **options), Tokens(len(labels)), True, vocabulary, labels))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def weights(layer):
 
 
 def assert_vectors(new, old, before):
-    """Those of the symbols that both know are the old ones, and no other has changed."""
+    """Those of the tokens that both know are the old ones, and no other has changed."""
     for id in range(len(NEW)):
         known = dict(SHARED).get(id)
         np.testing.assert_array_equal(new[id], before[id] if known is None else old[known])
@@ -79,11 +79,11 @@ def assert_vectors(new, old, before):
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_an_autoencoder_s_encoder_reads_the_same_from_here_on(saved, cell, bidirectional):
     options = {"cell": cell, "depth": 2, "bidirectional": bidirectional}
-    old, new = autoencoder(of_encoder=options), labeller(**options)
+    old, new = autoencoder(of_encoder=options), encoder_only(**options)
     before, readout = np.array(new.encoder.embedding.embeddings), weights(new.readout)
     notes = Pretrained(encoder=saved(old)).into(new)
     assert [re.sub(r"as \S+ has", "as it has", note) for note in notes] == [
-        "encoder: 3 of 4 symbols begin as it has them; 1 that it does not know begin at random"
+        "encoder: 3 of 4 tokens begin as it has them; 1 that it does not know begin at random"
     ]
     assert_vectors(np.array(new.encoder.embedding.embeddings), np.array(old.encoder.embedding.embeddings), before)
     here, there = (
@@ -97,14 +97,14 @@ def test_an_autoencoder_s_encoder_reads_the_same_from_here_on(saved, cell, bidir
 
 @pytest.mark.parametrize("cell", cells)
 def test_a_language_model_s_decoder_becomes_an_encoder(saved, cell):
-    old, new = language_model(cell=cell, bridge="zero"), labeller(cell=cell)
+    old, new = language_model(cell=cell, bridge="zero"), encoder_only(cell=cell)
     before = np.array(new.encoder.embedding.embeddings)
     Pretrained(encoder=saved(old)).into(new)
     assert_vectors(np.array(new.encoder.embedding.embeddings), np.array(old.readout.embedding), before)
     text = "a b d"
     # Read without the start, and read out as the language model does, the encoder foretells as it does.
     read = np.array(old.readout.read(new.encoder(np.array([NEW.encode(text)])).sequence))
-    memory, states = old.decoder.begin(old.encoder(np.zeros((1, 1))))
+    memory, states = old.decoder.initialize(old.encoder(np.zeros((1, 1))))
     for step, id in enumerate(OLD.encode(text)):
         logits, states, _ = old.step(np.array([id]), states, memory)
         np.testing.assert_allclose(read[:, step], logits, rtol=1e-4, atol=1e-5)
@@ -124,7 +124,7 @@ def test_a_labeller_s_encoder_and_all_of_an_autoencoder_in_a_model_with_both(sav
     for name, weight in weights(new.decoder).items():
         if name in joins:
             np.testing.assert_array_equal(weight, joins[name])
-    third = labeller(OLD)
+    third = encoder_only(OLD)
     Pretrained(saved(third)).into(new)
     np.testing.assert_array_equal(new.encoder.stack.weights[0], third.encoder.stack.weights[0])
 
@@ -147,8 +147,8 @@ def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_
     np.testing.assert_allclose(here[..., ids[0]], there[..., ids[1]], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{"mode": "basic"}, {"mode": "peek", "fed_back": "vector"}], ids=str)
-def test_a_decoder_that_is_told_no_symbol_becomes_one_of_its_kind(saved, options):
+@pytest.mark.parametrize("options", [{"mode": "basic"}, {"mode": "peek", "feedback": "vector"}], ids=str)
+def test_a_decoder_that_is_told_no_token_becomes_one_of_its_kind(saved, options):
     old, new = autoencoder(**options, bridge="copy"), autoencoder(NEW, **options, bridge="copy")
     path = saved(old)
     Pretrained(path, path).into(new)
@@ -162,31 +162,31 @@ def test_a_decoder_that_is_told_no_symbol_becomes_one_of_its_kind(saved, options
 @pytest.mark.parametrize(
     ("message", "old", "new", "part"),
     [
-        ("expected embedding_dim 7, units 7, found embedding_dim 5", autoencoder, (labeller, {"units": 7}), 0),
-        ("expected cell gru, found cell lstm", autoencoder, (labeller, {"cell": "gru"}), 0),
+        ("expected embedding_dim 7, units 7, found embedding_dim 5", autoencoder, (encoder_only, {"units": 7}), 0),
+        ("expected cell gru, found cell lstm", autoencoder, (encoder_only, {"cell": "gru"}), 0),
         (
             "expected embedding_dim 4, depth 2, found embedding_dim 5, depth 1. Give both the same.",
             autoencoder,
-            (labeller, {"embedding_dim": 4, "depth": 2}),
+            (encoder_only, {"embedding_dim": 4, "depth": 2}),
             0,
         ),
         (
             "encoder: P does not fit: expected bidirectional True, found bidirectional False.",
             language_model,
-            (labeller, {"bidirectional": True}),
+            (encoder_only, {"bidirectional": True}),
             0,
         ),
         ("encoder: P does not fit: expected characters, found words.", autoencoder, ("characters", {}), 0),
         ("encoder: a language model has none: give its `decoder` a path.", autoencoder, (language_model, {}), 0),
-        ("decoder: the new model has none.", autoencoder, (labeller, {}), 1),
-        ("decoder: P has none.", labeller, (autoencoder, {}), 1),
+        ("decoder: the new model has none.", autoencoder, (encoder_only, {}), 1),
+        ("decoder: P has none.", encoder_only, (autoencoder, {}), 1),
         ("expected mode peek, found mode attention.", "attention", (autoencoder, {"mode": "peek"}), 1),
         ("expected tied True, found tied False", autoencoder, (autoencoder, {"tied": True}), 1),
-        ("expected fed_back vector, found fed_back symbol", autoencoder, (autoencoder, {"fed_back": "vector"}), 1),
+        ("expected feedback vector, found feedback token", autoencoder, (autoencoder, {"feedback": "vector"}), 1),
         ("expected inputs 15, features 15, found inputs 10, features 10.", "attention", ("both ways", {}), 1),
         ("expected embedding_dim None, mode basic", language_model, (autoencoder, {"mode": "basic"}), 1),
-        ("P: expected one model, found an ensemble.", "ensemble", (labeller, {}), 0),
-        ("weights are matched symbol by symbol, and P has no vocabulary.", "bare", (labeller, {}), 0),
+        ("P: expected one model, found an ensemble.", "ensemble", (encoder_only, {}), 0),
+        ("weights are matched token by token, and P has no vocabulary.", "bare", (encoder_only, {}), 0),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_one_line(saved, message, old, new, part):
@@ -194,7 +194,7 @@ def test_what_does_not_fit_is_refused_in_one_line(saved, message, old, new, part
         "attention": lambda: autoencoder(mode="attention"),
         "both ways": lambda: autoencoder(mode="attention", of_encoder={"bidirectional": True}),
         "bare": lambda: built(Seq2Seq(encoder(OLD), decoder(OLD))),
-        "characters": lambda: labeller(Vocabulary.build(["abcd"], "")),
+        "characters": lambda: encoder_only(Vocabulary.build(["abcd"], "")),
         "ensemble": lambda: built(Ensemble([autoencoder(), autoencoder()])),
     }
     path = saved(kinds.get(old, old)())
@@ -240,16 +240,16 @@ def of_labels(folder, **changes):
 
 
 def test_a_run_begins_with_them_and_goes_on_without(folder, tmp_path):
-    begun = run(folder, of_labels(folder, labeller={"linear_gain": True, "joint_weight": 0.1}), "new")
+    begun = run(folder, of_labels(folder, encoder_only={"linear_gain": True, "joint_weight": 0.1}), "new")
     assert begun.notes == [
-        f"encoder: 10 of 11 symbols begin as {folder / 'old'} has them; 1 that it does not know begin at random"
+        f"encoder: 10 of 11 tokens begin as {folder / 'old'} has them; 1 that it does not know begin at random"
     ]
     first = begun.model.encoder.stack.get_weights()
     begun.train()
     assert (folder / "new" / "predictions.tsv").read_text().startswith("source\ttarget\toutput\n")
     shutil.copytree(folder / "new", tmp_path / "new")
     config = yaml.safe_load((tmp_path / "new" / "config.yaml").read_text())
-    assert config["labeller"] == {"linear_gain": True, "joint_weight": 0.1}
+    assert config["encoder_only"] == {"linear_gain": True, "joint_weight": 0.1}
     config["pretrained"]["encoder"] = str(tmp_path / "gone")
     (tmp_path / "new" / "config.yaml").write_text(yaml.safe_dump(config))
     resumed = Run.resume(tmp_path / "new")
@@ -262,7 +262,7 @@ def test_a_run_says_where_its_configuration_does_not_fit(folder):
         "units": (of_labels(folder, encoder={"units": 5}), "expected embedding_dim 5, units 5, found embedding_dim 4"),
         "path": (of_labels(folder, pretrained={"encoder": "gone"}), "gone: there is no such file: expected a model"),
         "joint": (
-            of_labels(folder, encoder={"units": 4, "bidirectional": True}, labeller={"joint_weight": 1}),
+            of_labels(folder, encoder={"units": 4, "bidirectional": True}, encoder_only={"joint_weight": 1}),
             "joint_weight=1.0 needs an encoder that reads in one direction",
         ),
         "decoder": (
@@ -270,9 +270,9 @@ def test_a_run_says_where_its_configuration_does_not_fit(folder):
                 "task": {"name": "copy"},
                 "encoder": {"units": 4},
                 "decoder": {"mode": "peek", "units": 4},
-                "labeller": {"linear_gain": True},
+                "encoder_only": {"linear_gain": True},
             },
-            "labeller.linear_gain: is for a model without a decoder: leave it out.",
+            "encoder_only.linear_gain: is for a model without a decoder: leave it out.",
         ),
     }.values():
         with pytest.raises(ConfigError, match=re.escape(message)):

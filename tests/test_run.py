@@ -86,7 +86,7 @@ def test_the_directory_holds_all_of_the_run(finished):
     assert [(record["epoch"], record["steps"]) for record in records] == [(1, 3), (2, 6), (3, 9), (4, 12)]
     assert records[0]["seconds"] < records[-1]["seconds"]
     vocabulary = json.loads((finished / "source_vocabulary.json").read_text())
-    assert vocabulary["symbols"] == ["<pad>", "<start>", "<end>", "<unk>", "a", "b", "c"]
+    assert vocabulary["tokens"] == ["<pad>", "<start>", "<end>", "<unk>", "a", "b", "c"]
 
 
 def test_metrics_are_those_of_the_best_model_with_what_they_were_measured_with(finished):
@@ -94,8 +94,8 @@ def test_metrics_are_those_of_the_best_model_with_what_they_were_measured_with(f
     training = factory.make_training(small(finished.parent))
     records = epochs_of(finished)
     best = [record for i, record in enumerate(records) if training.is_better(record, records[:i])][-1]
-    assert {key: measured["dev"][key] for key in ("exact_match", "symbol_error_rate")} == {
-        key: best[key] for key in ("exact_match", "symbol_error_rate")
+    assert {key: measured["dev"][key] for key in ("exact_match", "token_error_rate")} == {
+        key: best[key] for key in ("exact_match", "token_error_rate")
     }
     assert measured["epochs"] == 4
     assert measured["seconds"] == records[-1]["seconds"]
@@ -220,11 +220,11 @@ def test_nothing_is_overwritten(finished, tmp_path):
         (
             {"decoder": {"softmax_samples": 3}},
             "{file}:{decoder}: decoder: softmax_samples and sampling do not go together: a step that may read its own "
-            "output needs the logits of all symbols. Leave one of them out.",
+            "output needs the logits of all tokens. Leave one of them out.",
         ),
         (
             {"decoder": {"softmax_samples": 3, "sampling": None}, "training": {"label_smoothing": 0.1}},
-            "{file}:{training}: training: label_smoothing=0.1 needs the probabilities of all symbols, and "
+            "{file}:{training}: training: label_smoothing=0.1 needs the probabilities of all tokens, and "
             "softmax_samples=3 leaves most of them out: give one of the two.",
         ),
     ],
@@ -326,7 +326,7 @@ def test_what_a_task_is_not_judged_by_is_told_before_training(tmp_path):
     with pytest.raises(ConfigError) as raised:
         Run.start(tmp_path / "run", config)
     assert str(raised.value).endswith(
-        "training.monitor: this task is judged by exact_match, token_accuracy, symbol_error_rate, not by perplexity."
+        "training.monitor: this task is judged by exact_match, token_accuracy, token_error_rate, not by perplexity."
     )
     assert not (tmp_path / "run").exists()
 

@@ -30,20 +30,20 @@ def test_what_is_right_is_one_and_what_shares_nothing_is_nothing(name):
     assert 0.4 < score(name) < 0.95
 
 
-def test_the_order_of_rows_and_what_symbols_are_called_change_nothing(name):
+def test_the_order_of_rows_and_what_tokens_are_called_change_nothing(name):
     assert score(name, REFERENCES[::-1], OUTPUTS[::-1]) == pytest.approx(score(name))
     # One Chinese character for each letter, which chrF counts as well as any.
-    renamed = [[[chr(ord("一") + ord(symbol)) for symbol in row] for row in rows] for rows in (REFERENCES, OUTPUTS)]
+    renamed = [[[chr(ord("一") + ord(token)) for token in row] for row in rows] for rows in (REFERENCES, OUTPUTS)]
     assert score(name, *renamed) == pytest.approx(score(name))
 
 
 @pytest.mark.parametrize("name", sorted(set(text_metrics) - {"chrf"}))  # which is of characters
-@pytest.mark.parametrize("symbols", [["TAG_DATE", "东京", "下", "雨", "了"], [" ", "\t", "a b", "。", "."]])
-def test_a_symbol_is_one_symbol_however_it_is_written(name, symbols):
-    numbers = {letter: symbols[number % 5] for number, letter in enumerate("abcdefghxyz")}
-    letters = {symbols[number]: "abcde"[number] for number in range(5)}
+@pytest.mark.parametrize("tokens", [["TAG_DATE", "东京", "下", "雨", "了"], [" ", "\t", "a b", "。", "."]])
+def test_a_token_is_one_token_however_it_is_written(name, tokens):
+    numbers = {letter: tokens[number % 5] for number, letter in enumerate("abcdefghxyz")}
+    letters = {tokens[number]: "abcde"[number] for number in range(5)}
     said = [[[numbers[letter] for letter in row] for row in rows] for rows in (REFERENCES, OUTPUTS)]
-    plain = [[[letters[symbol] for symbol in row] for row in rows] for rows in said]
+    plain = [[[letters[token] for token in row] for row in rows] for rows in said]
     assert score(name, *said) == pytest.approx(score(name, *plain))
 
 
@@ -96,17 +96,17 @@ def test_chrf_leaves_segmentation_out():
     assert score("chrf", REFERENCES, pieces) == pytest.approx(score("chrf"))
 
 
-class OurSymbols:
-    """rouge-score asks a tokenizer for the symbols of a text."""
+class OurTokens:
+    """rouge-score asks a tokenizer for the tokens of a text."""
 
     def tokenize(self, text):
         return text.split()
 
 
 @pytest.mark.parametrize(("name", "theirs"), [("rouge_1", "rouge1"), ("rouge_2", "rouge2"), ("rouge_l", "rougeL")])
-def test_rouge_is_what_rouge_score_says_of_the_same_symbols(name, theirs):
+def test_rouge_is_what_rouge_score_says_of_the_same_tokens(name, theirs):
     chance = random.Random(0)
     rows = [chance.choices(["我", "今天", "TAG_DATE", "a"], k=chance.randrange(9)) for _ in range(200)]
-    scorer = RougeScorer([theirs], tokenizer=OurSymbols())
+    scorer = RougeScorer([theirs], tokenizer=OurTokens())
     want = [scorer.score(" ".join(r), " ".join(o))[theirs].fmeasure for r, o in zip(rows, rows[::-1], strict=True)]
     assert score(name, rows, rows[::-1]) == pytest.approx(sum(want) / len(want))

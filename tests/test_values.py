@@ -14,9 +14,9 @@ from seq2seq_zoo.config.reader import read
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import load_data
 from seq2seq_zoo.layers.readouts.real_values import Gaussian, Quantiles, Vectors
-from seq2seq_zoo.metrics.real_values import coverage, evaluate_vectors, mase, quantile_loss
+from seq2seq_zoo.metrics.real_values import coverage, mase, quantile_loss, real_value_metrics
 from seq2seq_zoo.tasks import tasks
-from seq2seq_zoo.training import real_values as values
+from seq2seq_zoo.training import real_values
 
 PRESETS = Path(factory.__file__).parent / "presets"
 SIZES = {"train_size": 4, "dev_size": 2, "test_size": 3, "min_frames": 5, "max_frames": 9}
@@ -45,8 +45,8 @@ def test_a_row_is_the_same_in_any_company_and_as_long_as_its_target():
     data = tasks.create("articulation", acoustics=4, articulators=2, **SIZES).load()
     model = factory.make_model(configured("articulation", "encoder.units=4"), data)
     rows = data.splits["test"]
-    together = values.predict(model, rows)
-    for row, output, (alone,) in zip(rows, together, (values.predict(model, [row]) for row in rows), strict=True):
+    together = real_values.predict(model, rows)
+    for row, output, (alone,) in zip(rows, together, (real_values.predict(model, [row]) for row in rows), strict=True):
         assert output.values.shape == row.target.shape
         np.testing.assert_allclose(output.values, alone.values, atol=1e-5)  # however much padding
         np.testing.assert_allclose(output.values, row.restore(np.asarray(model(row.source[None]))[0]), atol=1e-5)
@@ -59,7 +59,7 @@ def test_a_forecast_is_a_free_run_in_the_targets_own_unit(readout):
     model = factory.make_model(config, data)
     assert model.max_length == 5
     rows = data.splits["test"][:3]
-    for row, output in zip(rows, values.predict(model, rows), strict=True):
+    for row, output in zip(rows, real_values.predict(model, rows), strict=True):
         numbers = np.asarray(model(row.source[None]))[0]
         median = numbers[:, 2:4] if readout == "quantiles" else numbers[:, :2]
         np.testing.assert_allclose(output.values, row.restore(median), rtol=1e-4)
@@ -111,7 +111,7 @@ def test_metrics_of_values_are_their_twins():
         assert quantile_loss(targets, {0.2: low, 0.7: high})[feature] == pytest.approx(statistics.fmean(costs))
         held = [a <= y <= b for y, a, b in zip(column(targets), column(low), column(high), strict=True)]
         assert coverage(targets, {0.7: high, 0.2: low})[feature] == pytest.approx(statistics.fmean(held))
-    measured = evaluate_vectors(targets, outputs, np.ones(2), {0.2: low, 0.7: high})
+    measured = real_value_metrics(targets, outputs, np.ones(2), {0.2: low, 0.7: high})
     assert list(measured) == ["mase", "rmse", "correlation", "quantile_loss", "coverage", "by_feature"]
     assert measured["mase"] == pytest.approx(np.mean(measured["by_feature"]["mase"]))
     json.dumps(measured)

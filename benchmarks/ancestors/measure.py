@@ -31,7 +31,7 @@ Record = dict[str, Any]
 SEEDS = (1, 2, 3)
 MODES = ("basic", "feedback", "peek", "attention")
 TOLD = "decoder.sampling=null"
-HEADLINES = ("task.train_source=content.txt", "task.train_target=title.txt", "task.max_symbols=2000")
+HEADLINES = ("task.train_source=content.txt", "task.train_target=title.txt", "task.max_tokens=2000")
 SMALL = (
     "encoder.units=128",
     "encoder.depth=1",

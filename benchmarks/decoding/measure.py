@@ -31,7 +31,7 @@ from seq2seq_zoo.export import export, formats, generate
 from seq2seq_zoo.export.formats import Exported
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import write
-from seq2seq_zoo.training.evaluation import evaluate
+from seq2seq_zoo.training.evaluation import evaluate_generation
 
 Record = dict[str, Any]
 
@@ -112,7 +112,7 @@ def train(directory: Path, config: Mapping[str, Any]) -> Record:
         note(f"{directory}: training")
         (Run.resume(directory) if begun else Run.start(directory, config)).train()
     metrics = json.loads((directory / METRICS).read_text(encoding="utf-8"))
-    scores = {key: metrics["test"][key] for key in ("exact_match", "symbol_error_rate")}
+    scores = {key: metrics["test"][key] for key in ("exact_match", "token_error_rate")}
     return {"seed": config["seed"], **scores, **{key: metrics[key] for key in ("parameters", "epochs", "seconds")}}
 
 
@@ -142,14 +142,14 @@ def measure_searches(models: Sequence[Any], pairs: Sequence[tuple[str, str]], ro
 
     def speed(model: Any, search: Record) -> float:
         began = time.perf_counter()
-        model.answers(sources, search, batch_size=BATCH)
+        model.predictions(sources, search, batch_size=BATCH)
         return len(sources) / (time.perf_counter() - began)
 
     speeds = in_turn([functools.partial(speed, *job) for _, *job in jobs], rounds)
     rows = []
     for (label, model, search), each in zip(jobs, speeds, strict=True):
-        scores, _ = evaluate(model, pairs, search, BATCH)
-        kept = {key: scores[key] for key in ("exact_match", "symbol_error_rate")}
+        scores, _ = evaluate_generation(model, pairs, search, BATCH)
+        kept = {key: scores[key] for key in ("exact_match", "token_error_rate")}
         rows.append({"search": label, "options": search, **kept, "sources_per_second": each})
     return rows
 
@@ -235,10 +235,10 @@ def shown(name: str, task: Record) -> Iterator[str]:
         f"{percent((greedy[0] * (1 - greedy[0]) / test) ** 0.5)}."
     )
     yield ""
-    yield "| search | exact match, % | symbol error rate, % | sources/s |"
+    yield "| search | exact match, % | token error rate, % | sources/s |"
     yield "| --- | --: | --: | --: |"
     for row in task["searches"]:
-        scores = f"{percent(row['exact_match'])} | {percent(row['symbol_error_rate'], 2)}"
+        scores = f"{percent(row['exact_match'])} | {percent(row['token_error_rate'], 2)}"
         yield f"| {row['search']} | {scores} | {spread(row['sources_per_second'], 0)} |"
     yield ""
     yield "| search | runs as | weights | KiB | ms a source | same text | exact match, % | difference |"

@@ -30,7 +30,7 @@ from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import CONFIG, METRICS, Run, read_config
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import write
-from seq2seq_zoo.training.evaluation import judge
+from seq2seq_zoo.training.evaluation import evaluate_split
 
 Record = dict[str, Any]
 Arm = tuple[str, str]
@@ -47,7 +47,7 @@ RATES = (0.003, 0.01, 0.03)
 WEIGHTS = (0.1, 0.5)  # of joint training
 CHOICES: dict[Arm, list[Record]] = {
     (start, way): [
-        {"training.learning_rate": rate, **({"labeller.joint_weight": weight} if weight else {})}
+        {"training.learning_rate": rate, **({"encoder_only.joint_weight": weight} if weight else {})}
         for rate in RATES
         for weight in (WEIGHTS if way == "joint training" else (0.0,))
     ]
@@ -56,13 +56,13 @@ CHOICES: dict[Arm, list[Record]] = {
 CHOSEN: dict[Arm, Record] = {
     ("random", "last step"): {"training.learning_rate": 0.03},
     ("random", "linear gain"): {"training.learning_rate": 0.03},
-    ("random", "joint training"): {"training.learning_rate": 0.01, "labeller.joint_weight": 0.5},
+    ("random", "joint training"): {"training.learning_rate": 0.01, "encoder_only.joint_weight": 0.5},
     ("SA-LSTM", "last step"): {"training.learning_rate": 0.01},
     ("SA-LSTM", "linear gain"): {"training.learning_rate": 0.01},
-    ("SA-LSTM", "joint training"): {"training.learning_rate": 0.01, "labeller.joint_weight": 0.1},
+    ("SA-LSTM", "joint training"): {"training.learning_rate": 0.01, "encoder_only.joint_weight": 0.1},
     ("LM-LSTM", "last step"): {"training.learning_rate": 0.003},
     ("LM-LSTM", "linear gain"): {"training.learning_rate": 0.003},
-    ("LM-LSTM", "joint training"): {"training.learning_rate": 0.01, "labeller.joint_weight": 0.1},
+    ("LM-LSTM", "joint training"): {"training.learning_rate": 0.01, "encoder_only.joint_weight": 0.1},
 }
 
 # === The texts ===
@@ -147,7 +147,7 @@ def classify(work: Path, arm: Arm, seed: int, options: Mapping[str, Any]) -> Rec
     start, way = arm
     folder = texts(work, seed)
     changes = {f"task.{split}": str(folder / f"{split}.tsv") for split in ("train", "dev", "test")}
-    changes |= {"task.vocabulary": str(folder / "texts.txt"), "labeller.linear_gain": way == "linear gain"}
+    changes |= {"task.vocabulary": str(folder / "texts.txt"), "encoder_only.linear_gain": way == "linear gain"}
     if (kind := STARTS[start]) is not None:
         changes["pretrained.encoder"] = str(pretrain(work, kind, seed))
     changes |= {**options, "seed": seed}
@@ -163,7 +163,7 @@ def classify(work: Path, arm: Arm, seed: int, options: Mapping[str, Any]) -> Rec
 
     epochs = training.fit(model, data, seed, on_epoch=keep)
     model.set_weights(best)
-    accuracy = {split: judge(model, data, split)[0]["accuracy"] for split in ("dev", "test")}
+    accuracy = {split: evaluate_split(model, data, split)[0]["accuracy"] for split in ("dev", "test")}
     record = {"start": start, "way": way, "seed": seed, "options": dict(options), **accuracy}
     note(" ".join(map(str, record.values())))
     return {**record, "seconds": epochs[-1]["seconds"], "config": config}

@@ -110,7 +110,7 @@ def agree(checks: Mapping[str, Any], problem: Record) -> dict[str, Any]:
     """Raise unless all contestants compute the same.
 
     Losses may be a ten-thousandth apart. Of a search's outputs one in twenty may differ: where two are equally likely
-    but for rounding, each library chooses for itself, and another symbol makes another output.
+    but for rounding, each library chooses for itself, and another token makes another output.
 
     Returns:
         The losses; or for each contestant the share of outputs that are those of the first.

@@ -202,7 +202,7 @@ def _volume(shape: str) -> int:
 
 def sampling_details(record: Record) -> list[str]:
     """Of the row `sampling`."""
-    names = {None: "the right symbol", 0.5: "by a coin", 0.0: "its own output"}
+    names = {None: "the right token", 0.5: "by a coin", 0.0: "its own output"}
     lines = []
     for cell in record["cells"]:
         told = cells(record, mode=cell["problem"]["mode"], sampling=None)[0]["seconds"]["ours"]

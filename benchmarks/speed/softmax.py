@@ -1,4 +1,4 @@
-"""A step of training with a large vocabulary: logits of all symbols, or of the right one and of drawn ones.
+"""A step of training with a large vocabulary: logits of all tokens, or of the right one and of drawn ones.
 
 python benchmarks/speed/softmax.py
 """

@@ -15,7 +15,7 @@ from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.models.seq2seq import Seq2Seq
 from seq2seq_zoo.system.environment import peak_memory, reset_peak_memory
 from seq2seq_zoo.tasks.task import Data
-from seq2seq_zoo.training.evaluation import evaluate, perplexity
+from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
 from seq2seq_zoo.training.training import Training
 
 EXAMPLES = 12
@@ -44,7 +44,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     training = factory.make_training(config)
     metrics = factory.make_metrics(config, data)
     model = fresh_model(config, data, training)
-    evaluate(model, data.splits["dev"])  # compiles the search, which would otherwise be counted as training
+    evaluate_generation(model, data.splits["dev"])  # compiles the search, which would otherwise be counted as training
     prepared = time.perf_counter()
 
     clock = _FirstStep()
@@ -61,10 +61,10 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     epochs = [{**record, "seconds": round(record["seconds"] - compiling, 3)} for record in epochs]
     model.set_weights(best)
 
-    dev, _ = evaluate(model, data.splits["dev"], metrics=metrics)
-    test, outputs = evaluate(model, data.splits["test"], metrics=metrics)
+    dev, _ = evaluate_generation(model, data.splits["dev"], metrics=metrics)
+    test, outputs = evaluate_generation(model, data.splits["test"], metrics=metrics)
     began = time.perf_counter()
-    model.answers([source for source, _ in data.splits["test"]], batch_size=256)
+    model.predictions([source for source, _ in data.splits["test"]], batch_size=256)
     generating = time.perf_counter() - began
     by_length = test.pop("by_length")
     dev.pop("by_length")
@@ -85,7 +85,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         "to_99": reached and {"epochs": reached["epoch"], "seconds": reached["seconds"]},
         "generation": {
             "pairs_per_second": round(len(outputs) / generating, 1),
-            "symbols_per_second": round(sum(map(len, outputs)) / generating, 1),
+            "tokens_per_second": round(sum(map(len, outputs)) / generating, 1),
         },
         "peak_memory_mb": None if memory is None else round(memory / 2**20, 1),
         **_shown(model, data, outputs),
@@ -156,7 +156,7 @@ def fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> An
     keras.utils.set_random_seed(config["seed"])
     model = factory.make_model(config, data)
     factory.make_pretrained(config).into(model)
-    sections = [config[section] for section in ("encoder", "decoder", "labeller", "training")]
+    sections = [config[section] for section in ("encoder", "decoder", "encoder_only", "training")]
     # Without a fixed number of steps, the learning rate's schedule depends on how many pairs there are.
     pairs = None if training.steps_per_epoch else len(data.splits["train"])
     key = json.dumps([sections, data.source.get_config(), data.target.get_config(), pairs])
@@ -187,7 +187,7 @@ def _shown(model: Seq2Seq, data: Data, outputs: list[list[str]]) -> dict[str, An
         for row in rows
     ]
     attention = None
-    if model.decoder.looks:
+    if model.decoder.has_attention:
         # Of middle length: long enough to show something, short enough to be read.
         example = sorted(examples, key=lambda example: len(example["source"]))[len(examples) // 2]
         ids = pad([data.source.encode(data.source.join(example["source"]))])
@@ -195,7 +195,7 @@ def _shown(model: Seq2Seq, data: Data, outputs: list[list[str]]) -> dict[str, An
         length = int(found.lengths[0, 0])
         attention = {
             "source": example["source"],
-            "output": data.target.symbols_of(found.ids[0, 0].tolist()),
+            "output": data.target.tokens_of(found.ids[0, 0].tolist()),
             "weights": np.round(found.weights[0, 0, :length], 4).tolist(),
         }
     return {"examples": examples, "attention": attention}

@@ -73,22 +73,22 @@ def detailed(value: Inline, *details: str) -> Piece:
     return Piece(inner.markdown + small, inner.html + "".join(f"<small>{html.escape(s)}</small>" for s in shown))
 
 
-def symbols(text: Sequence[str]) -> Piece:
-    """A text as its symbols."""
+def tokens(text: Sequence[str]) -> Piece:
+    """A text as its tokens."""
     shown = " ".join(map(_visible, text)) or "∅"
-    return Piece(_verbatim(shown), f'<span class="symbols">{html.escape(shown)}</span>')
+    return Piece(_verbatim(shown), f'<span class="tokens">{html.escape(shown)}</span>')
 
 
 def difference(reference: Sequence[str], output: Sequence[str]) -> Piece:
-    """An output aligned with its reference, symbol by symbol; mistakes differ in shape, not in colour alone.
+    """An output aligned with its reference, token by token; mistakes differ in shape, not in colour alone.
 
     Example:
 
     >>> difference(["six", "hundred", "and", "one"], ["six", "hundred", "two"]).markdown
     '✗ `six hundred [-and-]{+two+} [-one-]`'
     """
-    # Each symbol to a number first: rapidfuzz takes a character and its code for the same thing.
-    ids = {symbol: i for i, symbol in enumerate(sorted({*reference, *output}))}
+    # Each token to a number first: rapidfuzz takes a character and its code for the same thing.
+    ids = {token: i for i, token in enumerate(sorted({*reference, *output}))}
     marked, tagged = [], []
     for step in Levenshtein.opcodes([ids[s] for s in reference], [ids[s] for s in output]):
         expected = [_visible(s) for s in reference[step.src_start : step.src_end]]
@@ -107,12 +107,12 @@ def difference(reference: Sequence[str], output: Sequence[str]) -> Piece:
     mark, kind = ("✓", "right") if right else ("✗", "wrong")
     return Piece(
         f"{mark} {_verbatim(' '.join(marked) or '∅')}",
-        f'<b class="{kind}">{mark}</b> <span class="symbols">{" ".join(tagged) or "∅"}</span>',
+        f'<b class="{kind}">{mark}</b> <span class="tokens">{" ".join(tagged) or "∅"}</span>',
     )
 
 
-def _visible(symbol: str) -> str:
-    return re.sub(r"\s", "␣", symbol) or "∅"
+def _visible(token: str) -> str:
+    return re.sub(r"\s", "␣", token) or "∅"
 
 
 def _verbatim(text: str) -> str:
@@ -150,7 +150,7 @@ def paragraph(text: Inline, small: bool = False) -> Piece:
 
 def marks() -> Piece:
     """What the marks of `difference` mean."""
-    place = "for one symbol in place of another."
+    place = "for one token in place of another."
     written = f"Marked: `[-missing-]`, `{{+extra+}}`, and `[-expected-]{{+found+}}` {place}"
     shown = (
         f"Marked: <del>missing</del>, <ins>extra</ins>, and <del>expected</del>\N{THIN SPACE}<ins>found</ins> {place}"
@@ -281,7 +281,7 @@ td small { display: block; color: var(--soft); font-size: .78rem; }
 .words thead th + th { font-weight: 400; white-space: normal; }
 .mode { white-space: nowrap; } .mode i { font-style: normal; }
 .title th { padding-top: .9rem; border-bottom: 0; }
-.symbols, pre { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .85rem; }
+.tokens, pre { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .85rem; }
 pre, details { border: 1px solid var(--line); border-radius: 6px; }
 pre { background: var(--wash); padding: .6rem .8rem; overflow-x: auto; }
 details { padding: .5rem .75rem; margin: .5rem 0; }

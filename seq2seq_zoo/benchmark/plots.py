@@ -118,7 +118,7 @@ def _positions(question: dict[str, Any]) -> np.ndarray:
 @styled
 def against_length(results: Results, question: dict[str, Any]) -> Figure:
     """Exact match (or the question's metric, where recorded) against source length, one panel a condition."""
-    name = question["metric"] if question["metric"] == "symbol_error_rate" else "exact_match"
+    name = question["metric"] if question["metric"] == "token_error_rate" else "exact_match"
     metric = METRICS[name]
     figure, panels = _panels(question, columns=1 if len(values(question)) == 1 else 2)
     for x, axes in zip(values(question), panels, strict=True):
@@ -131,7 +131,7 @@ def against_length(results: Results, question: dict[str, Any]) -> Figure:
             _curve(axes, lengths + apart, *ends, place=place, style=style)
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         _percent_axis(axes, metric)
-    figure.supxlabel("source length, symbols", fontsize=10)
+    figure.supxlabel("source length, tokens", fontsize=10)
     figure.supylabel(f"{metric.title} (test)", fontsize=10)
     _legend(figure, results)
     return figure

@@ -24,8 +24,8 @@ from seq2seq_zoo.benchmark.page import (
     paragraph,
     picture,
     strong,
-    symbols,
     table,
+    tokens,
 )
 from seq2seq_zoo.benchmark.records import (
     FOLDER,
@@ -264,8 +264,8 @@ def _measures(results: Results, question: Question, x: Any) -> Piece:
             goal_row("epochs to 99 % (dev)", "epochs"),
             goal_row("seconds to 99 % (dev)", "seconds"),
             row(
-                "generation, symbols/s",
-                lambda run: run.get("generation", {}).get("symbols_per_second"),
+                "generation, tokens/s",
+                lambda run: run.get("generation", {}).get("tokens_per_second"),
                 lambda e: _short(e.value),
             ),
             row("peak memory, MiB", lambda run: run.get("peak_memory_mb"), lambda e: f"{e.value:,.0f}"),
@@ -301,7 +301,7 @@ def _attention(results: Results, question: Question) -> list[Piece]:
         ]
         for x, run in shown[:1]:
             where = f", {plots.condition(question, x)}" if question["x"] else ""
-            caption = f"{name}, seed {run['seed']}{where}. A row shows where one output symbol looked in the source."
+            caption = f"{name}, seed {run['seed']}{where}. A row shows where one output token looked in the source."
             alt = f"attention weights of {name} on {' '.join(run['attention']['source'])}"
             file = f"{question['name']}-attention-{name}"
             figure = attention_map(*(run["attention"][key] for key in ("source", "output", "weights")))
@@ -326,9 +326,9 @@ def _examples(results: Results, question: Question) -> list[Piece]:
         }
         tables = [
             table(
-                [strong("source"), symbols(pair[0])],
+                [strong("source"), tokens(pair[0])],
                 [
-                    [strong("reference"), symbols(pair[1])],
+                    [strong("reference"), tokens(pair[1])],
                     *([mode(name, styles[name]), difference(pair[1], found[pair])] for name, found in outputs.items()),
                 ],
                 wordy=True,
@@ -374,7 +374,7 @@ def _how_to_read(results: Results) -> list[Piece]:
         "a > b: the whole interval of a is better than that of b. a > b > c says so of a and c as well; names with a "
         "comma between them do not separate.",
         "To 99 %: until exact match on the dev split, generated, first reached 99 %; if not in all runs, in how many.",
-        "Perplexity is teacher-forced: the model sees the right answer up to each symbol. All other scores are of what "
+        "Perplexity is teacher-forced: the model sees the right answer up to each token. All other scores are of what "
         "it generates by itself.",
     ]
     return [heading(2, READING), bullets(lines)]

@@ -60,7 +60,7 @@ class Question:
     why: str = ""
     overrides: Section | None = None
     x: Section | None = None
-    metric: Literal["exact_match", "token_accuracy", "symbol_error_rate", "perplexity"] = "exact_match"
+    metric: Literal["exact_match", "token_accuracy", "token_error_rate", "perplexity"] = "exact_match"
     curve: Literal["x", "length"] | None = None
 
 

@@ -46,7 +46,7 @@ def evaluate(
 
     further = [text_metrics.create(name) for name in metric or ()]
     model = _model(model_path) if file else _any_model(model_path)
-    if further and not getattr(model, "reads", True):
+    if further and not getattr(model, "has_source", True):
         raise Usage("--metric compares outputs with targets, and a language model has none: leave it out.")
     if further and not hasattr(model, "search"):
         raise Usage(f"--metric compares texts that are generated, and {model_path} gives labels: leave it out.")
@@ -73,9 +73,9 @@ def evaluate(
         for pair in pairs:
             unknown.look(pair[side])
         unknown.say(("sources", "targets")[side])
-    metrics, _ = evaluation.measure(model, data, "test", further)
+    metrics, _ = evaluation.evaluate_fully(model, data, "test", further)
     if as_json:
-        print(json.dumps({**({} if "symbols" in metrics else {"pairs": len(pairs)}), **metrics}, indent=2))
+        print(json.dumps({**({} if "tokens" in metrics else {"pairs": len(pairs)}), **metrics}, indent=2))
     else:
         print_metrics(metrics, len(pairs))
 
@@ -85,14 +85,14 @@ def _pairs(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequen
     from seq2seq_zoo.data.delimited import read_pairs
     from seq2seq_zoo.data.stream import read_stream
     from seq2seq_zoo.data.texts import read_texts
-    from seq2seq_zoo.models.encoder_only import Labeller
+    from seq2seq_zoo.models.encoder_only import EncoderOnly
     from seq2seq_zoo.tasks.labels import lacks_labels
 
-    if isinstance(model, Labeller):
+    if isinstance(model, EncoderOnly):
         separator = model.vocabularies[0].separator
         lacks = functools.partial(lacks_labels, whole=model.whole, separator=separator)
         return read_pairs(file, skip_bad_lines, lacks=lacks)
-    if model.reads:
+    if model.has_source:
         return read_pairs(file, skip_bad_lines)
     if model.vocabularies[1].end is None:
         text, skipped = read_stream(file, skip_bad_lines)

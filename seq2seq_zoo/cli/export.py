@@ -60,11 +60,11 @@ def export(
     exported = export(model, directory, format, chosen, rows, quantize)
     for path in sorted(each for each in directory.rglob("*") if each.is_file()):
         print(f"{path.stat().st_size / 1024:9,.1f} KiB  {path}")
-    if not model.reads:
+    if not model.has_source:
         begun = model.vocabularies[1].ordinary[:COMPARED]
         here, there = model.generate(begun, chosen), generate(exported, model.vocabularies, begun)
         same = sum(a == b for a, b in zip(here, there, strict=True))
-        print(f"the same text as the model after {same:,} of {len(begun):,} first symbols")
+        print(f"the same text as the model after {same:,} of {len(begun):,} first tokens")
         return
     if not model_path.is_dir():
         note("Not compared with the model: give its run directory, which has the data for it.")

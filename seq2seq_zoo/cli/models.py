@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seq2seq_zoo.models.text_model import TextModel
 
 
-SHOWN = 10  # unknown symbols that are spelt out
+SHOWN = 10  # unknown tokens that are spelt out
 
 
 def _any_model(path: Path) -> Any:
@@ -35,33 +35,33 @@ def _model(path: Path) -> "TextModel":
 
 
 class _Unknown:
-    """Counts the symbols that a model does not know."""
+    """Counts the tokens that a model does not know."""
 
     def __init__(self, vocabulary: "Vocabulary"):
         self._vocabulary = vocabulary
         self._begin()
 
     def _begin(self) -> None:
-        self._symbols: dict[str, None] = {}
+        self._tokens: dict[str, None] = {}
         self._count = self._texts = self._all = 0
 
     def look(self, text: str) -> None:
         """Count those of one more text."""
         self._all += 1
         if unknown := set(self._vocabulary.unknown_in(text)):
-            found = [symbol for symbol in self._vocabulary.split(text) if symbol in unknown]
+            found = [token for token in self._vocabulary.split(text) if token in unknown]
             self._count += len(found)
             self._texts += 1
             # A few to show: there may be any number.
-            self._symbols.update(dict.fromkeys(itertools.islice(found, SHOWN - min(SHOWN, len(self._symbols)))))
+            self._tokens.update(dict.fromkeys(itertools.islice(found, SHOWN - min(SHOWN, len(self._tokens)))))
 
     def say(self, side: str = "texts") -> None:
         """One line, if there were any; and begin anew."""
         if self._count:
-            shown = ", ".join(map(repr, self._symbols))
+            shown = ", ".join(map(repr, self._tokens))
             note(
-                f"Symbols that the model does not know: {self._count:,}, in {self._texts:,} of {self._all:,} {side}: "
-                f"{shown}{', …' if len(self._symbols) == SHOWN else ''}"
+                f"Tokens that the model does not know: {self._count:,}, in {self._texts:,} of {self._all:,} {side}: "
+                f"{shown}{', …' if len(self._tokens) == SHOWN else ''}"
             )
         self._begin()
 

@@ -20,7 +20,7 @@ from seq2seq_zoo.cli.shared import ModelPath, Usage, app, examples, note
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.vocabulary import Vocabulary
-    from seq2seq_zoo.models.text_model import Answer
+    from seq2seq_zoo.models.text_model import Prediction
 from seq2seq_zoo.cli.models import SearchName, SearchOptions, _any_model, _model, _search, _Unknown
 
 AT_ONCE = 1024  # texts that `predict` reads from a pipe before it answers, if so many have come
@@ -65,9 +65,7 @@ def predict(
     ] = None,
     stop: Annotated[
         str | None,
-        typer.Option(
-            metavar="SYMBOL", help="The symbol with which an output is over, if it comes.", show_default=False
-        ),
+        typer.Option(metavar="TOKEN", help="The token with which an output is over, if it comes.", show_default=False),
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Each output's score before it, and a tab.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each source.")] = False,
@@ -95,16 +93,16 @@ def predict(
             raise Usage(f"{model_path} puts out real values: give it a --file, in the form of its task, and no more.")
         return _predict_values(model, model_path, file)
     model = _model(model_path)
-    from seq2seq_zoo.models.encoder_only import Labeller
+    from seq2seq_zoo.models.encoder_only import EncoderOnly
 
     chosen = None
-    if not isinstance(model, Labeller):
+    if not isinstance(model, EncoderOnly):
         chosen = _search(model, search, overrides, n_best)
     elif search != "greedy" or overrides or n_best or prefix is not None or stop is not None or alignments:
         raise Usage(f"{model_path} has no decoder: give it texts, --file, --scores or --json, and no search.")
-    if alignments is not None and not model.looks:
+    if alignments is not None and not model.has_attention:
         raise Usage(f"--alignments: {model_path} does not look at its source: only a mode with attention does.")
-    if prefix is not None and not model.reads:
+    if prefix is not None and not model.has_source:
         raise Usage(f"--prefix: {model_path} is a language model: its outputs begin with the texts that it is given.")
     show = _as_json if as_json else functools.partial(_as_text, numbered=n_best is not None, scores=scores)
     unknown = _Unknown(model.vocabularies[0])
@@ -120,14 +118,14 @@ def predict(
             batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(stream)))
         stack.callback(unknown.say)
         for batch in batches:
-            for text in batch if model.reads else ():  # a language model refuses what it does not know
+            for text in batch if model.has_source else ():  # a language model refuses what it does not know
                 unknown.look(text)
             prefixes = None if prefix is None else [prefix] * len(batch)
-            stops = None if stop is None else [stop]
+            stopping = None if stop is None else [stop]
             if chosen is None:
-                answers = model.answers(batch)
+                answers = model.predictions(batch)
             else:
-                answers = model.answers(batch, chosen, prefixes, stops=stops, first=number)
+                answers = model.predictions(batch, chosen, prefixes, stop=stopping, first=number)
             for answer in answers:
                 number += 1
                 print(*show(number, answer), sep="\n")
@@ -141,20 +139,20 @@ def predict(
 def _predict_values(model: Any, path: Path, file: Path) -> None:
     """A table of real values, as comma-separated values, for what a file holds."""
     from seq2seq_zoo.experiment.run import read_rows
-    from seq2seq_zoo.training import real_values as values
+    from seq2seq_zoo.training import real_values
 
     if not path.is_dir():
         raise Usage(f"{path} is a model without a task, which would read the file: give the run directory.")
     names, rows = read_rows(path, file)
-    csv.writer(sys.stdout, lineterminator="\n").writerows(values.table(names, values.predict(model, rows)))
+    csv.writer(sys.stdout, lineterminator="\n").writerows(real_values.table(names, real_values.predict(model, rows)))
 
 
-def _as_text(number: int, answer: "Answer", numbered: bool, scores: bool) -> Iterator[str]:
+def _as_text(number: int, answer: "Prediction", numbered: bool, scores: bool) -> Iterator[str]:
     for text, score in [(each.text, each.score) for each in answer.hypotheses] or [("", -math.inf)]:
         yield "\t".join([*([str(number)] if numbered else []), *([f"{score:.4f}"] if scores else []), text])
 
 
-def _as_json(number: int, answer: "Answer") -> Iterator[str]:
+def _as_json(number: int, answer: "Prediction") -> Iterator[str]:
     del number
     outputs = [
         {name: value for name, value in each._asdict().items() if name != "alignment"} for each in answer.hypotheses
@@ -162,7 +160,7 @@ def _as_json(number: int, answer: "Answer") -> Iterator[str]:
     yield json.dumps({"source": answer.source, "unknown": answer.unknown, "outputs": outputs}, ensure_ascii=False)
 
 
-def _draw(answers: "Sequence[Answer]", vocabularies: "tuple[Vocabulary, Vocabulary]", path: Path) -> None:
+def _draw(answers: "Sequence[Prediction]", vocabularies: "tuple[Vocabulary, Vocabulary]", path: Path) -> None:
     from seq2seq_zoo.figures import attention_map, image, undrawable
     from seq2seq_zoo.system.files import write
 
@@ -174,7 +172,7 @@ def _draw(answers: "Sequence[Answer]", vocabularies: "tuple[Vocabulary, Vocabula
             continue
         best = answer.hypotheses[0]
         end = target_vocabulary.end
-        output = [*best.symbols, *([target_vocabulary.symbols[end]] if best.ended and end is not None else [])]
+        output = [*best.tokens, *([target_vocabulary.tokens[end]] if best.ended and end is not None else [])]
         if missing := undrawable([*source, *output]):
             note(f"No installed font has {missing}: install one that does, such as Noto Sans CJK for Chinese.")
         place = path if len(answers) == 1 else path.with_stem(f"{path.stem}-{number}")

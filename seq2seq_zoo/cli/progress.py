@@ -14,7 +14,7 @@ from seq2seq_zoo.metrics.metric import METRICS
 class EpochLines(keras.callbacks.Callback):
     """Tells a console about a training.
 
-    Use it as a context and as a Keras callback, and give `told` to the run as its `on_epoch`.
+    Use it as a context and as a Keras callback, and give `on_epoch` to the run as its `on_epoch`.
 
     Args:
         console: what to tell; where it is no terminal, it gets the lines and no bar.
@@ -44,7 +44,7 @@ class EpochLines(keras.callbacks.Callback):
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
-    def told(self, record: dict[str, Any], better: bool) -> None:
+    def on_epoch(self, record: dict[str, Any], better: bool) -> None:
         """An epoch is finished and saved."""
         epochs, steps = self._size
         left = (epochs - record["epoch"]) * steps
@@ -85,6 +85,6 @@ class EpochLines(keras.callbacks.Callback):
 def _shown(record: dict[str, Any]) -> list[str]:
     """What an epoch is judged by, as far as it fits in a line."""
     if "exact_match" in record:
-        return [f"exact match {record['exact_match']:6.1%}", f"error rate {record['symbol_error_rate']:6.1%}"]
+        return [f"exact match {record['exact_match']:6.1%}", f"error rate {record['token_error_rate']:6.1%}"]
     known = [name for name in METRICS if name in record]
     return [f"{METRICS[name].label} {METRICS[name].shown(record[name])}" for name in known[:3]]

@@ -199,14 +199,14 @@ def columns(rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_metrics(metrics: Mapping[str, Any], pairs: int) -> None:
-    """Print the metrics of `pairs` pairs, or of their symbols: all together, beside a task's baselines if it has some;
+    """Print the metrics of `pairs` pairs, or of their tokens: all together, beside a task's baselines if it has some;
     then apart for each feature or length, where that is known."""
     from seq2seq_zoo.metrics.metric import METRICS
 
     beside = metrics.get("baselines", {})
     all_of_them = [metrics, *beside.values()]
     rows = [["", "model", *beside]] if beside else []
-    counted = ("symbols", metrics["symbols"]) if "symbols" in metrics else ("pairs", pairs)
+    counted = ("tokens", metrics["tokens"]) if "tokens" in metrics else ("pairs", pairs)
     rows.append([counted[0], f"{counted[1]:,}", *[""] * len(beside)])
     for name, metric in METRICS.items():
         if name in metrics:
@@ -226,9 +226,9 @@ def print_metrics(metrics: Mapping[str, Any], pairs: int) -> None:
         )
     if "by_length" not in metrics:
         return
-    rows = [["length", "pairs", "exact match", "symbol error rate"]]
+    rows = [["length", "pairs", "exact match", "token error rate"]]
     for entry in metrics["by_length"]:
-        rates = [f"{entry[name]:.1%}" for name in ("exact_match", "symbol_error_rate")]
+        rates = [f"{entry[name]:.1%}" for name in ("exact_match", "token_error_rate")]
         rows.append([str(entry["length"]), f"{entry['count']:,}", *rates])
     print()
     columns(rows)

@@ -66,7 +66,7 @@ def train(
             run = _new_run(path, changes, out)
         _introduce(run)
         with EpochLines(Console(stderr=True)) as lines:
-            measured = run.train(lines.told, [lines])
+            measured = run.train(lines.on_epoch, [lines])
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_saved(run, ctx.command_path)) from None
     note("The best epoch's model on the test split:")

@@ -23,7 +23,7 @@ def read_pairs(
     Args:
         path: the file.
         skip_bad_lines: leave out lines that are not as they should be, and count them.
-        separators: how the symbols of sources and of targets are cut.
+        separators: how the tokens of sources and of targets are cut.
         lacks: what else is expected of a pair and what was found, if it is not so.
 
     Returns:

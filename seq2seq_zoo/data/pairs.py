@@ -57,7 +57,7 @@ class Pairs(Sequence[tuple[str, str]]):
         paths: one file with a source, a tab and a target in each span, or a file of sources and one of targets; UTF-8.
         spans: for each pair the first byte and the one after the last, in each file; of shape `(pairs, files, 2)` and
             in the order of the files.
-        separators: how the symbols of sources and of targets are cut, as in `Vocabulary`. White space around words is
+        separators: how the tokens of sources and of targets are cut, as in `Vocabulary`. White space around words is
             not kept, and what is between them is one blank.
 
     Attributes:

@@ -23,7 +23,7 @@ def read_parallel(
         sources: the one file.
         targets: the other.
         skip_bad_lines: leave out pairs that are not UTF-8, and count them.
-        separators: how the symbols of sources and of targets are cut.
+        separators: how the tokens of sources and of targets are cut.
 
     Returns:
         The pairs, and how many were left out.

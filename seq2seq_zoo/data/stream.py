@@ -70,7 +70,7 @@ def in_windows(ids: Sequence[int], batch_size: int, length: int) -> np.ndarray:
     """
     if len(ids) < batch_size * length:
         raise ValueError(
-            f"a stream of {len(ids):,} symbols is shorter than a window of {length:,} for each row of a batch of "
+            f"a stream of {len(ids):,} tokens is shorter than a window of {length:,} for each row of a batch of "
             f"{batch_size:,}: expected at least {batch_size * length:,}. Take a longer text, a smaller window or a "
             f"smaller batch_size."
         )

@@ -17,7 +17,7 @@ def read_texts(path: str | os.PathLike[str], skip_bad_lines: bool = False, separ
     Args:
         path: the file.
         skip_bad_lines: leave out lines that are not UTF-8, and count them.
-        separator: how the symbols of a text are cut.
+        separator: how the tokens of a text are cut.
 
     Returns:
         The pairs, and how many lines were left out.

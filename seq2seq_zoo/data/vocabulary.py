@@ -1,4 +1,4 @@
-"""Which symbol has which id."""
+"""Which token has which id."""
 
 import itertools
 from collections import Counter
@@ -12,26 +12,26 @@ PADDING = 0
 
 
 class Vocabulary:
-    """The symbols of one side of a task, by id; cuts a text into symbols and puts it together again.
+    """The tokens of one side of a task, by id; cuts a text into tokens and puts it together again.
 
-    Padding, start, end and unknown are four ids of their own; only padding there must be. A text symbol that is written
-    like one of them, such as "<end>", is still an ordinary symbol.
+    Padding, start, end and unknown are four ids of their own; only padding there must be. A text token that is written
+    like one of them, such as "<end>", is still an ordinary token.
 
     Args:
-        symbols: every symbol in the order of the ids, the four special ones included by the name they are shown as.
-        separator: `""` for texts of single characters, `" "` for texts of symbols with white space between them.
-        start: the id before the first symbol; padding is always 0. `None` if there is none.
-        end: the id after the last symbol; `None` if there is none.
-        unknown: the id of every symbol that is not in the vocabulary; `None` if there is none.
+        tokens: every token in the order of the ids, the four special ones included by the name they are shown as.
+        separator: `""` for texts of single characters, `" "` for texts of tokens with white space between them.
+        start: the id before the first token; padding is always 0. `None` if there is none.
+        end: the id after the last token; `None` if there is none.
+        unknown: the id of every token that is not in the vocabulary; `None` if there is none.
 
     Raises:
-        ValueError: an unknown separator, special ids that coincide or have no symbol, an ordinary symbol that occurs
+        ValueError: an unknown separator, special ids that coincide or have no token, an ordinary token that occurs
             twice or that the separator would cut.
 
     Example:
 
     >>> vocabulary = Vocabulary.build(["four hundred", "four seven"], separator=" ")
-    >>> vocabulary.symbols
+    >>> vocabulary.tokens
     ('<pad>', '<start>', '<end>', '<unk>', 'four', 'hundred', 'seven')
     >>> vocabulary.encode("four hundred and seven")
     [4, 5, 3, 6]
@@ -41,7 +41,7 @@ class Vocabulary:
 
     def __init__(
         self,
-        symbols: Sequence[str],
+        tokens: Sequence[str],
         separator: str,
         start: int | None = 1,
         end: int | None = 2,
@@ -49,7 +49,7 @@ class Vocabulary:
     ):
         if separator not in ("", " "):
             raise ValueError(f"A vocabulary's separator is '' (characters) or ' ' (words), got {separator!r}.")
-        self.symbols = tuple(symbols)
+        self.tokens = tuple(tokens)
         self.separator = separator
         self.start = start
         self.end = end
@@ -59,104 +59,104 @@ class Vocabulary:
         if len(set(specials.values())) < len(specials):
             raise ValueError(f"Padding, start, end and unknown need four different ids, got {specials}.")
         for name, special in specials.items():
-            if not 0 <= special < len(self.symbols):
-                raise ValueError(f"The {name} id {special} has no symbol: the ids are 0 to {len(self.symbols) - 1}.")
+            if not 0 <= special < len(self.tokens):
+                raise ValueError(f"The {name} id {special} has no token: the ids are 0 to {len(self.tokens) - 1}.")
         self._ids: dict[str, int] = {}
-        for id, symbol in enumerate(self.symbols):
+        for id, token in enumerate(self.tokens):
             if id in specials.values():
                 continue
-            if self.split(symbol) != [symbol]:
-                raise ValueError(f"{symbol!r} (id {id}) is not one symbol where texts are cut at {separator!r}.")
-            if symbol in self._ids:
-                raise ValueError(f"The symbol {symbol!r} has two ids, {self._ids[symbol]} and {id}; give it one.")
-            self._ids[symbol] = id
+            if self.split(token) != [token]:
+                raise ValueError(f"{token!r} (id {id}) is not one token where texts are cut at {separator!r}.")
+            if token in self._ids:
+                raise ValueError(f"The token {token!r} has two ids, {self._ids[token]} and {id}; give it one.")
+            self._ids[token] = id
 
     @classmethod
     def build(
         cls, texts: Iterable[str], separator: str, most: int | None = None, endless: bool = False
     ) -> "Vocabulary":
-        """The vocabulary of some texts: the specials, then the symbols in the order of code points.
+        """The vocabulary of some texts: the specials, then the tokens in the order of code points.
 
         Args:
             texts: the texts.
             separator: how they are cut, as in the constructor.
-            most: how many symbols there may be besides the specials: the most frequent, and of those that are equally
+            most: how many tokens there may be besides the specials: the most frequent, and of those that are equally
                 frequent the first in the order of code points. All by default.
-            endless: whether texts have no end, so that there is no symbol for it.
+            endless: whether texts have no end, so that there is no token for it.
 
         Returns:
             The same vocabulary whatever the order of the texts, in every process.
 
         Example:
 
-        >>> Vocabulary.build(["a c", "c b"], " ", most=2).symbols[4:]
+        >>> Vocabulary.build(["a c", "c b"], " ", most=2).tokens[4:]
         ('a', 'c')
         """
         counts = Counter(itertools.chain.from_iterable(_split(text, separator) for text in texts))
-        kept = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))[:most]
+        kept = sorted(counts, key=lambda token: (-counts[token], token))[:most]
         if endless:
             return cls(["<pad>", "<start>", "<unk>", *sorted(kept)], separator, end=None, unknown=2)
         return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted(kept)], separator)
 
     @property
     def ordinary(self) -> tuple[str, ...]:
-        """The symbols that texts may have: all but the special ones."""
+        """The tokens that texts may have: all but the special ones."""
         return tuple(self._ids)
 
     def split(self, text: str) -> list[str]:
-        """The symbols of a text."""
+        """The tokens of a text."""
         return _split(text, self.separator)
 
-    def join(self, symbols: Iterable[str]) -> str:
-        """The text of some symbols."""
-        return self.separator.join(symbols)
+    def join(self, tokens: Iterable[str]) -> str:
+        """The text of some tokens."""
+        return self.separator.join(tokens)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text's symbols, without start and end.
+        """The ids of a text's tokens, without start and end.
 
         Raises:
-            ValueError: an unknown symbol, if there is no id for it.
+            ValueError: an unknown token, if there is no id for it.
         """
         if self.unknown is not None:
             return list(map(self._ids.get, self.split(text), itertools.repeat(self.unknown)))
         if strange := self.unknown_in(text):
             raise ValueError(
-                f"The symbol {strange[0]!r} is not in this vocabulary, which has no id for unknown ones."
-                f"{nearest(strange[0], self.symbols)}"
+                f"The token {strange[0]!r} is not in this vocabulary, which has no id for unknown ones."
+                f"{nearest(strange[0], self.tokens)}"
             )
-        return [self._ids[symbol] for symbol in self.split(text)]
+        return [self._ids[token] for token in self.split(text)]
 
-    def symbols_of(self, ids: Iterable[int]) -> list[str]:
-        """The symbols of some ids up to the first end; padding and start are left out.
+    def tokens_of(self, ids: Iterable[int]) -> list[str]:
+        """The tokens of some ids up to the first end; padding and start are left out.
 
         Args:
             ids: integers of any kind, such as one row of a model's output.
 
         Raises:
-            ValueError: an id that no symbol has.
+            ValueError: an id that no token has.
         """
-        symbols = []
+        tokens = []
         for id in ids:
             if id == self.end:
                 break
             if not 0 <= id < len(self):
-                raise ValueError(f"The id {id} has no symbol: the ids are 0 to {len(self) - 1}.")
+                raise ValueError(f"The id {id} has no token: the ids are 0 to {len(self) - 1}.")
             if id not in (PADDING, self.start):
-                symbols.append(self.symbols[id])
-        return symbols
+                tokens.append(self.tokens[id])
+        return tokens
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of some ids, as `symbols_of` reads them."""
-        return self.join(self.symbols_of(ids))
+        """The text of some ids, as `tokens_of` reads them."""
+        return self.join(self.tokens_of(ids))
 
     def unknown_in(self, text: str) -> list[str]:
-        """The symbols of a text that have no id, each once, in the order of the text."""
-        return [symbol for symbol in dict.fromkeys(self.split(text)) if symbol not in self._ids]
+        """The tokens of a text that have no id, each once, in the order of the text."""
+        return [token for token in dict.fromkeys(self.split(text)) if token not in self._ids]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON."""
         return {
-            "symbols": list(self.symbols),
+            "tokens": list(self.tokens),
             "separator": self.separator,
             "start": self.start,
             "end": self.end,
@@ -170,7 +170,7 @@ class Vocabulary:
         Raises:
             ValueError: a key that is missing or not of a vocabulary.
         """
-        keys = ["symbols", "separator", "start", "end", "unknown"]
+        keys = ["tokens", "separator", "start", "end", "unknown"]
         for key in config:
             if key not in keys:
                 raise ValueError(f"A vocabulary has no '{key}'.{nearest(key, keys)} Known: {', '.join(keys)}.")
@@ -179,16 +179,16 @@ class Vocabulary:
         return cls(**config)
 
     def __len__(self) -> int:
-        return len(self.symbols)
+        return len(self.tokens)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.get_config() == other.get_config()
 
     def __hash__(self) -> int:
-        return hash((self.symbols, self.separator))
+        return hash((self.tokens, self.separator))
 
     def __repr__(self) -> str:
-        return f"<Vocabulary of {len(self)} symbols, separator {self.separator!r}>"
+        return f"<Vocabulary of {len(self)} tokens, separator {self.separator!r}>"
 
 
 def _split(text: str, separator: str) -> list[str]:

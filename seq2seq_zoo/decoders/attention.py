@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from seq2seq_zoo.config.options import Named, checked
 from seq2seq_zoo.decoders.decoder import Decoder, modes, named_config
-from seq2seq_zoo.layers.attention import Attention, Source, attentions
+from seq2seq_zoo.layers.attention import Attention, AttentionMemory, attentions
 from seq2seq_zoo.layers.encoder import Encoded
 
 
@@ -63,30 +63,34 @@ class AttentionDecoder(Decoder):
         self.attention = attention
         self.input_feeding = input_feeding
         self.readout_context = readout_context
-        self.looks_before = input_feeding
-        self.shows_context = readout_context
-        self.attend = attentions.create(attention, name="attention", dtype=self.dtype_policy)
+        self.input_feeding = input_feeding
+        self.readout_context = readout_context
+        self.attention_layer = attentions.create(attention, name="attention", dtype=self.dtype_policy)
 
-    def build_look(self, width: int) -> None:
+    def build_attention(self, width: int) -> None:
         """Create the score's weights."""
-        self.attend.build(query=self.units, key=width)
+        self.attention_layer.build(query=self.units, key=width)
 
-    def prepare(self, encoded: Encoded) -> Source:
+    def prepare(self, encoded: Encoded) -> AttentionMemory:
         """The keys, the values and the mask."""
-        return self.attend.prepare(encoded.sequence, encoded.mask)
+        return self.attention_layer.prepare(encoded.sequence, encoded.mask)
 
-    def inputs(self, previous: Any, source: Source) -> tuple[Any, ...]:
+    def inputs(self, previous: Any, source: AttentionMemory) -> tuple[Any, ...]:
         """`y[t-1]`."""
         return (previous,)
 
-    def look(self, query: Any, source: Source) -> tuple[Any, Any]:
+    def attend(self, query: Any, source: AttentionMemory) -> tuple[Any, Any]:
         """`sum_j a[t, j] H[j]`, and `a[t]`."""
-        return self.attend(query, source)
+        return self.attention_layer(query, source)
 
     @property
-    def plain_attention(self) -> Attention | None:
+    def standard_attention(self) -> Attention | None:
         """The attention, unless a subclass looks or finds in a way of its own."""
-        return self.attend if type(self).look is AttentionDecoder.look and self.attend.plain else None
+        return (
+            self.attention_layer
+            if type(self).attend is AttentionDecoder.attend and self.attention_layer.is_standard
+            else None
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -11,24 +11,24 @@ from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.attention import Attention
 from seq2seq_zoo.layers.bridge import bridges
 from seq2seq_zoo.layers.cells import States, cells
-from seq2seq_zoo.layers.dropout import Noise, dropout_mask, dropped
+from seq2seq_zoo.layers.dropout import DropoutMasks, dropout_mask, dropped
 from seq2seq_zoo.layers.encoder import Encoded
-from seq2seq_zoo.layers.products import Symbols, matmul
-from seq2seq_zoo.layers.readouts.readout import Masked, Readout
+from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
+from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
 from seq2seq_zoo.layers.scan import scan
 from seq2seq_zoo.layers.schedules import schedules
 from seq2seq_zoo.layers.stack import Stack
 
 
-class Ahead(NamedTuple):
+class Precomputed(NamedTuple):
     """Products with the first layer's kernel that are made before a loop, so that no step makes them."""
 
     kernels: tuple[Any, ...]
     """The kernel in its parts, since to cut it is to copy it."""
-    symbols: Any
-    """What the layer's gates take from each symbol's vector, `(vocabulary, gates * units)`, to be looked up; or
+    embedding_products: Any
+    """What the layer's gates take from each token's vector, `(vocabulary, gates * units)`, to be looked up; or
     `None`."""
-    found: Any
+    context_products: Any
     """What they take from each position of the source, `(batch, source length, gates * units)`, to be weighed by
     attention in its place; or `None`."""
 
@@ -38,13 +38,13 @@ class Memory(NamedTuple):
 
     source: Any
     """What the mode's `prepare` made of the encoded source."""
-    previous: Any
+    embedding_dropout: Any
     """Dropout mask on the embedded previous output, or `None`."""
-    stack: tuple[Noise, ...]
+    layer_dropout: tuple[DropoutMasks, ...]
     """Dropout masks of the recurrent layers."""
     mask: Any
     """Which source positions are real: boolean `(batch, source length)`."""
-    ahead: Ahead | None = None
+    precomputed: Precomputed | None = None
     """What a loop of steps need not make again and again."""
 
 
@@ -89,10 +89,10 @@ class Decoder(keras.layers.Layer):
 
     feeds_back: bool = True
     """Whether a step reads the output before it."""
-    looks_before: bool = True
+    input_feeding: bool = True
     """Whether `look` asks with the state before the step, so that the cell reads what it saw; else it asks with the
     state after, and only the readout reads it."""
-    shows_context: bool = True
+    readout_context: bool = True
     """Whether the readout reads what `look` saw."""
 
     @checked
@@ -126,9 +126,9 @@ class Decoder(keras.layers.Layer):
         if sampling is not None and getattr(readout, "softmax_samples", None) is not None:
             raise ValueError(
                 "softmax_samples and sampling do not go together: a step that may read its own output needs the logits "
-                "of all symbols. Leave one of them out."
+                "of all tokens. Leave one of them out."
             )
-        readout.settle(units)
+        readout.set_default_width(units)
         self.seed_generator = keras.random.SeedGenerator()
         self.stack = Stack(
             units,
@@ -141,7 +141,7 @@ class Decoder(keras.layers.Layer):
             name="stack",
             dtype=self.dtype_policy,
         )
-        self.masked = Masked(name="masked", dtype="float32", autocast=False)
+        self.masked = WithMask(name="masked", dtype="float32", autocast=False)
         self.first_states = bridges.create(bridge, name="bridge", dtype=self.dtype_policy)
         self.schedule = None if sampling is None else schedules.create(sampling)
 
@@ -164,7 +164,7 @@ class Decoder(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def look(self, query: Any, source: Any) -> tuple[Any, Any]:
+    def attend(self, query: Any, source: Any) -> tuple[Any, Any]:
         """What a step reads by asking with its state; a mode that does not look leaves this as it is.
 
         Args:
@@ -177,18 +177,18 @@ class Decoder(keras.layers.Layer):
         raise NotImplementedError
 
     @property
-    def looks(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether this mode looks, and so has attention weights."""
-        return type(self).look is not Decoder.look
+        return type(self).attend is not Decoder.attend
 
     @property
-    def plain_attention(self) -> Attention | None:
+    def standard_attention(self) -> Attention | None:
         """The attention of a mode whose `look` asks it and does nothing else: its gradient can be taken by hand."""
         return None
 
     # === The step ===
 
-    def begin(self, encoded: Encoded, training: bool | None = None, steps: int = 0) -> tuple[Memory, States]:
+    def initialize(self, encoded: Encoded, training: bool | None = None, steps: int = 0) -> tuple[Memory, States]:
         """What one batch is decoded with: the memory, and the first states.
 
         Args:
@@ -208,26 +208,26 @@ class Decoder(keras.layers.Layer):
             previous = dropout_mask(shape, self.dropout, self.seed_generator, self.compute_dtype, training)
         source = self.prepare(encoded)
         ahead = self._ahead(encoded, source, steps) if steps else None
-        memory = Memory(source, previous, self.stack.noise(batch, training), mask, ahead)
+        memory = Memory(source, previous, self.stack.dropout_masks(batch, training), mask, ahead)
         states = self.first_states(encoded)
-        if self.readout.carries:
+        if self.readout.feeds_back_features:
             states = (*states, (ops.cast(encoded.summary, self.compute_dtype),))
         return memory, states
 
-    def _ahead(self, encoded: Encoded, source: Any, steps: int) -> Ahead:
-        """Of symbols and positions, what there is no more of than may well be read."""
+    def _ahead(self, encoded: Encoded, source: Any, steps: int) -> Precomputed:
+        """Of tokens and positions, what there is no more of than may well be read."""
         kernels, products, found = self.stack.kernels(), None, None
         rows, length, _ = encoded.sequence.shape
         rows = rows or 1  # where it is not known yet
         # Few searches last as long as they may. A product of a few rows takes as long as one of sixteen: the kernel is
         # read either way.
         reads = steps * max(rows, 16) // 4
-        symbols = self.readout.symbols(self.readout.first(1))
-        if self._fed is not None and symbols is not None and symbols.vectors.shape[0] <= reads:
-            products = matmul(symbols.vectors, kernels[self._fed])
-        if self.looks_before and self.plain_attention is not None and length is not None and rows * length <= reads:
-            found = matmul(source.values, kernels[self._part_count])
-        return Ahead(kernels, products, found)
+        tokens = self.readout.lookup(self.readout.initial_output(1))
+        if self._previous_part is not None and tokens is not None and tokens.vectors.shape[0] <= reads:
+            products = matmul(tokens.vectors, kernels[self._previous_part])
+        if self.input_feeding and self.standard_attention is not None and length is not None and rows * length <= reads:
+            found = matmul(source.values, kernels[self._context_part])
+        return Precomputed(kernels, products, found)
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """One step of a free run or a search.
@@ -238,7 +238,7 @@ class Decoder(keras.layers.Layer):
         Args:
             previous: the outputs before, `(batch,)` ids or `(batch, size)` vectors; in a search, `(batch, hypotheses)`.
             states: the states before, `(batch, units)` or `(batch, hypotheses, units)` each.
-            memory: from `begin`.
+            memory: from `initialize`.
 
         Returns:
             `(logits, states, weights)`: logits `(batch, output width)` or `(batch, hypotheses, output width)`; weights
@@ -250,14 +250,14 @@ class Decoder(keras.layers.Layer):
     def _step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """A step up to what the readout reads. A vector that is handed on stands behind the layers' states."""
         one = len(states[0][0].shape) == 2
-        if self.readout.carries:
+        if self.readout.feeds_back_features:
             states, (previous,) = states[:-1], states[-1]
         parts = self._parts(ops.expand_dims(previous, 1) if one else previous, memory)
-        projected = self.stack.project(parts, kernels=memory.ahead and memory.ahead.kernels)
+        projected = self.stack.project(parts, kernels=memory.precomputed and memory.precomputed.kernels)
         projected = ops.squeeze(projected, 1) if one else projected
         features, states, weights = self._advance(projected, states, memory)
-        if self.readout.carries:
-            features = self.readout.hand_on(features)
+        if self.readout.feeds_back_features:
+            features = self.readout.project_feedback(features)
             states = (*states, (features,))
         return features, states, weights
 
@@ -265,41 +265,41 @@ class Decoder(keras.layers.Layer):
         """What a step reads whatever its state, `(batch, time or 1, width)` each, for one step or for all."""
         if not self.feeds_back:
             return self.inputs(None, memory.source)
-        embedded = dropped(self.readout.embed(previous), memory.previous)
+        embedded = dropped(self.readout.embed(previous), memory.embedding_dropout)
         parts = self.inputs(embedded, memory.source)
-        symbols = self.readout.symbols(previous) if memory.previous is None else None
-        products = memory.ahead and memory.ahead.symbols
-        if symbols is None or not (products is not None or symbols.worth_it):
+        tokens = self.readout.lookup(previous) if memory.embedding_dropout is None else None
+        products = memory.precomputed and memory.precomputed.embedding_products
+        if tokens is None or not (products is not None or tokens.pays_off):
             return parts
         # Whatever a mode makes of its last output, what it hands on as it is may be multiplied before it is looked up.
-        symbols = symbols._replace(products=products)
-        return tuple(symbols if part is embedded else part for part in parts)
+        tokens = tokens._replace(products=products)
+        return tuple(tokens if part is embedded else part for part in parts)
 
     def _advance(self, projected: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """The part of a step that needs the states: features for the readout, the next states, the weights."""
         context = weights = None
-        if self.looks and self.looks_before:
-            context, weights = self._look(states[-1][0], memory)
-            ahead = memory.ahead
-            if ahead is None or ahead.found is None or len(weights.shape) == 2:
-                projected = projected + self.stack.project((context,), self._part_count, ahead and ahead.kernels)
+        if self.has_attention and self.input_feeding:
+            context, weights = self._attend(states[-1][0], memory)
+            ahead = memory.precomputed
+            if ahead is None or ahead.context_products is None or len(weights.shape) == 2:
+                projected = projected + self.stack.project((context,), self._context_part, ahead and ahead.kernels)
             else:
-                projected = projected + ops.matmul(weights, ahead.found)
-        output, states = self.stack.advance(projected, states, memory.stack)
-        if self.looks and not self.looks_before:
-            context, weights = self._look(output, memory)
+                projected = projected + ops.matmul(weights, ahead.context_products)
+        output, states = self.stack.advance(projected, states, memory.layer_dropout)
+        if self.has_attention and not self.input_feeding:
+            context, weights = self._attend(output, memory)
         return self._features(output, context), states, weights
 
     def _features(self, output: Any, context: Any) -> Any:
         """What the readout reads of a step, or of all."""
-        if context is None or not self.shows_context:
+        if context is None or not self.readout_context:
             return output
         return ops.concatenate([output, context], axis=-1)
 
-    def _look(self, query: Any, memory: Memory) -> tuple[Any, Any]:
+    def _attend(self, query: Any, memory: Memory) -> tuple[Any, Any]:
         if len(query.shape) == 3:
-            return self.look(query, memory.source)
-        context, weights = self.look(ops.expand_dims(query, 1), memory.source)
+            return self.attend(query, memory.source)
+        context, weights = self.attend(ops.expand_dims(query, 1), memory.source)
         return ops.squeeze(context, 1), ops.squeeze(weights, 1)
 
     # === Passes over it ===
@@ -312,22 +312,22 @@ class Decoder(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:
         """Decode a batch."""
-        if return_attention_scores and not self.looks:
+        if return_attention_scores and not self.has_attention:
             raise ValueError(f"{type(self).__name__} does not look at its source, so it has no attention scores.")
-        memory, states = self.begin(encoded, training, 0 if training or targets is not None else self.max_length)
+        memory, states = self.initialize(encoded, training, 0 if training or targets is not None else self.max_length)
         if targets is None:
-            outputs, weights = self._free(memory, states, training)
+            outputs, weights = self._free_running(memory, states, training)
         else:
             if training and self.schedule is not None and self.feeds_back:
                 probability = self.schedule(self.training_steps.value)
                 self.training_steps.assign_add(1.0)
-                outputs, weights = self._sampled(targets, memory, states, probability)
+                outputs, weights = self._scheduled_sampling(targets, memory, states, probability)
             else:
-                outputs, weights, _ = self._forced(memory, states, targets, training=training)
+                outputs, weights, _ = self._teacher_forced(memory, states, targets, training=training)
             outputs = self.masked((outputs, self.readout.mask(targets)))
         return (outputs, weights) if return_attention_scores else outputs
 
-    def proceed(
+    def continue_sequence(
         self, targets: Any, before: Any, states: States, memory: Memory, training: bool | None = None
     ) -> tuple[Any, States | None]:
         """Some steps in the middle of a sequence, told the right answers.
@@ -336,16 +336,16 @@ class Decoder(keras.layers.Layer):
             targets: as of a call.
             before: the outputs before them, `(batch,)` ids or `(batch, size)` vectors.
             states: the states before them, `(batch, units)` each.
-            memory: from `begin`.
+            memory: from `initialize`.
             training: whether a gradient will be asked for.
 
         Returns:
             `(outputs, states)`: outputs as of a call; the last states, `None` in a mode whose cell looks.
         """
-        outputs, _, last = self._forced(memory, states, targets, before=before, training=training)
+        outputs, _, last = self._teacher_forced(memory, states, targets, before=before, training=training)
         return self.masked((outputs, self.readout.mask(targets))), last
 
-    def _forced(
+    def _teacher_forced(
         self,
         memory: Memory,
         states: States,
@@ -360,12 +360,12 @@ class Decoder(keras.layers.Layer):
         if targets is not None:
             length = ops.shape(targets)[1]
             told = self.readout.shift(targets, before)
-        if self.readout.carries:  # nothing is told
-            features, weights, last = self._alone(memory, states, length)
+        if self.readout.feeds_back_features:  # nothing is told
+            features, weights, last = self._feature_feedback(memory, states, length)
             return self.readout.read(features), weights, last
         parts = [_time_first(part) for part in self._parts(told, memory)]
         last = None
-        if self.looks and self.looks_before:
+        if self.has_attention and self.input_feeding:
             projected = self.stack.project(parts)
             projected = ops.broadcast_to(projected, (length, *ops.shape(projected)[1:]))
 
@@ -373,36 +373,36 @@ class Decoder(keras.layers.Layer):
                 features, states, weights = self._advance(projected, states, memory)
                 return states, (features, weights)
 
-            attend = self.plain_attention
-            if training and attend is not None and self.stack.by_hand():
-                features, weights = self.stack.look(
-                    attend, self._part_count, projected, memory.stack, states, memory.source
+            attend = self.standard_attention
+            if training and attend is not None and self.stack.has_custom_gradient():
+                features, weights = self.stack.attention_pass(
+                    attend, self._context_part, projected, memory.layer_dropout, states, memory.source
                 )
-                features = features if self.shows_context else features[..., : self.units]
+                features = features if self.readout_context else features[..., : self.units]
             else:
                 _, (features, weights) = scan(step, states, projected)
             features, weights = _time_first(features), _time_first(weights)
         else:
-            outputs, _, last = self.stack.scan(parts, memory.stack, states, length=length, training=training)
+            outputs, _, last = self.stack.scan(parts, memory.layer_dropout, states, length=length, training=training)
             features, weights = _time_first(outputs), None
-            if self.looks:
-                context, weights = self.look(features, memory.source)
+            if self.has_attention:
+                context, weights = self.attend(features, memory.source)
                 features = self._features(features, context)
         if training and targets is not None:
-            return self.readout.read_forced(features, targets), weights, last
+            return self.readout.training_outputs(features, targets), weights, last
         return self.readout.read(features), weights, last
 
-    def _alone(self, memory: Memory, states: States, length: Any) -> tuple[Any, Any, States]:
+    def _feature_feedback(self, memory: Memory, states: States, length: Any) -> tuple[Any, Any, States]:
         """All steps, each of which reads what the one before handed on."""
 
         def step(states, _):
             features, states, weights = self._step(None, states, memory)
-            return states, (features, weights) if self.looks else (features,)
+            return states, (features, weights) if self.has_attention else (features,)
 
         last, (features, *weights) = scan(step, states, (), length)
         return _time_first(features), _time_first(weights[0]) if weights else None, last
 
-    def run(
+    def _feedback_loop(
         self,
         memory: Memory,
         states: States,
@@ -414,8 +414,8 @@ class Decoder(keras.layers.Layer):
         """The loop that feeds each output back: free runs and scheduled sampling.
 
         Args:
-            memory: from `begin`.
-            states: from `begin`.
+            memory: from `initialize`.
+            states: from `initialize`.
             choose: `(logits, x) -> (next, kept)`: what the next step reads, and what to keep of this one.
             xs: a structure of `(length, ...)` tensors, one slice a step for `choose` (what chance decides is drawn
                 before).
@@ -425,49 +425,49 @@ class Decoder(keras.layers.Layer):
         Returns:
             `(kept, weights)`, time first; weights are `None` in a mode that does not look.
         """
-        first = self.readout.first(ops.shape(states[0][0])[0])
+        first = self.readout.initial_output(ops.shape(states[0][0])[0])
 
         def step(carry, x):
             states, previous, ended = carry
             logits, states, weights = self.step(previous, states, memory)
             following, kept = choose(logits, x)
-            ended = ops.logical_or(ended, self.readout.ends(following))
-            return (states, following, ended), (kept, weights) if self.looks else (kept,)
+            ended = ops.logical_or(ended, self.readout.is_end(following))
+            return (states, following, ended), (kept, weights) if self.has_attention else (kept,)
 
-        carry = (states, first, self.readout.ends(first))
+        carry = (states, first, self.readout.is_end(first))
         until = (lambda carry: ops.all(carry[2])) if early else None
         _, kept = scan(step, carry, xs, length, until=until)
-        return kept if self.looks else (*kept, None)
+        return kept if self.has_attention else (*kept, None)
 
-    def _sampled(self, targets: Any, memory: Memory, states: States, probability: Any) -> tuple[Any, Any]:
+    def _scheduled_sampling(self, targets: Any, memory: Memory, states: States, probability: Any) -> tuple[Any, Any]:
         """Scheduled sampling: a coin an output says if the next step reads the target or the decoder's own output."""
         batch, length, *features = ops.shape(targets)
         coins = keras.random.uniform((length, batch, *[1] * len(features)), seed=self.seed_generator)
 
         def choose(logits, x):
             told, target = x
-            own = self.readout.choose(logits)
+            own = self.readout.predict(logits)
             return ops.where(told, ops.cast(target, own.dtype), own), logits
 
-        outputs, weights = self.run(memory, states, choose, xs=(coins < probability, _time_first(targets)))
+        outputs, weights = self._feedback_loop(memory, states, choose, xs=(coins < probability, _time_first(targets)))
         return _time_first(outputs), _time_first(weights)
 
-    def _free(self, memory: Memory, states: States, training: bool | None) -> tuple[Any, Any]:
+    def _free_running(self, memory: Memory, states: States, training: bool | None) -> tuple[Any, Any]:
         """A free run of `max_length` outputs; but for training, what comes after a row's end is zero."""
         if self.feeds_back:
-            outputs, weights = self.run(
+            outputs, weights = self._feedback_loop(
                 memory,
                 states,
-                lambda logits, _: (self.readout.choose(logits), logits),
+                lambda logits, _: (self.readout.predict(logits), logits),
                 length=self.max_length,
                 early=not training,
             )
             outputs, weights = _time_first(outputs), _time_first(weights)
         else:
-            outputs, weights, _ = self._forced(memory, states, length=self.max_length)
+            outputs, weights, _ = self._teacher_forced(memory, states, length=self.max_length)
         if training:
             return outputs, weights
-        ends = ops.cast(self.readout.ends(self.readout.choose(outputs)), "int32")
+        ends = ops.cast(self.readout.is_end(self.readout.predict(outputs)), "int32")
         real = ops.expand_dims(ops.equal(ops.cumsum(ends, axis=1) - ends, 0), -1)
         return ops.where(real, outputs, 0.0), None if weights is None else ops.where(real, weights, 0.0)
 
@@ -483,20 +483,22 @@ class Decoder(keras.layers.Layer):
         }
         states = tuple(tuple(shape[-1] for shape in layer) for layer in encoded.states)
         self.first_states.build(encoded.summary[-1], states, self.stack.state_widths)
-        self.build_look(encoded.sequence[-1])
+        self.build_attention(encoded.sequence[-1])
         # A mode says what it reads in tensors alone: show it some, and see how wide its answers are.
         source = self.prepare(_zeros(self._build_widths, self.compute_dtype))
         previous = ops.zeros((1, 1, self.readout.width), dtype=self.compute_dtype) if self.feeds_back else None
         parts = self.inputs(previous, source)
-        self._fed = next((place for place, part in enumerate(parts) if self.feeds_back and part is previous), None)
+        self._previous_part = next(
+            (place for place, part in enumerate(parts) if self.feeds_back and part is previous), None
+        )
         widths = [part.shape[-1] for part in parts]
-        self._part_count = len(widths)
+        self._context_part = len(widths)
         features = self.units
-        if self.looks:
-            context, _ = self.look(ops.zeros((1, 1, self.units), dtype=self.compute_dtype), source)
-            if self.shows_context:
+        if self.has_attention:
+            context, _ = self.attend(ops.zeros((1, 1, self.units), dtype=self.compute_dtype), source)
+            if self.readout_context:
                 features += context.shape[-1]
-            if self.looks_before:
+            if self.input_feeding:
                 widths.append(context.shape[-1])
         self.stack.build(widths)
         if self.readout.built:
@@ -505,7 +507,7 @@ class Decoder(keras.layers.Layer):
                 f"{type(self.readout).__name__} of its own."
             )
         self.readout.build(features, self.feeds_back)
-        if self.readout.carries:
+        if self.readout.feeds_back_features:
             self._check_carried(encoded.summary[-1])
         if self.schedule is not None:
             self.training_steps = self.add_weight(
@@ -516,17 +518,17 @@ class Decoder(keras.layers.Layer):
     def _check_carried(self, summary: int) -> None:
         if self.schedule is not None:
             raise ValueError(
-                "sampling chooses between the right output and the decoder's own, but with fed_back='vector' a step "
+                "sampling chooses between the right output and the decoder's own, but with feedback='vector' a step "
                 "reads neither: leave sampling out."
             )
         if self.readout.width != summary:
             raise ValueError(
-                f"With fed_back='vector' the first step reads the encoder's summary, which must be as wide as the "
+                f"With feedback='vector' the first step reads the encoder's summary, which must be as wide as the "
                 f"vectors fed back: got {summary} and embedding_dim={self.readout.width}. Change the embedding_dim or "
                 f"the encoder's units (of which one of two directions puts out twice as many)."
             )
 
-    def build_look(self, width: int) -> None:
+    def build_attention(self, width: int) -> None:
         """Create the weights that `prepare` and `look` need, for a source sequence of the given width."""
 
     def get_build_config(self) -> dict[str, Any]:
@@ -591,7 +593,7 @@ def named_config(identifier: Any) -> Any:
 
 def _time_first(x: Any) -> Any:
     """`(batch, time, ...)` to `(time, batch, ...)` and back; `None` stays."""
-    if isinstance(x, Symbols):
+    if isinstance(x, EmbeddingLookup):
         return x._replace(ids=ops.transpose(x.ids))
     return None if x is None else ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 

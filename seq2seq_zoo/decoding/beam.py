@@ -83,11 +83,11 @@ class Beam(Search):
         self.length_penalty = length_penalty
         self.length_formula = length_formula
         self.coverage_penalty = coverage_penalty
-        self.covers = coverage_penalty > 0
+        self.needs_attention = coverage_penalty > 0
         self.groups = groups
         self.diversity = diversity
 
-    def first_totals(self) -> list[float]:
+    def initial_totals(self) -> list[float]:
         """One hypothesis in each group: were they all there, all would go the same way."""
         return ([0.0] + [NEVER] * (self.size // self.groups - 1)) * self.groups
 
@@ -96,7 +96,7 @@ class Beam(Search):
         size, members = candidates.log_probs.shape[-1], self.size // self.groups
         totals = candidates.totals[..., None] + candidates.log_probs
         scores = totals / self._penalty(candidates.lengths)[..., None]
-        if self.covers:
+        if self.needs_attention:
             scores = scores + self._covered(candidates.coverage, candidates.mask)[..., None]
         parents, outputs, said = [], [], []
         for first in range(0, self.size, members):
@@ -114,9 +114,9 @@ class Beam(Search):
     def rank(self, totals: Any, lengths: Any, coverage: Any, mask: Any) -> Any:
         """The score above."""
         scores = totals / self._penalty(lengths)
-        return scores + self._covered(coverage, mask) if self.covers else scores
+        return scores + self._covered(coverage, mask) if self.needs_attention else scores
 
-    def decided(self, found: Hypotheses, mask: Any, max_length: int) -> Any:
+    def finished(self, found: Hypotheses, mask: Any, max_length: int) -> Any:
         """Where the `n_best` that have ended are out of reach: sums only fall, and no penalty is kinder than that of
         the greatest length."""
         ended = ops.where(found.ended, self.rank(found.totals, found.lengths, found.coverage, mask), NEVER)

@@ -7,7 +7,7 @@ from keras import ops
 from seq2seq_zoo.layers.readouts.readout import PAD
 
 
-def said(history: Any, size: int) -> Any:
+def seen_tokens(history: Any, size: int) -> Any:
     """Which outputs occur in a hypothesis.
 
     Args:

@@ -35,7 +35,7 @@ class Sample(Search):
         Top k: Fan et al. 2018, arXiv:1805.04833, section 5; top p: Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
     """
 
-    draws = True
+    is_random = True
 
     @checked
     def __init__(

@@ -43,9 +43,9 @@ class Scorer(keras.Model):
         targets = ops.cast(targets, "int32")
         log_probs = ops.log_softmax(ops.cast(self.model(inputs), "float32"))
         found = ops.squeeze(ops.take_along_axis(log_probs, targets[..., None], axis=-1), -1)
-        best = ops.max(ops.where(self.model.readout.never, -float("inf"), log_probs), axis=-1)
+        best = ops.max(ops.where(self.model.readout.never_generated, -float("inf"), log_probs), axis=-1)
         real = ops.not_equal(targets, PAD)
         return {
             "log_probs": ops.where(real, found, 0.0),
-            "likeliest": ops.logical_and(real, ops.greater_equal(found, best)),
+            "most_likely": ops.logical_and(real, ops.greater_equal(found, best)),
         }

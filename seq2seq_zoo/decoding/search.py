@@ -10,8 +10,8 @@ from keras import ops, tree
 
 from seq2seq_zoo.config.options import NonNegative, Positive, PositiveFloat, checked, options_of
 from seq2seq_zoo.config.registry import Registry
-from seq2seq_zoo.decoding.constraints import ends_ngram, said
-from seq2seq_zoo.layers.backend import asks_for_xla, compiled
+from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
+from seq2seq_zoo.layers.backend import compiled, use_xla
 from seq2seq_zoo.layers.readouts.readout import PAD
 from seq2seq_zoo.layers.readouts.tokens import Tokens
 from seq2seq_zoo.layers.scan import scan
@@ -103,9 +103,9 @@ class Search(abc.ABC):
     """How many are returned."""
     reorders: bool = False
     """Whether a hypothesis may take the place of another."""
-    draws: bool = False
+    is_random: bool = False
     """Whether it leaves anything to chance."""
-    covers: bool = False
+    needs_attention: bool = False
     """Whether it asks what has been looked at, and so needs a mode that looks."""
 
     @checked
@@ -128,7 +128,7 @@ class Search(abc.ABC):
 
     # === What a search says ===
 
-    def first_totals(self) -> Sequence[float]:
+    def initial_totals(self) -> Sequence[float]:
         """Where each hypothesis begins: 0, or minus infinity for one that is not there yet."""
         return [0.0] * self.hypotheses
 
@@ -146,18 +146,18 @@ class Search(abc.ABC):
         del lengths, coverage, mask
         return totals
 
-    def decided(self, found: Hypotheses, mask: Any, max_length: int) -> Any:
+    def finished(self, found: Hypotheses, mask: Any, max_length: int) -> Any:
         """For which rows nothing can change any more: boolean `(batch,)`."""
         del mask, max_length
         return ops.all(found.ended, axis=1)
 
     # === What all share ===
 
-    def steer(self, log_probs: Any, found: Hypotheses, ends: Any) -> Any:
+    def apply_constraints(self, log_probs: Any, found: Hypotheses, ends: Any) -> Any:
         """The log-probabilities after the options that every search has; `ends` are the outputs that end one."""
         size = log_probs.shape[-1]
         if self.repetition_penalty != 1:
-            log_probs = ops.where(said(found.history, size), log_probs * self.repetition_penalty, log_probs)
+            log_probs = ops.where(seen_tokens(found.history, size), log_probs * self.repetition_penalty, log_probs)
         if self.no_repeat_ngram is not None:
             log_probs = ops.where(ends_ngram(found.history, self.no_repeat_ngram, size), NEVER, log_probs)
         if self.min_length:
@@ -166,7 +166,7 @@ class Search(abc.ABC):
         return log_probs
 
     @property
-    def remembers(self) -> bool:
+    def needs_history(self) -> bool:
         """Whether it asks what has been said."""
         return self.repetition_penalty != 1 or self.no_repeat_ngram is not None
 
@@ -194,7 +194,7 @@ class Searcher(keras.Model):
     The loop stops as soon as nothing can change any more. The encoder's output is not copied for each hypothesis.
 
     Args:
-        model: a `Seq2Seq`, or whatever has its `begin`, `step`, `readout`, `max_length` and `looks`.
+        model: a `Seq2Seq`, or whatever has its `initialize`, `step`, `readout`, `max_length` and `looks`.
         search: how to choose.
 
     Call arguments:
@@ -215,7 +215,7 @@ class Searcher(keras.Model):
         super().__init__(dtype=model.step_policy, **kwargs)  # the model's step runs here, outside its call
         if not isinstance(model.readout, Tokens):
             raise ValueError(f"A search chooses among tokens, but this model puts out {type(model.readout).__name__}.")
-        if search.covers and not model.looks:
+        if search.needs_attention and not model.has_attention:
             raise ValueError(
                 f"{type(search).__name__}'s coverage penalty asks where the model has looked, but this one does not "
                 f"look at its source: leave the penalty out, or use a mode with attention."
@@ -235,7 +235,7 @@ class Searcher(keras.Model):
 
     def make_predict_function(self, force: bool = False) -> Any:
         """What Keras's `predict_on_batch` calls with its data."""
-        if self.run_eagerly or not (self.jit_compile and asks_for_xla()):
+        if self.run_eagerly or not (self.jit_compile and use_xla()):
             return super().make_predict_function(force)
         if force or self.predict_function is None:
             search = compiled(self)
@@ -246,18 +246,18 @@ class Searcher(keras.Model):
         """Search."""
         model, search, readout = self.model, self.search, self.model.readout
         count, size = search.hypotheses, readout.vocabulary_size
-        memory, states = model.begin(inputs["sources"], count * self.max_length)
+        memory, states = model.initialize(inputs["sources"], count * self.max_length)
         batch = ops.shape(memory.mask)[0]
         shape = (batch, count)
-        never = readout.never
+        never = readout.never_generated
         if "allowed" in inputs:
             ids = ops.arange(size)
-            never = ops.logical_or(never, ~ops.logical_or(inputs["allowed"], readout.ends(ids)))
+            never = ops.logical_or(never, ~ops.logical_or(inputs["allowed"], readout.is_end(ids)))
 
         def step(found: Hypotheses, x: dict[str, Any]) -> tuple[Hypotheses, Any]:
             logits, states, weights = model.step(found.previous, found.states, memory)
             own = ops.log_softmax(logits)
-            steered = search.steer(ops.where(never, NEVER, own), found, readout.ends(ops.arange(size)))
+            steered = search.apply_constraints(ops.where(never, NEVER, own), found, readout.is_end(ops.arange(size)))
             if "prefix" in x:
                 told = x["prefix"][:, None, None]
                 free = ops.equal(told, PAD)
@@ -269,7 +269,7 @@ class Searcher(keras.Model):
             going = ops.cast(ops.logical_not(found.ended), "int32")
             lengths = found.lengths + going
             coverage = ()
-            if search.covers:
+            if search.needs_attention:
                 coverage = found.coverage + ops.cast(weights, "float32") * ops.cast(going, "float32")[..., None]
             candidates = Candidates(steered, found.totals, lengths, coverage, memory.mask, x.get("draws"))
             parents, outputs = search.select(candidates)
@@ -285,12 +285,12 @@ class Searcher(keras.Model):
                 kept = tree.map_structure(lambda each: None if each is None else _gather(each, parents), kept)
                 ended, history = tree.map_structure(lambda each: _gather(each, parents), (ended, history))
             states, weights, lengths, coverage = kept
-            ended = ops.logical_or(ended, ops.logical_or(readout.ends(outputs), ops.equal(outputs, PAD)))
-            if "stops" in inputs:
-                stops = ops.take(inputs["stops"], outputs)
-                stops = ops.logical_and(stops, x["prefix"][:, None] == PAD) if "prefix" in x else stops
-                ended = ops.logical_or(ended, stops)
-            if search.remembers:
+            ended = ops.logical_or(ended, ops.logical_or(readout.is_end(outputs), ops.equal(outputs, PAD)))
+            if "stop" in inputs:
+                stop = ops.take(inputs["stop"], outputs)
+                stop = ops.logical_and(stop, x["prefix"][:, None] == PAD) if "prefix" in x else stop
+                ended = ops.logical_or(ended, stop)
+            if search.needs_history:
                 history = ops.concatenate([history[..., 1:], outputs[..., None]], axis=-1)
             own = ops.where(ops.equal(outputs, PAD), 0.0, own)
             following = Hypotheses(states, outputs, totals, lengths, ended, history, coverage)
@@ -298,25 +298,25 @@ class Searcher(keras.Model):
 
         first = Hypotheses(
             states=tree.map_structure(lambda state: ops.repeat(state[:, None], count, axis=1), states),
-            previous=ops.broadcast_to(readout.first(batch)[:, None], shape),
-            totals=ops.broadcast_to(ops.array(search.first_totals(), "float32"), shape),
+            previous=ops.broadcast_to(readout.initial_output(batch)[:, None], shape),
+            totals=ops.broadcast_to(ops.array(search.initial_totals(), "float32"), shape),
             lengths=ops.zeros(shape, "int32"),
             ended=ops.zeros(shape, "bool"),
-            history=ops.zeros((*shape, self.max_length), "int32") if search.remembers else (),
-            coverage=ops.zeros((*shape, ops.shape(memory.mask)[1]), "float32") if search.covers else (),
+            history=ops.zeros((*shape, self.max_length), "int32") if search.needs_history else (),
+            coverage=ops.zeros((*shape, ops.shape(memory.mask)[1]), "float32") if search.needs_attention else (),
         )
         xs = {}
         if "prefix" in inputs:
             padded = ops.pad(inputs["prefix"], ((0, 0), (0, self.max_length)))  # whatever its length
             xs["prefix"] = ops.transpose(padded[:, : self.max_length])
-        if search.draws:
+        if search.is_random:
             xs["draws"] = inputs["draws"]
         last, (shifts, outputs, log_probs, *weights) = scan(
             step,
             first,
             xs,
             self.max_length,
-            until=lambda found: ops.all(search.decided(found, memory.mask, self.max_length)),
+            until=lambda found: ops.all(search.finished(found, memory.mask, self.max_length)),
         )
 
         scores = search.rank(last.totals, last.lengths, last.coverage, memory.mask)
@@ -332,7 +332,7 @@ class Searcher(keras.Model):
         alive = (scores > NEVER)[..., None]
         ids = ops.where(alive, ids, PAD)
         real = ops.not_equal(ids, PAD)
-        spoken = ops.logical_and(real, ops.logical_not(readout.ends(ids)))
+        spoken = ops.logical_and(real, ops.logical_not(readout.is_end(ids)))
         found = {
             "ids": ids,
             "lengths": ops.sum(ops.cast(spoken, "int32"), axis=-1),
@@ -343,7 +343,7 @@ class Searcher(keras.Model):
             found["weights"] = ops.where(real[..., None], ops.transpose(weights[0], (1, 2, 0, 3)), 0.0)
         return found
 
-    def draw(self, rows: Sequence[int]) -> np.ndarray:
+    def random_numbers(self, rows: Sequence[int]) -> np.ndarray:
         """What chance decides, from the search's seed and the rows' numbers alone: so no row's samples depend on its
         batch.
 

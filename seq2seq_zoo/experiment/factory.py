@@ -9,11 +9,11 @@ from seq2seq_zoo.config.schema import Choice, Options, Schema
 from seq2seq_zoo.data.padding import FILLING
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.decoders.decoder import Decoder
-from seq2seq_zoo.layers.encoder import Encoder, Nothing
+from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.layers.readouts.readout import Readout, readouts
 from seq2seq_zoo.layers.readouts.tokens import Tokens
 from seq2seq_zoo.metrics.texts import TextMetric, text_metrics
-from seq2seq_zoo.models.encoder_only import Labeller
+from seq2seq_zoo.models.encoder_only import EncoderOnly
 from seq2seq_zoo.models.pretrained import Pretrained
 from seq2seq_zoo.models.seq2seq import Seq2Seq
 from seq2seq_zoo.tasks import tasks
@@ -23,7 +23,7 @@ from seq2seq_zoo.training.training import Training
 # What the task's vocabularies decide, a configuration cannot.
 _OUTPUTS = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
 _PARTS = {"encoder", "readout", "whole", "source_vocabulary", "target_vocabulary"}
-_LABELLER = options_of(Labeller, exclude=_PARTS)
+_ENCODER_ONLY = options_of(EncoderOnly, exclude=_PARTS)
 
 schema = Schema(
     {
@@ -36,7 +36,7 @@ schema = Schema(
             None,
             "what an output is, where targets are real values: `vectors` if not given.",
         ),
-        "labeller": Options(Labeller, exclude=_PARTS),
+        "encoder_only": Options(EncoderOnly, exclude=_PARTS),
         "pretrained": Options(Pretrained),
         "training": Options(Training),
         "metrics": Option(
@@ -56,7 +56,7 @@ def make_task(config: Mapping[str, Any]) -> Task:
     return tasks.create(config["task"])
 
 
-def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | Labeller:
+def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | EncoderOnly:
     """The model of a resolved configuration, untrained and built, for what a task's data looks like.
 
     Raises:
@@ -73,12 +73,12 @@ def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | Labe
     if config["decoder"] is None:
         whole = data.targets == "label"
         readout = _readout(config, data, {})
-        with _of("labeller"):
-            model: Any = Labeller(encoder, readout, whole, *vocabularies, **config["labeller"])
+        with _of("encoder_only"):
+            model: Any = EncoderOnly(encoder, readout, whole, *vocabularies, **config["encoder_only"])
     else:
-        for key, value in config["labeller"].items():
-            if value != _LABELLER[key].default:
-                raise ValueError(f"labeller.{key}: is for a model without a decoder: leave it out.")
+        for key, value in config["encoder_only"].items():
+            if value != _ENCODER_ONLY[key].default:
+                raise ValueError(f"encoder_only.{key}: is for a model without a decoder: leave it out.")
         arguments = dict(config["decoder"])
         outputs = {key: arguments.pop(key) for key in _OUTPUTS}
         if isinstance(data, Series):
@@ -108,7 +108,7 @@ def _encoder(config: Mapping[str, Any], data: Data | Series) -> Any:
             )
         if data.window is not None and config["decoder"]["sampling"] is not None:
             raise ValueError("decoder.sampling: every window of a stream is told what came before: leave it out.")
-        return Nothing()
+        return NoEncoder()
     return Encoder(vocabulary_size=len(data.source), unknown=data.source.unknown, **options)
 
 
@@ -128,12 +128,12 @@ def _readout(config: Mapping[str, Any], data: Data | Series, outputs: Mapping[st
     chosen, name = config["readout"], config["task"]["name"]
     if isinstance(data, Data):
         if chosen is not None:
-            raise ValueError(f"readout: is for real values, and the targets of '{name}' are symbols: leave it out.")
+            raise ValueError(f"readout: is for real values, and the targets of '{name}' are tokens: leave it out.")
         return Tokens(len(data.target), start=data.target.start, end=data.target.end, **outputs)
     for key, value in outputs.items():
         if value != _OUTPUTS[key].default:
             raise ValueError(
-                f"decoder.{key}: is for symbols, and the targets of '{name}' are real values: leave it out."
+                f"decoder.{key}: is for tokens, and the targets of '{name}' are real values: leave it out."
             )
     kind = chosen["name"] if isinstance(chosen, Mapping) else chosen
     if kind == "tokens":

@@ -21,10 +21,10 @@ from seq2seq_zoo.figures import image, trajectories
 from seq2seq_zoo.metrics.metric import METRICS as KNOWN
 from seq2seq_zoo.models.loading import load
 from seq2seq_zoo.system.environment import environment
-from seq2seq_zoo.system.files import whole, write
+from seq2seq_zoo.system.files import atomic_path, write
 from seq2seq_zoo.system.interrupt import interruptible
 from seq2seq_zoo.tasks.task import Data, Row, Series
-from seq2seq_zoo.training.evaluation import measure
+from seq2seq_zoo.training.evaluation import evaluate_fully
 from seq2seq_zoo.training.real_values import Output, table
 from seq2seq_zoo.training.training import TrainingError
 
@@ -79,7 +79,7 @@ class Run:
             )
         keras.utils.set_random_seed(config["seed"])
         self.data = load_data(config)
-        with _blaming(config, "metrics"):
+        with config_error_at(config, "metrics"):
             self.metrics = factory.make_metrics(config, self.data)
         self.history: list[dict[str, Any]] = []
         self.notes: list[str] = []
@@ -87,11 +87,11 @@ class Run:
             self.model = load(directory / LAST)
             self._continue()
         else:
-            with _blaming(config, "decoder"):
+            with config_error_at(config, "decoder"):
                 self.model = factory.make_model(config, self.data)
-            with _blaming(config, "pretrained"):
+            with config_error_at(config, "pretrained"):
                 self.notes = factory.make_pretrained(config).into(self.model)
-        with _blaming(config, "training"):
+        with config_error_at(config, "training"):
             self.training.check(self.model, self.data)
 
     @classmethod
@@ -155,7 +155,7 @@ class Run:
             # `last.keras` goes last, since it tells which epochs are finished: killed before it, one is run again.
             self._write(EPOCHS, "".join(json.dumps(each) + "\n" for each in [*self.history, record]))
             for name in (BEST, LAST) if better else (LAST,):
-                with whole(self.directory / name) as draft:
+                with atomic_path(self.directory / name) as draft:
                     model.save(draft)
             self.history.append(record)
             if on_epoch is not None:
@@ -187,19 +187,19 @@ class Run:
             "parameters": model.count_params(),
         }
         for split in ("dev", "test"):
-            measured[split], outputs = measure(model, self.data, split, self.metrics)
+            measured[split], outputs = evaluate_fully(model, self.data, split, self.metrics)
         if outputs:
             self._write(PREDICTIONS, "".join("\t".join(row) + "\n" for row in _predictions(self.data, outputs)))
         if isinstance(self.data, Series):
             write(self.directory / SERIES, image(_draw_series(self.data, outputs)))
-        with whole(self.directory / CURVES) as draft:
+        with atomic_path(self.directory / CURVES) as draft:
             _draw_curves(self.history, draft)
         measured |= environment()
         self._write(METRICS, json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
         return measured
 
     def _write(self, name: str, text: str) -> None:
-        with whole(self.directory / name) as draft:
+        with atomic_path(self.directory / name) as draft:
             draft.write_text(text, encoding="utf-8")
 
 
@@ -221,7 +221,7 @@ def load_data(config: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: the task refuses its arguments, or its data cannot be read.
     """
-    with _blaming(config, "task"):
+    with config_error_at(config, "task"):
         return factory.make_task(config).load()
 
 
@@ -277,7 +277,7 @@ def _require_same(directory: Path, data: Data | Series) -> None:
 
 
 @contextlib.contextmanager
-def _blaming(config: Mapping[str, Any], section: str) -> Iterator[None]:
+def config_error_at(config: Mapping[str, Any], section: str) -> Iterator[None]:
     """What our own constructors refuse is the configuration's fault; an error from elsewhere stays what it is."""
     try:
         yield
@@ -330,8 +330,8 @@ def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
     above.plot(epochs, [record["loss"] for record in history], color="black", marker=".")
     known = [name for name in KNOWN if name in history[0]]
     generated = "exact_match" in known
-    above.set_ylabel("training loss, nats a symbol" if generated or "perplexity" in known else "training loss")
-    shown = ("exact_match", "symbol_error_rate") if generated else known[:1]
+    above.set_ylabel("training loss, nats a token" if generated or "perplexity" in known else "training loss")
+    shown = ("exact_match", "token_error_rate") if generated else known[:1]
     for name, color, marker in zip(shown, ("#0072B2", "#D55E00"), "os", strict=False):
         values = [KNOWN[name].scale * record[name] for record in history]
         below.plot(epochs, values, color=color, marker=marker, label=KNOWN[name].label)

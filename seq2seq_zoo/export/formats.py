@@ -105,7 +105,7 @@ def export(
     target = Path(directory)
     kind = formats.create(format)
     chosen = searches.create(search)
-    if chosen.draws:
+    if chosen.is_random:
         raise ExportError(f"An exported search leaves nothing to chance: expected greedy or beam, got {chosen!r}.")
     if quantize is not None and quantize not in kind.quantizations:
         can = " or ".join(kind.quantizations) or "none"
@@ -143,7 +143,7 @@ def generate(
         sources: texts.
         batch_size: texts searched at once, where the graph takes any number; changes no result.
     """
-    source, target = given(vocabularies), vocabularies[1]
+    source, target = input_vocabulary(vocabularies), vocabularies[1]
     encoded = [source.encode(text) for text in sources]
     rows = exported.batch or batch_size
     texts: list[str] = []
@@ -155,7 +155,7 @@ def generate(
     return texts
 
 
-def given(vocabularies: tuple[Vocabulary, Vocabulary]) -> Vocabulary:
+def input_vocabulary(vocabularies: tuple[Vocabulary, Vocabulary]) -> Vocabulary:
     """That of the ids which an exported search is given: the sources', or of a language model the outputs', since what
     it is given is what its outputs begin with."""
     source, target = vocabularies

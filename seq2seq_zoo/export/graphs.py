@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import tree
 
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
-from seq2seq_zoo.export.formats import given
+from seq2seq_zoo.export.formats import input_vocabulary
 from seq2seq_zoo.layers.backend import exporting
 from seq2seq_zoo.models.text_model import TextModel
 
@@ -41,7 +41,7 @@ class Graphs(tf.Module):
 
         def run(sources: Any) -> dict[str, Any]:
             # What a language model is given, it does not read: its outputs begin with it.
-            return searcher({"sources": sources} if model.reads else {"sources": sources, "prefix": sources})
+            return searcher({"sources": sources} if model.has_source else {"sources": sources, "prefix": sources})
 
         self.functions = {"search": _traced(run, sources)}
         encode, step = _parts(model, sources, batch)
@@ -53,10 +53,10 @@ class Graphs(tf.Module):
 
     def _text(self, model: TextModel, search: Callable[..., dict[str, Any]]) -> Any:
         target = model.vocabularies[1]
-        source = given(model.vocabularies)
+        source = input_vocabulary(model.vocabularies)
         ids = tf.constant([id for id in range(len(source)) if id not in _special(source)], tf.int32)
-        symbols = tf.constant([source.symbols[id] for id in ids.numpy()])
-        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(symbols, ids), source.unknown)
+        tokens = tf.constant([source.tokens[id] for id in ids.numpy()])
+        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tokens, ids), source.unknown)
 
         def text(texts: Any) -> dict[str, Any]:
             if source.separator:
@@ -66,7 +66,7 @@ class Graphs(tf.Module):
             # One column of padding more, so that there is one where all texts are empty.
             found = search(tf.pad(self.table.lookup(cut).to_tensor(PADDING), ((0, 0), (0, 1))))
             silent = tf.constant([id in (PADDING, target.start, target.end) for id in range(len(target))])
-            said = tf.gather(tf.constant(target.symbols), found["ids"])
+            said = tf.gather(tf.constant(target.tokens), found["ids"])
             said = tf.ragged.boolean_mask(said, tf.logical_not(tf.gather(silent, found["ids"])))
             return {
                 "texts": tf.strings.reduce_join(said, axis=-1, separator=target.separator),
@@ -82,7 +82,7 @@ def _parts(model: TextModel, sources: tf.TensorSpec, batch: int | None) -> tuple
 
     def encode(sources: Any) -> dict[str, Any]:
         nonlocal structure
-        memory, states = model.begin(sources)
+        memory, states = model.initialize(sources)
         structure = {"memory": memory, "state": states}
         names.clear()
         for kind in ("memory", "state"):
@@ -140,7 +140,7 @@ def _traced(function: Callable[..., Any], *specs: tf.TensorSpec) -> Any:
 
 def _sources(model: Any, batch: int | None) -> tf.TensorSpec:
     encoder = getattr(model, "models", [model])[0].encoder
-    if not model.reads or encoder.vocabulary_size is not None:
+    if not model.has_source or encoder.vocabulary_size is not None:
         return tf.TensorSpec((batch, None), "int32", "sources")
     return tf.TensorSpec((batch, None, encoder.stack.cells[0][0].widths[0]), "float32", "sources")
 

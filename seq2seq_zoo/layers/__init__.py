@@ -1,1 +1,1 @@
-"""What every mode shares. Knows ids and sizes, never symbols, tasks or YAML."""
+"""What every mode shares. Knows ids and sizes, never tokens, tasks or YAML."""

@@ -7,13 +7,13 @@ from keras import ops
 
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import matmul
-from seq2seq_zoo.layers.sublayer import Part, knows
+from seq2seq_zoo.layers.sublayer import Sublayer, knows
 
 LEAST = -6e4
 """Below every score, and still a number where an exported graph keeps its constants in half precision."""
 
 
-class Source(NamedTuple):
+class AttentionMemory(NamedTuple):
     """A source ready to be looked at: everything that stays the same over time."""
 
     keys: Any  # (batch, source length, key width)
@@ -21,7 +21,7 @@ class Source(NamedTuple):
     mask: Any  # (batch, source length)
 
 
-class Attention(Part):
+class Attention(Sublayer):
     """Weights over a source's positions, from a score between a query and each key.
 
     The calculation follows the steps:
@@ -39,9 +39,9 @@ class Attention(Part):
         del query, key
         self.built = True
 
-    def prepare(self, sequence: Any, mask: Any) -> Source:
+    def prepare(self, sequence: Any, mask: Any) -> AttentionMemory:
         """What stays the same over time, from `H` `(batch, source length, width)` and its mask."""
-        return Source(self.keys(sequence), sequence, mask)
+        return AttentionMemory(self.keys(sequence), sequence, mask)
 
     def keys(self, sequence: Any) -> Any:
         """What the score compares a query with."""
@@ -51,7 +51,7 @@ class Attention(Part):
     """What a query is multiplied with before it is compared, if anything: apart from the score, so that its gradient is
     one product over all steps."""
 
-    def ask(self, query: Any) -> Any:
+    def project_query(self, query: Any) -> Any:
         """What the score compares with the keys."""
         return query if self.query_kernel is None else matmul(query, self.query_kernel)
 
@@ -68,12 +68,16 @@ class Attention(Part):
         return ()
 
     @property
-    def plain(self) -> bool:
+    def is_standard(self) -> bool:
         """Whether it calculates as above, with a score that reads what it is given alone."""
         own = type(self)
-        return own.call is Attention.call and own.ask is Attention.ask and knows(own, "score_weights", "score")
+        return (
+            own.call is Attention.call
+            and own.project_query is Attention.project_query
+            and knows(own, "score_weights", "score")
+        )
 
-    def call(self, query: Any, source: Source) -> tuple[Any, Any]:
+    def call(self, query: Any, source: AttentionMemory) -> tuple[Any, Any]:
         """Look.
 
         Args:
@@ -83,11 +87,11 @@ class Attention(Part):
         Returns:
             `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
         """
-        scores = self.score(self.ask(query), source.keys, *self.score_weights())
-        weights = self.weigh(scores, ops.expand_dims(source.mask, 1))
+        scores = self.score(self.project_query(query), source.keys, *self.score_weights())
+        weights = self.masked_softmax(scores, ops.expand_dims(source.mask, 1))
         return ops.matmul(weights, source.values), weights
 
-    def weigh(self, scores: Any, mask: Any) -> Any:
+    def masked_softmax(self, scores: Any, mask: Any) -> Any:
         """The softmax over the real positions, on the last axis of both."""
         dtype = keras.backend.standardize_dtype(scores.dtype)
         wide = dtype if dtype == "float64" else "float32"
@@ -153,10 +157,10 @@ class LinearAttention(Attention):
         self.shift = self.add_weight(shape=(1,), initializer="zeros", name="shift")
         super().build(query, key)
 
-    def prepare(self, sequence: Any, mask: Any) -> Source:
+    def prepare(self, sequence: Any, mask: Any) -> AttentionMemory:
         """`W h + d`, as keys and as values."""
         projected = matmul(sequence, self.kernel) + self.bias
-        return Source(projected, projected, mask)
+        return AttentionMemory(projected, projected, mask)
 
     def score(self, asked: Any, keys: Any, scale: Any, shift: Any) -> Any:
         """`w . (key + q) + b`, term by term."""

@@ -30,7 +30,7 @@ def is_exporting() -> bool:
     return _exporting.get()
 
 
-def asks_for_xla() -> bool:
+def use_xla() -> bool:
     """Whether XLA is to be asked for: Keras leaves it out on TensorFlow without a GPU, where these loops gain by it."""
     return keras.backend.backend() == "tensorflow"
 
@@ -57,13 +57,13 @@ def compiled(function: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, A
     return call
 
 
-def all_real(mask: Any) -> bool:
+def is_unpadded(mask: Any) -> bool:
     """Whether a mask leaves nothing out, where it can be asked: on torch, which runs step by step."""
     return keras.backend.backend() == "torch" and not mask.is_meta and bool(mask.all())
 
 
-def gradients_by_hand() -> bool:
-    """Whether `with_gradient` can be used here: in a graph of TensorFlow that is not for another runtime."""
+def supports_custom_gradients() -> bool:
+    """Whether `custom_gradient` can be used here: in a graph of TensorFlow that is not for another runtime."""
     if keras.backend.backend() != "tensorflow" or is_exporting():
         return False
     import tensorflow as tf
@@ -71,7 +71,7 @@ def gradients_by_hand() -> bool:
     return not tf.executing_eagerly()
 
 
-def with_gradient(forward: Callable[..., Any], backward: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def custom_gradient(forward: Callable[..., Any], backward: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     """A function of structures of tensors, with a gradient by hand.
 
     Args:

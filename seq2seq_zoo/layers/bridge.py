@@ -6,12 +6,12 @@ from keras import ops
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoded
-from seq2seq_zoo.layers.sublayer import Part
+from seq2seq_zoo.layers.sublayer import Sublayer
 
 Widths = tuple[tuple[int, ...], ...]
 
 
-class Bridge(Part):
+class Bridge(Sublayer):
     """How a decoder starts. Abstract: subclasses give `call`, and weights in `build` if they have any.
 
     Call arguments:

@@ -14,15 +14,15 @@ from keras import ops
 from seq2seq_zoo.config.options import Positive, checked
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.activations import activation_of, name_of
-from seq2seq_zoo.layers.backend import gradients_by_hand
+from seq2seq_zoo.layers.backend import supports_custom_gradients
 from seq2seq_zoo.layers.dropout import dropped
-from seq2seq_zoo.layers.products import Symbols, matmul
-from seq2seq_zoo.layers.sublayer import Part, knows
+from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
+from seq2seq_zoo.layers.sublayer import Sublayer, knows
 
 States = tuple[tuple[Any, ...], ...]  # one tuple a layer, the layer's output state first
 
 
-class Cell(Part):
+class Cell(Sublayer):
     """One recurrent layer's weights and step. Abstract: `LSTMCell`, `GRUCell` and `SimpleCell` are the final ones.
 
     The input may come in parts, each with its own width: a product with a concatenation is the sum of the products
@@ -65,7 +65,7 @@ class Cell(Part):
         """What the gates take from the input.
 
         Args:
-            parts: tensors of shape `(..., width)`, which broadcast against one another; or `Symbols` in place of one.
+            parts: tensors of shape `(..., width)`, which broadcast against one another, or an `EmbeddingLookup`.
             first: the position of `parts[0]` among the widths that the cell was built with. The bias comes with part 0.
             kernels: `kernels()` at hand.
 
@@ -74,7 +74,7 @@ class Cell(Part):
         """
         kernels = (self.kernels() if kernels is None else kernels)[first : first + len(parts)]
         total = sum(
-            part.times(kernel) if isinstance(part, Symbols) else matmul(part, kernel)
+            part.times(kernel) if isinstance(part, EmbeddingLookup) else matmul(part, kernel)
             for part, kernel in zip(parts, kernels, strict=True)
         )
         return total + self.bias if first == 0 else total
@@ -129,15 +129,15 @@ class Cell(Part):
     that is to be differentiated automatically."""
 
     @property
-    def usual(self) -> bool:
+    def default_activations(self) -> bool:
         """Whether the activations are the usual ones, which `adjoint` is written for."""
         return (self.activation, self.recurrent_activation) == (keras.activations.tanh, keras.activations.sigmoid)
 
-    def by_hand(self) -> bool:
+    def has_custom_gradient(self) -> bool:
         """Whether a pass over time takes its gradient by hand, here and now."""
         # An `adjoint` is right for the step that its own class has or inherits, not for one that a subclass changes.
         right = self.adjoint is not None and knows(type(self), "adjoint", "advance", "combine")
-        return right and self.usual and gradients_by_hand()
+        return right and self.default_activations and supports_custom_gradients()
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -183,7 +183,7 @@ class LSTMCell(Cell):
 
     def activated(self, gates: Any) -> Any:
         """The four gates after their activations."""
-        if not self.usual:
+        if not self.default_activations:
             i, f, g, o = ops.split(gates, 4, axis=-1)
             i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
             return i, f, self.activation(g), o

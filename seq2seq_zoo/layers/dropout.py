@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 
-class Noise(NamedTuple):
+class DropoutMasks(NamedTuple):
     """One layer's dropout masks, drawn before the loop and the same at every step; `None` where nothing is dropped."""
 
     states: tuple[Any, ...]  # (batch, units) for each direction, on the state that the recurrent product reads

@@ -8,9 +8,9 @@ from keras import ops
 from seq2seq_zoo.config.options import Fraction, Named, NonNegative, Positive, checked
 from seq2seq_zoo.layers.cells import States, cells
 from seq2seq_zoo.layers.dropout import dropout_mask, dropped
-from seq2seq_zoo.layers.products import Symbols
+from seq2seq_zoo.layers.products import EmbeddingLookup
 from seq2seq_zoo.layers.stack import Stack
-from seq2seq_zoo.layers.sublayer import as_ids, real_vectors
+from seq2seq_zoo.layers.sublayer import as_ids, unpadded_steps
 
 
 class Encoded(NamedTuple):
@@ -28,9 +28,9 @@ class Encoded(NamedTuple):
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class Encoder(keras.layers.Layer):
-    """Recurrent layers over a source of symbol ids or of real-valued vectors.
+    """Recurrent layers over a source of token ids or of real-valued vectors.
 
-    Padding is respected in both directions: the summary and the final states are those of the last real symbol,
+    Padding is respected in both directions: the summary and the final states are those of the last real token,
     whichever side the padding is on, and more padding changes nothing.
 
     Args:
@@ -43,12 +43,12 @@ class Encoder(keras.layers.Layer):
         residual: whether each layer after the first adds its input to its output.
         shared_state: whether all layers thread one state through a step: each starts from the state that the layer
             below has left, and the first from what the last left one step before.
-        embedding_dim: width of the symbols' vectors; `units` if not given.
-        vocabulary_size: number of symbol ids, padding included; `None` for a source of vectors.
+        embedding_dim: width of the tokens' vectors; `units` if not given.
+        vocabulary_size: number of token ids, padding included; `None` for a source of vectors.
         mask_value: in a source of vectors, a step all of whose features equal it is padding; `None` if there is none.
-        word_dropout: share of a source's symbols that are read as the unknown one in training; so the unknown symbol's
+        word_dropout: share of a source's tokens that are read as the unknown one in training; so the unknown token's
             vector is trained, which no text to train on has where the vocabulary was made of all of them.
-        unknown: id of the unknown symbol; `None` if there is none.
+        unknown: id of the unknown token; `None` if there is none.
 
     Call arguments:
         inputs: ids `(batch, source length)`, where 0 is padding; or vectors `(batch, source length, features)`.
@@ -60,7 +60,7 @@ class Encoder(keras.layers.Layer):
         An `Encoded`.
 
     Raises:
-        ValueError: a `mask_value` for ids; `word_dropout` for vectors, or without an unknown symbol.
+        ValueError: a `mask_value` for ids; `word_dropout` for vectors, or without an unknown token.
 
     Example:
 
@@ -103,7 +103,7 @@ class Encoder(keras.layers.Layer):
             raise ValueError(f"word_dropout={word_dropout} is for ids, but this {type(self).__name__} reads vectors.")
         if unknown is None and word_dropout:
             raise ValueError(
-                f"word_dropout={word_dropout} reads symbols as the unknown one, which is not there: leave it out."
+                f"word_dropout={word_dropout} reads tokens as the unknown one, which is not there: leave it out."
             )
         self.units = units
         self.cell = cell
@@ -160,7 +160,7 @@ class Encoder(keras.layers.Layer):
             inputs = ops.transpose(inputs)  # time first, where it is still only ids
             x = self.embedding(inputs)
         else:
-            real = None if self.mask_value is None else real_vectors(inputs, self.mask_value)
+            real = None if self.mask_value is None else unpadded_steps(inputs, self.mask_value)
             x = ops.transpose(inputs, (1, 0, 2))
         if real is not None:
             mask = real if mask is None else ops.logical_and(real, mask)
@@ -168,10 +168,10 @@ class Encoder(keras.layers.Layer):
         noise = dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training)
         x = dropped(x, noise)
         if self.embedding is not None and noise is None:
-            symbols = Symbols(inputs, ops.convert_to_tensor(self.embedding.embeddings))
-            x = symbols if symbols.worth_it else x
+            tokens = EmbeddingLookup(inputs, ops.convert_to_tensor(self.embedding.embeddings))
+            x = tokens if tokens.pays_off else x
         sequence, summary, states = self.stack.scan(
-            (x,), self.stack.noise(batch, training), mask=steps, training=training
+            (x,), self.stack.dropout_masks(batch, training), mask=steps, training=training
         )
         if mask is None:
             mask = ops.ones((batch, length), dtype="bool")
@@ -216,7 +216,7 @@ class Encoder(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
-class Nothing(keras.layers.Layer):
+class NoEncoder(keras.layers.Layer):
     """In place of an encoder, where there is nothing to read: with it, a decoder is a language model.
 
     With the bridge "dense" the decoder's first states are then learned, with "zero" they are zeros.
@@ -230,8 +230,8 @@ class Nothing(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from seq2seq_zoo import FeedbackDecoder, Nothing, Seq2Seq, Tokens
-    >>> model = Seq2Seq(Nothing(), FeedbackDecoder(8, readout=Tokens(10)))
+    >>> from seq2seq_zoo import FeedbackDecoder, NoEncoder, Seq2Seq, Tokens
+    >>> model = Seq2Seq(NoEncoder(), FeedbackDecoder(8, readout=Tokens(10)))
     >>> model((np.zeros((2, 1)), np.array([[4, 5, 2], [6, 2, 0]]))).shape
     TensorShape([2, 3, 10])
     """

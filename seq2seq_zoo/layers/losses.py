@@ -1,4 +1,4 @@
-"""What models are trained with: the loss of symbols, of distributions and of quantiles."""
+"""What models are trained with: the loss of tokens, of distributions and of quantiles."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from seq2seq_zoo.config.options import Fraction, Probability, checked
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy from logits against ids, with the target's probability shared out a little over all symbols.
+    """Cross-entropy from logits against ids, with the target's probability shared out a little over all tokens.
 
         loss = (1 - e) * -log p[y] + e * mean over k of -log p[k]
 

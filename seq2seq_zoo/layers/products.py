@@ -15,19 +15,19 @@ def matmul(x: Any, kernel: Any) -> Any:
     return ops.reshape(flat, (*shape[:-1], kernel.shape[-1]))
 
 
-class Symbols(NamedTuple):
-    """Symbols' vectors as a part of what a cell reads: multiplied once for each symbol there is, and then looked up."""
+class EmbeddingLookup(NamedTuple):
+    """Tokens' vectors as a part of what a cell reads: multiplied once for each token there is, and then looked up."""
 
     ids: Any
-    """Which symbols: of any shape."""
+    """Which tokens: of any shape."""
     vectors: Any
     """`(vocabulary, width)`."""
     products: Any = None
     """The vectors times the part's kernel, where somebody has made them before."""
 
     @property
-    def worth_it(self) -> bool:
-        """Whether there are no fewer ids than symbols; a length that is not known yet is taken to be a word's."""
+    def pays_off(self) -> bool:
+        """Whether there are no fewer ids than tokens; a length that is not known yet is taken to be a word's."""
         return math.prod(size or 8 for size in self.ids.shape) >= self.vectors.shape[0]
 
     def times(self, kernel: Any) -> Any:

@@ -10,7 +10,7 @@ from seq2seq_zoo.config.registry import Registry
 
 
 class Schedule:
-    """The probability that a step reads the right previous symbol rather than the decoder's own.
+    """The probability that a step reads the right previous token rather than the decoder's own.
 
     Abstract: subclasses give `__call__`.
 

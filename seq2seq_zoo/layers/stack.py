@@ -8,14 +8,14 @@ from keras import ops, tree
 
 from seq2seq_zoo.config.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.layers import gradients
-from seq2seq_zoo.layers.backend import all_real
+from seq2seq_zoo.layers.backend import is_unpadded
 from seq2seq_zoo.layers.cells import Cell, States, cells
-from seq2seq_zoo.layers.dropout import Noise, dropout_mask, dropped
+from seq2seq_zoo.layers.dropout import DropoutMasks, dropout_mask, dropped
 from seq2seq_zoo.layers.scan import scan
-from seq2seq_zoo.layers.sublayer import Part
+from seq2seq_zoo.layers.sublayer import Sublayer
 
 
-class Stack(Part):
+class Stack(Sublayer):
     """Recurrent layers on top of one another: the body of the encoder and of every decoder.
 
     Dropout masks are drawn once a sequence and hold for all its steps, as in Gal and Ghahramani 2016
@@ -87,14 +87,14 @@ class Stack(Part):
         widths = tuple((self.width,) * layer[0].state_count for layer in self.cells)
         return widths[:1] if self.shared_state else widths
 
-    def noise(self, batch: Any, training: bool | None) -> tuple[Noise, ...]:
+    def dropout_masks(self, batch: Any, training: bool | None) -> tuple[DropoutMasks, ...]:
         """Dropout masks for a batch of sequences, one entry a layer."""
 
         def mask(width: int, rate: float) -> Any:
             return dropout_mask((batch, width), rate, self.seed_generator, self.compute_dtype, training)
 
         return tuple(
-            Noise(tuple(mask(self.units, self.recurrent_dropout) for _ in layer), mask(self.width, self.dropout))
+            DropoutMasks(tuple(mask(self.units, self.recurrent_dropout) for _ in layer), mask(self.width, self.dropout))
             for layer in self.cells
         )
 
@@ -106,7 +106,7 @@ class Stack(Part):
         """The first layer's kernel in its parts."""
         return self.cells[0][0].kernels()
 
-    def advance(self, projected: Any, states: States, noise: Sequence[Noise]) -> tuple[Any, States]:
+    def advance(self, projected: Any, states: States, noise: Sequence[DropoutMasks]) -> tuple[Any, States]:
         """One step through all layers, for a stack of one direction.
 
         Args:
@@ -131,7 +131,7 @@ class Stack(Part):
     def scan(
         self,
         parts: Sequence[Any],
-        noise: Sequence[Noise],
+        noise: Sequence[DropoutMasks],
         states: States | None = None,
         mask: Any = None,
         length: Any = None,
@@ -140,7 +140,7 @@ class Stack(Part):
         """All steps, layer by layer, so that every layer's input projection is one product.
 
         Args:
-            parts: time-major input parts of shape `(time or 1, batch, width)`, or `Symbols` with such ids.
+            parts: time-major input parts of shape `(time or 1, batch, width)`, or `EmbeddingLookup` with such ids.
             noise: from `noise`.
             states: the first states, one tuple a layer; `None` for zeros. A stack of two directions starts from zeros.
             mask: `(time, batch)`, or `None`; where it is false the states stay as they are.
@@ -189,11 +189,13 @@ class Stack(Part):
         (states, last), outputs = scan(step, (states, ops.zeros_like(states[0][0])), (projected, real))
         return outputs, last, states
 
-    def by_hand(self) -> bool:
+    def has_custom_gradient(self) -> bool:
         """Whether `look` can be used, here and now."""
-        return not self.shared_state and all(cell.by_hand() for (cell,) in self.cells)
+        return not self.shared_state and all(cell.has_custom_gradient() for (cell,) in self.cells)
 
-    def look(self, attend: Any, part: int, projected: Any, noise: Sequence[Noise], states: States, source: Any) -> Any:
+    def attention_pass(
+        self, attend: Any, part: int, projected: Any, noise: Sequence[DropoutMasks], states: States, source: Any
+    ) -> Any:
         """All steps of a stack whose first layer reads what its last has found, with a gradient by hand.
 
         Args:
@@ -241,7 +243,7 @@ def _run(cell, parts, states, keep, mask, length, reverse, training):
         first = ops.zeros((ops.shape(projected)[1], cell.units), dtype=projected.dtype)
         states = (first,) * cell.state_count
 
-    if training and cell.by_hand():
+    if training and cell.has_custom_gradient():
         return gradients.recurrent_pass(cell, projected, states, keep, mask, reverse)
 
     advance = cell.advance
@@ -261,7 +263,7 @@ def _run(cell, parts, states, keep, mask, length, reverse, training):
         following = tuple(ops.where(real, new, old) for new, old in zip(following, states, strict=True))
         return following, following[0]
 
-    if mask is None or all_real(mask):
+    if mask is None or is_unpadded(mask):
         states, outputs = scan(step, states, projected, reverse=reverse)
     else:
         states, outputs = scan(step_where_real, states, (projected, ops.expand_dims(mask, -1)), reverse=reverse)

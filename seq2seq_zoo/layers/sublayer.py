@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 
-class Part(keras.layers.Layer):
+class Sublayer(keras.layers.Layer):
     """A layer whose owner builds it, with widths that only the owner knows, also after loading."""
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
@@ -38,7 +38,7 @@ def as_ids(ids: Any, owner: str) -> Any:
     return ids if dtype.startswith(("int", "uint")) else ops.cast(ids, "int32")
 
 
-def real_vectors(vectors: Any, mask_value: float) -> Any:
+def unpadded_steps(vectors: Any, mask_value: float) -> Any:
     """Which steps of `(batch, length, features)` are not padding, all of whose features equal a value: boolean
     `(batch, length)`."""
     return ops.any(ops.not_equal(vectors, ops.cast(mask_value, vectors.dtype)), axis=-1)

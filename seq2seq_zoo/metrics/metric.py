@@ -35,9 +35,9 @@ class Metric:
 METRICS = {
     "exact_match": Metric("exact match"),
     "token_accuracy": Metric("token accuracy"),
-    "symbol_error_rate": Metric("symbol error rate", higher_is_better=False),
+    "token_error_rate": Metric("token error rate", higher_is_better=False),
     "perplexity": Metric("perplexity (teacher-forced)", percent=False, higher_is_better=False),
-    "next_symbol_accuracy": Metric("next-symbol accuracy (teacher-forced)"),
+    "next_token_accuracy": Metric("next-token accuracy (teacher-forced)"),
     "accuracy": Metric("accuracy"),
     "mase": Metric("mean absolute scaled error", percent=False, higher_is_better=False),
     "rmse": Metric("root mean squared error", percent=False, higher_is_better=False),

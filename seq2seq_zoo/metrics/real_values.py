@@ -114,7 +114,7 @@ def coverage(targets: Sequence[np.ndarray], quantiles: Mapping[float, Sequence[n
     return ((low <= right) & (right <= high)).mean(axis=0)
 
 
-def evaluate_vectors(
+def real_value_metrics(
     targets: Sequence[np.ndarray],
     outputs: Sequence[np.ndarray],
     naive_error: np.ndarray | None = None,
@@ -133,7 +133,7 @@ def evaluate_vectors(
 
     Example:
 
-    >>> evaluate_vectors([np.array([[1.0], [2.0]])], [np.array([[1.0], [2.0]])])
+    >>> real_value_metrics([np.array([[1.0], [2.0]])], [np.array([[1.0], [2.0]])])
     {'rmse': 0.0, 'correlation': 1.0, 'by_feature': {'rmse': [0.0], 'correlation': [1.0]}}
     """
     each = {} if naive_error is None else {"mase": mase(targets, outputs, naive_error)}

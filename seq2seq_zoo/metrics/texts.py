@@ -1,6 +1,6 @@
 """How good texts are by the measures of translation and summarisation, for those who ask for them by name.
 
-All are of the model's own symbols, as a pre-segmented text has them. Nothing is cut, lowered or stemmed here, so that a
+All are of the model's own tokens, as a pre-segmented text has them. Nothing is cut, lowered or stemmed here, so that a
 placeholder stays whole and Chinese is measured as it was segmented. A model of characters is measured in characters:
 its figures are not those of a model of words.
 """
@@ -31,8 +31,8 @@ class TextMetric(abc.ABC):
         """How good the outputs are.
 
         Args:
-            references: the right symbols of each row, without padding and end.
-            outputs: the symbols that came out, the same way.
+            references: the right tokens of each row, without padding and end.
+            outputs: the tokens that came out, the same way.
 
         Returns:
             From 0 to 1, higher is better; papers print it times 100.
@@ -59,9 +59,9 @@ class Sacrebleu(TextMetric):
         self._sacrebleu = sacrebleu
 
 
-@text_metrics.register("bleu", "BLEU of the model's symbols, by sacrebleu")
+@text_metrics.register("bleu", "BLEU of the model's tokens, by sacrebleu")
 class Bleu(Sacrebleu):
-    """Up to four symbols in a row that output and reference share, with a penalty on outputs that are too short.
+    """Up to four tokens in a row that output and reference share, with a penalty on outputs that are too short.
 
     sacrebleu's `corpus_bleu` with no tokenizer; in its own terms `nrefs:1|case:mixed|eff:no|tok:none|smooth:exp`.
 
@@ -79,9 +79,9 @@ class Bleu(Sacrebleu):
         """The corpus's BLEU."""
         require_pairs(references, outputs)
         numbers: dict[str, str] = {}
-        # BLEU asks of symbols only which are the same. By their numbers, those with white space in them stay whole.
+        # BLEU asks of tokens only which are the same. By their numbers, those with white space in them stay whole.
         right, said = (
-            [" ".join(numbers.setdefault(symbol, str(len(numbers))) for symbol in row) for row in rows]
+            [" ".join(numbers.setdefault(token, str(len(numbers))) for token in row) for row in rows]
             for rows in (references, outputs)
         )
         return self._sacrebleu.corpus_bleu(said, [right], tokenize="none").score / 100
@@ -129,7 +129,7 @@ class Rouge(TextMetric):
 
 
 class RougeN(Rouge):
-    """What output and reference share in runs of `n` symbols, each as often as in the one that has it less often.
+    """What output and reference share in runs of `n` tokens, each as often as in the one that has it less often.
     Abstract."""
 
     n: int
@@ -140,9 +140,9 @@ class RougeN(Rouge):
         return 2 * (right & said).total() / max(1, right.total() + said.total())
 
 
-@text_metrics.register("rouge_1", "ROUGE-1, F1 of the model's symbols")
+@text_metrics.register("rouge_1", "ROUGE-1, F1 of the model's tokens")
 class Rouge1(RougeN):
-    """Shared symbols.
+    """Shared tokens.
 
     Example:
 
@@ -153,9 +153,9 @@ class Rouge1(RougeN):
     n = 1
 
 
-@text_metrics.register("rouge_2", "ROUGE-2, F1 of pairs of symbols in a row")
+@text_metrics.register("rouge_2", "ROUGE-2, F1 of pairs of tokens in a row")
 class Rouge2(RougeN):
-    """Shared pairs of symbols in a row.
+    """Shared pairs of tokens in a row.
 
     Example:
 
@@ -166,9 +166,9 @@ class Rouge2(RougeN):
     n = 2
 
 
-@text_metrics.register("rouge_l", "ROUGE-L, F1 of the longest common subsequence of symbols")
+@text_metrics.register("rouge_l", "ROUGE-L, F1 of the longest common subsequence of tokens")
 class RougeL(Rouge):
-    """The symbols that output and reference have in the same order, whatever stands between them.
+    """The tokens that output and reference have in the same order, whatever stands between them.
 
     Example:
 

@@ -8,15 +8,15 @@ from rapidfuzz.distance import Levenshtein
 Rows = Sequence[Sequence[str]]
 
 
-_END = object()  # equal to no symbol
+_END = object()  # equal to no token
 
 
 def exact_match(references: Rows, outputs: Rows) -> float:
-    """The share of rows whose output is the reference, symbol for symbol.
+    """The share of rows whose output is the reference, token for token.
 
     Args:
-        references: the right symbols of each row, without padding and end.
-        outputs: the symbols that came out, the same way.
+        references: the right tokens of each row, without padding and end.
+        outputs: the tokens that came out, the same way.
 
     Returns:
         From 0 to 1, higher is better.
@@ -34,15 +34,15 @@ def exact_match(references: Rows, outputs: Rows) -> float:
 
 
 def token_accuracy(references: Rows, outputs: Rows) -> float:
-    """The share of the references' positions at which the output has the same symbol.
+    """The share of the references' positions at which the output has the same token.
 
-    A reference of n symbols has n + 1 positions: its symbols and the end after them. So an output that goes on too long
+    A reference of n tokens has n + 1 positions: its tokens and the end after them. So an output that goes on too long
     is wrong at one position, and one that stops early is wrong from there on. Padding is no position. Every position of
     all rows counts alike.
 
     Args:
-        references: the right symbols of each row, without padding and end.
-        outputs: the symbols that came out, the same way.
+        references: the right tokens of each row, without padding and end.
+        outputs: the tokens that came out, the same way.
 
     Returns:
         From 0 to 1, higher is better.
@@ -65,14 +65,14 @@ def token_accuracy(references: Rows, outputs: Rows) -> float:
     return right / sum(len(reference) + 1 for reference in references)
 
 
-def symbol_error_rate(references: Rows, outputs: Rows) -> float:
-    """Insertions, deletions and replacements that mend all outputs, over the number of symbols of all references.
+def token_error_rate(references: Rows, outputs: Rows) -> float:
+    """Insertions, deletions and replacements that mend all outputs, over the number of tokens of all references.
 
     Where every reference is empty, that number is taken as one.
 
     Args:
-        references: the right symbols of each row, without padding and end.
-        outputs: the symbols that came out, the same way.
+        references: the right tokens of each row, without padding and end.
+        outputs: the tokens that came out, the same way.
 
     Returns:
         From 0, lower is better; above 1 where outputs are longer than references.
@@ -82,7 +82,7 @@ def symbol_error_rate(references: Rows, outputs: Rows) -> float:
 
     Example:
 
-    >>> symbol_error_rate([["one", "two"], ["three", "four"]], [["two"], ["three", "four"]])
+    >>> token_error_rate([["one", "two"], ["three", "four"]], [["two"], ["three", "four"]])
     0.25
     """
     require_pairs(references, outputs)
@@ -94,12 +94,12 @@ def by_length(sources: Rows, references: Rows, outputs: Rows) -> list[dict[str, 
     """Exact match and error rate apart for each length of source, shortest first.
 
     Args:
-        sources: the symbols of each source.
-        references: the right symbols of each row, without padding and end.
-        outputs: the symbols that came out, the same way.
+        sources: the tokens of each source.
+        references: the right tokens of each row, without padding and end.
+        outputs: the tokens that came out, the same way.
 
     Returns:
-        For each length its `length`, `count` of rows, `exact_match` and `symbol_error_rate`.
+        For each length its `length`, `count` of rows, `exact_match` and `token_error_rate`.
 
     Raises:
         ValueError: no rows, or not as many of one as of another.
@@ -107,7 +107,7 @@ def by_length(sources: Rows, references: Rows, outputs: Rows) -> list[dict[str, 
     Example:
 
     >>> by_length([["4"], ["4", "0"]], [["four"], ["forty"]], [["four"], ["four"]])[1]
-    {'length': 2, 'count': 1, 'exact_match': 0.0, 'symbol_error_rate': 1.0}
+    {'length': 2, 'count': 1, 'exact_match': 0.0, 'token_error_rate': 1.0}
     """
     require_pairs(references, outputs)
     if len(sources) != len(references):
@@ -122,31 +122,29 @@ def by_length(sources: Rows, references: Rows, outputs: Rows) -> list[dict[str, 
             "length": length,
             "count": len(group[0]),
             "exact_match": exact_match(*group),
-            "symbol_error_rate": symbol_error_rate(*group),
+            "token_error_rate": token_error_rate(*group),
         }
         for length, group in sorted(groups.items())
     ]
 
 
-def evaluate(references: Rows, outputs: Rows, sources: Rows | None = None) -> dict[str, Any]:
+def token_metrics(references: Rows, outputs: Rows, sources: Rows | None = None) -> dict[str, Any]:
     """Every metric by its name, as plain JSON; `by_length` only where the sources are given.
 
     Args:
-        references: the right symbols of each row, without padding and end.
-        outputs: the symbols that came out, the same way.
-        sources: the symbols of each source.
+        references: the right tokens of each row, without padding and end.
+        outputs: the tokens that came out, the same way.
+        sources: the tokens of each source.
 
     Raises:
         ValueError: no rows, or not as many of one as of another.
 
     Example:
 
-    >>> evaluate([["four"]], [["four"]])
-    {'exact_match': 1.0, 'token_accuracy': 1.0, 'symbol_error_rate': 0.0}
+    >>> token_metrics([["four"]], [["four"]])
+    {'exact_match': 1.0, 'token_accuracy': 1.0, 'token_error_rate': 0.0}
     """
-    rates = {
-        metric.__name__: metric(references, outputs) for metric in (exact_match, token_accuracy, symbol_error_rate)
-    }
+    rates = {metric.__name__: metric(references, outputs) for metric in (exact_match, token_accuracy, token_error_rate)}
     return rates if sources is None else {**rates, "by_length": by_length(sources, references, outputs)}
 
 

@@ -15,7 +15,7 @@ from seq2seq_zoo.layers.bridge import DenseBridge
 from seq2seq_zoo.layers.cells import Cell, GRUCell, LSTMCell, SimpleCell
 from seq2seq_zoo.layers.readouts.tokens import Tokens
 from seq2seq_zoo.layers.stack import Stack
-from seq2seq_zoo.layers.sublayer import Part
+from seq2seq_zoo.layers.sublayer import Sublayer
 
 Names = str | Sequence[str]
 Pairs = Iterator[tuple[Any, np.ndarray]]  # a weight of ours, and what it shall be
@@ -122,7 +122,7 @@ class _Torch:
         self.state = state
         self.read: set[str] = set()
 
-    def part(self, where: str, part: Part | keras.layers.Embedding, names: list[str]) -> Pairs:
+    def part(self, where: str, part: Sublayer | keras.layers.Embedding, names: list[str]) -> Pairs:
         """What each weight of a part of ours shall be, of the modules of these names."""
         match part:
             case Stack():
@@ -260,7 +260,7 @@ def _joined(module: str, parameter: str) -> str:
 # === Keras ===
 
 
-def _keras_part(where: str, part: Part | keras.layers.Embedding, arrays: Sequence[Any]) -> Pairs:
+def _keras_part(where: str, part: Sublayer | keras.layers.Embedding, arrays: Sequence[Any]) -> Pairs:
     """What each weight of a part of ours shall be."""
     if isinstance(part, Stack | Cell):
         cells = [part] if isinstance(part, Cell) else [cell for layer in part.cells for cell in layer]
@@ -321,7 +321,7 @@ def _cell(
     yield cell.bias, bias + recurrent_bias
 
 
-def _part(layer: keras.layers.Layer, path: str) -> tuple[str, Part | keras.layers.Embedding]:
+def _part(layer: keras.layers.Layer, path: str) -> tuple[str, Sublayer | keras.layers.Embedding]:
     """The part at a path, and how messages call it."""
     where, part = path or type(layer).__name__, layer
     for name in path.split(".") if path else ():
@@ -329,7 +329,7 @@ def _part(layer: keras.layers.Layer, path: str) -> tuple[str, Part | keras.layer
             known = [each for each in dir(part) if isinstance(getattr(part, each, None), keras.layers.Layer)]
             raise ValueError(f"{where}: this {type(part).__name__} has no {name!r}.{nearest(name, known)}")
         part = getattr(part, name)
-    if not isinstance(part, Part | keras.layers.Embedding):
+    if not isinstance(part, Sublayer | keras.layers.Embedding):
         raise ValueError(
             f"{where}: a {type(part).__name__} is not loaded as one: name the layers in it, such as 'encoder.stack'."
         )

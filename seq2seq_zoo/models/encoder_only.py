@@ -13,13 +13,13 @@ from seq2seq_zoo.data.padding import few_shapes
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
-from seq2seq_zoo.layers.readouts.readout import Masked, Readout
+from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
 from seq2seq_zoo.layers.readouts.tokens import Tokens
-from seq2seq_zoo.models.text_model import Answer, Hypothesis
+from seq2seq_zoo.models.text_model import Hypothesis, Prediction
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
-class Labeller(keras.Model):
+class EncoderOnly(keras.Model):
     """An encoder whose outputs are read out themselves: sequence labelling, frame-wise regression, classification.
 
         y[t] = readout(H[t]),  or  y = readout(c)  for the whole source
@@ -38,7 +38,7 @@ class Labeller(keras.Model):
         target_vocabulary: the same for the labels.
         linear_gain: whether the label of a whole source is asked for at every step in training, by weights that grow
             linearly from 0 at the first to 1 at the last.
-        joint_weight: how much it counts in training, beside the labels, to foretell each next symbol of the source; 0
+        joint_weight: how much it counts in training, beside the labels, to foretell each next token of the source; 0
             for not at all.
 
     Call arguments:
@@ -56,8 +56,8 @@ class Labeller(keras.Model):
     Example:
 
     >>> import numpy as np
-    >>> from seq2seq_zoo import Encoder, Labeller, Vectors
-    >>> model = Labeller(Encoder(8, bidirectional=True), Vectors(3))
+    >>> from seq2seq_zoo import Encoder, EncoderOnly, Vectors
+    >>> model = EncoderOnly(Encoder(8, bidirectional=True), Vectors(3))
     >>> model(np.zeros((2, 5, 4), "float32")).shape
     TensorShape([2, 5, 3])
 
@@ -82,7 +82,7 @@ class Labeller(keras.Model):
         if linear_gain and not whole:
             raise ValueError("linear_gain is for one label of a whole source, and here each step has its own.")
         if joint_weight and encoder.vocabulary_size is None:
-            raise ValueError(f"joint_weight={joint_weight} is for sources of symbols, but this encoder reads vectors.")
+            raise ValueError(f"joint_weight={joint_weight} is for sources of tokens, but this encoder reads vectors.")
         if (linear_gain or joint_weight) and encoder.bidirectional:
             option = "linear_gain" if linear_gain else f"joint_weight={joint_weight}"
             raise ValueError(
@@ -99,7 +99,7 @@ class Labeller(keras.Model):
         self.language = None
         if joint_weight:
             self.language = Tokens(encoder.vocabulary_size, start=None, end=None, name="language")
-        self.masked = Masked(name="masked", dtype="float32", autocast=False)
+        self.masked = WithMask(name="masked", dtype="float32", autocast=False)
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for sources of the given shape."""
@@ -149,7 +149,7 @@ class Labeller(keras.Model):
 
     # === Texts ===
 
-    reads = True
+    has_source = True
     """Whether there is anything to read: as of every model of texts."""
 
     @property
@@ -164,14 +164,14 @@ class Labeller(keras.Model):
         return self.source_vocabulary, self.target_vocabulary
 
     def labels(self, sources: Sequence[str], batch_size: int = 64) -> list[list[str]]:
-        """The likeliest labels of each text; arguments and errors as of `answers`."""
-        return [answer.hypotheses[0].symbols for answer in self.answers(sources, batch_size)]
+        """The likeliest labels of each text; arguments and errors as of `predictions`."""
+        return [answer.hypotheses[0].tokens for answer in self.predictions(sources, batch_size)]
 
-    def answers(self, sources: Sequence[str], batch_size: int = 64) -> list[Answer]:
-        """The likeliest labels of each text, with their log-probabilities: one for each of its symbols, or one for all.
+    def predictions(self, sources: Sequence[str], batch_size: int = 64) -> list[Prediction]:
+        """The likeliest labels of each text, with their log-probabilities: one for each of its tokens, or one for all.
 
         Args:
-            sources: texts, cut into symbols as the source vocabulary does.
+            sources: texts, cut into tokens as the source vocabulary does.
             batch_size: texts read at once; changes no result.
 
         Raises:
@@ -180,21 +180,21 @@ class Labeller(keras.Model):
         source_vocabulary, target_vocabulary = self.vocabularies
         if isinstance(sources, str):
             raise ValueError("Expected a list of texts, got one text: put it in brackets.")
-        answers: dict[int, Answer] = {}
+        answers: dict[int, Prediction] = {}
         encoded = [source_vocabulary.encode(source) for source in sources]
         for rows, (ids,) in few_shapes([encoded], batch_size):
             logits = self.predict_on_batch(ids)
             logits = logits[:, None] if self.whole else logits
-            chosen = np.asarray(self.readout.choose(logits))
+            chosen = np.asarray(self.readout.predict(logits))
             log_probs = np.asarray(ops.take_along_axis(ops.log_softmax(logits), chosen[..., None], axis=-1))[..., 0]
             for place, row in enumerate(rows):
                 count = 1 if self.whole else len(encoded[row])
-                symbols = [target_vocabulary.symbols[id] for id in chosen[place, :count]]
+                tokens = [target_vocabulary.tokens[id] for id in chosen[place, :count]]
                 each = log_probs[place, :count].tolist()
                 total = math.fsum(each)
-                text = target_vocabulary.join(symbols)
-                hypothesis = Hypothesis(text, symbols, total, total, each, ended=True, alignment=None)
-                answers[row] = Answer(sources[row], source_vocabulary.unknown_in(sources[row]), [hypothesis])
+                text = target_vocabulary.join(tokens)
+                hypothesis = Hypothesis(text, tokens, total, total, each, ended=True, alignment=None)
+                answers[row] = Prediction(sources[row], source_vocabulary.unknown_in(sources[row]), [hypothesis])
         return [answers[row] for row in range(len(sources))]
 
     # === Keras ===
@@ -213,7 +213,7 @@ class Labeller(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Labeller":
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "EncoderOnly":
         """The model of a `get_config`."""
         config = dict(config)
         for part in ("encoder", "readout"):

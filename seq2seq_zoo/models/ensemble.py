@@ -29,7 +29,7 @@ class Ensemble(TextModel):
 
     Raises:
         ValueError: fewer than two models; models that differ in vocabulary, in their readout's ids or in precision;
-            outputs that are not symbols.
+            outputs that are not tokens.
 
     Example:
 
@@ -68,9 +68,9 @@ class Ensemble(TextModel):
         """The logarithm of the mean probability."""
         return _mean([model(inputs) for model in self.models])
 
-    def begin(self, sources: Any, steps: int = 0) -> tuple[Memory, Any]:
+    def initialize(self, sources: Any, steps: int = 0) -> tuple[Memory, Any]:
         """Each model's own memory and states."""
-        memories, states = zip(*(model.begin(sources, steps) for model in self.models), strict=True)
+        memories, states = zip(*(model.initialize(sources, steps) for model in self.models), strict=True)
         return Memory(memories, None, (), memories[0].mask), states
 
     def step(self, previous: Any, states: Any, memory: Memory) -> tuple[Any, Any, Any]:
@@ -80,7 +80,7 @@ class Ensemble(TextModel):
             for model, own_states, own_memory in zip(self.models, states, memory.source, strict=True)
         ]
         logits, states, weights = zip(*steps, strict=True)
-        return _mean(logits), states, ops.mean(ops.stack(weights), axis=0) if self.looks else None
+        return _mean(logits), states, ops.mean(ops.stack(weights), axis=0) if self.has_attention else None
 
     @property
     def readout(self) -> Any:
@@ -88,14 +88,14 @@ class Ensemble(TextModel):
         return self.models[0].readout
 
     @property
-    def reads(self) -> bool:
+    def has_source(self) -> bool:
         """Whether any model reads."""
-        return any(model.reads for model in self.models)
+        return any(model.has_source for model in self.models)
 
     @property
-    def looks(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether every model looks."""
-        return all(model.looks for model in self.models)
+        return all(model.has_attention for model in self.models)
 
     @property
     def max_length(self) -> int:

@@ -9,7 +9,7 @@ import keras
 
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.models import ensemble  # noqa: F401  a saved model may be one
-from seq2seq_zoo.models.encoder_only import Labeller
+from seq2seq_zoo.models.encoder_only import EncoderOnly
 from seq2seq_zoo.models.text_model import TextModel
 
 
@@ -18,7 +18,7 @@ class ModelFileError(ValueError):
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """A saved model: a `Seq2Seq`, an `Ensemble` or a `Labeller`.
+    """A saved model: a `Seq2Seq`, an `Ensemble` or a `EncoderOnly`.
 
     Args:
         path: a `.keras` file, or a run directory, whose best model is meant.
@@ -40,6 +40,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         # Of Keras's pages, the first sentence of what it puts last.
         reason = str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0].partition(". ")[0]
         raise ModelFileError(f"{path}: not a model that can be read: {reason.rstrip('.')}.") from error
-    if not isinstance(model, TextModel | Labeller):
-        raise ModelFileError(f"{path}: expected a Seq2Seq, an Ensemble or a Labeller, found a {type(model).__name__}.")
+    if not isinstance(model, TextModel | EncoderOnly):
+        raise ModelFileError(
+            f"{path}: expected a Seq2Seq, an Ensemble or an EncoderOnly, found a {type(model).__name__}."
+        )
     return model

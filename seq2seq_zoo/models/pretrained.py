@@ -13,19 +13,19 @@ from seq2seq_zoo.layers.stack import Stack
 from seq2seq_zoo.models.ensemble import Ensemble
 from seq2seq_zoo.models.loading import load
 
-_SYMBOLS = {"embedding": 0, "kernel": 1, "bias": 0}  # the axis of a readout's weight that has a place for each symbol
+_TOKENS = {"embedding": 0, "kernel": 1, "bias": 0}  # the axis of a readout's weight that has a place for each token
 
 
 class Pretrained:
     """Saved models whose weights a new model begins with.
 
-    A symbol's vector goes to the same symbol, whatever its id; symbols that the saved model does not know keep their
+    A token's vector goes to the same token, whatever its id; tokens that the saved model does not know keep their
     random vectors. All else must fit: a part is copied whole or not at all.
 
     Args:
-        encoder: path of a saved model or a run whose encoder becomes the new model's; of a language model, the symbols'
+        encoder: path of a saved model or a run whose encoder becomes the new model's; of a language model, the tokens'
             vectors and the recurrent layers of its decoder do.
-        decoder: path of a saved model or a run whose decoder gives the new model's its symbols' vectors, its recurrent
+        decoder: path of a saved model or a run whose decoder gives the new model's its tokens' vectors, its recurrent
             layers and its readout. What joins a decoder to its source begins anew: the bridge and the attention; after
             a decoder of mode feedback, such as a language model's, also what recurrent layers and readout take from the
             source.
@@ -33,17 +33,17 @@ class Pretrained:
     Example:
 
     >>> import tempfile
-    >>> from seq2seq_zoo import Encoder, FeedbackDecoder, Labeller, Seq2Seq, Tokens
+    >>> from seq2seq_zoo import Encoder, FeedbackDecoder, EncoderOnly, Seq2Seq, Tokens
     >>> words, others, labels = (Vocabulary.build([text], " ") for text in ("not so bad", "not too bad", "good bad"))
     >>> old = Seq2Seq(Encoder(8, vocabulary_size=7), FeedbackDecoder(8, readout=Tokens(7)), words, words)
-    >>> new = Labeller(Encoder(8, vocabulary_size=7), Tokens(6), True, others, labels)
+    >>> new = EncoderOnly(Encoder(8, vocabulary_size=7), Tokens(6), True, others, labels)
     >>> old.build((None, None))
     >>> new.build((None, None))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     old.save(f"{folder}/old.keras")
     ...     lines = Pretrained(encoder=f"{folder}/old.keras").into(new)
     >>> lines[0].partition(" as")[0]
-    'encoder: 2 of 3 symbols begin'
+    'encoder: 2 of 3 tokens begin'
 
     Reference:
         Dai and Le 2015, arXiv:1511.01432, section 2; encoder and decoder from two language models: Ramachandran et al.
@@ -59,7 +59,7 @@ class Pretrained:
         """Copy the weights into a built model.
 
         Returns:
-            A line for each part: how many of its symbols have a pretrained vector now.
+            A line for each part: how many of its tokens have a pretrained vector now.
 
         Raises:
             ValueError: a path that holds no model with such a part, or one that does not fit.
@@ -78,7 +78,7 @@ def _into_encoder(model: Any, path: str) -> str:
     new, old, known = model.encoder, found.encoder, found.source_vocabulary
     if not isinstance(old, Encoder):
         old, known = found.decoder, found.target_vocabulary
-    ids = _same_symbols("encoder", path, model.source_vocabulary, known)
+    ids = _same_tokens("encoder", path, model.source_vocabulary, known)
     _check("encoder", path, _options(new), _options(old))
     _copy(_vectors(old), _vectors(new), ids, axis=0)
     _copy_stack(old.stack, new.stack)
@@ -91,23 +91,23 @@ def _into_decoder(model: Any, path: str) -> str:
         if not hasattr(each, "decoder"):
             raise ValueError(f"decoder: {whose} has none.")
     new, old = model.decoder, found.decoder
-    ids = _same_symbols("decoder", path, model.target_vocabulary, found.target_vocabulary)
+    ids = _same_tokens("decoder", path, model.target_vocabulary, found.target_vocabulary)
     # What a decoder of mode feedback reads and reads out, any other that feeds back does before all else.
     leads = isinstance(old, FeedbackDecoder) and new.feeds_back and not new.readout.tied
     options, widths = [], []
     for each in (new, old):
         readout = each.readout
         own = {"embedding_dim": readout.width if each.feeds_back else None, "tied": readout.tied}
-        own |= {"fed_back": readout.fed_back, "mode": None if leads else modes.name_of(type(each))}
+        own |= {"feedback": readout.feedback, "mode": None if leads else modes.name_of(type(each))}
         options.append({**_options(each), **own})
-        features = next((weight.shape[0] for weight in readout.weights if _SYMBOLS.get(weight.name) != 0), None)
+        features = next((weight.shape[0] for weight in readout.weights if _TOKENS.get(weight.name) != 0), None)
         widths.append({"inputs": sum(each.stack.cells[0][0].widths), "features": features})
     _check("decoder", path, *options)
     if not leads:
         _check("decoder", path, *widths)
     olds = {weight.name: weight for weight in old.readout.weights}
     for weight in new.readout.weights:
-        _copy(olds[weight.name], weight, ids, _SYMBOLS.get(weight.name))
+        _copy(olds[weight.name], weight, ids, _TOKENS.get(weight.name))
     _copy_stack(old.stack, new.stack)
     return _note("decoder", path, model.target_vocabulary, ids)
 
@@ -120,7 +120,7 @@ def _load(path: str) -> Any:
 
 
 def _vectors(part: Any) -> Any:
-    """The symbols' vectors of an encoder or a decoder; `None` of a decoder that reads no symbols."""
+    """The tokens' vectors of an encoder or a decoder; `None` of a decoder that reads no tokens."""
     if not isinstance(part, Encoder):
         return part.readout.embedding
     return None if part.embedding is None else part.embedding.embeddings
@@ -146,22 +146,22 @@ def _check(part: str, path: str, wanted: dict[str, Any], found: dict[str, Any]) 
         raise ValueError(f"{part}: {path} does not fit: expected {wants}, found {has}. Give both the same.")
 
 
-def _same_symbols(part: str, path: str, new: Vocabulary | None, old: Vocabulary | None) -> np.ndarray:
-    """The ids of each symbol that both know, the special ones first: a row of the new ones, and a row of the old."""
+def _same_tokens(part: str, path: str, new: Vocabulary | None, old: Vocabulary | None) -> np.ndarray:
+    """The ids of each token that both know, the special ones first: a row of the new ones, and a row of the old."""
     if new is None or old is None:
         whose = "the new model" if new is None else path
-        raise ValueError(f"{part}: weights are matched symbol by symbol, and {whose} has no vocabulary.")
+        raise ValueError(f"{part}: weights are matched token by token, and {whose} has no vocabulary.")
     if new.separator != old.separator:
         wanted, found = ("words" if each.separator else "characters" for each in (new, old))
         raise ValueError(f"{part}: {path} does not fit: expected {wanted}, found {found}.")
     known = set(old.ordinary)
-    both = [(*new.encode(symbol), *old.encode(symbol)) for symbol in new.ordinary if symbol in known]
+    both = [(*new.encode(token), *old.encode(token)) for token in new.ordinary if token in known]
     special = [(PADDING, PADDING), (new.start, old.start), (new.end, old.end), (new.unknown, old.unknown)]
     return np.array([ids for ids in [*special, *both] if None not in ids]).T
 
 
 def _copy(old: Any, new: Any, ids: np.ndarray | None = None, axis: int | None = None) -> None:
-    """Copy a weight: all of it, or the symbols' places along an axis. The old one may have fewer rows."""
+    """Copy a weight: all of it, or the tokens' places along an axis. The old one may have fewer rows."""
     values, given = np.array(new), np.array(old)
     if ids is None or axis is None:
         values[: len(given)] = given
@@ -183,4 +183,4 @@ def _note(part: str, path: str, vocabulary: Vocabulary, ids: np.ndarray) -> str:
     every = vocabulary.encode(vocabulary.join(vocabulary.ordinary))
     known = np.isin(every, ids[0]).sum()
     others = f"; {len(every) - known:,} that it does not know begin at random" if known < len(every) else ""
-    return f"{part}: {known:,} of {len(every):,} symbols begin as {path} has them{others}"
+    return f"{part}: {known:,} of {len(every):,} tokens begin as {path} has them{others}"

@@ -11,17 +11,17 @@ from seq2seq_zoo.decoders.decoder import Decoder, Memory
 from seq2seq_zoo.decoding import Scorer
 from seq2seq_zoo.layers import losses  # noqa: F401  a saved model may have been compiled with ours
 from seq2seq_zoo.layers.cells import States
-from seq2seq_zoo.layers.encoder import Encoder, Nothing
-from seq2seq_zoo.layers.readouts.readout import Compared, Readout
+from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
+from seq2seq_zoo.layers.readouts.readout import Readout, ReadoutLossModel
 from seq2seq_zoo.models.stateful import Stream
 from seq2seq_zoo.models.text_model import TextModel, compiled
 
 WINDOW = 1024
-"""Symbols of a long text that a language model reads at once."""
+"""Tokens of a long text that a language model reads at once."""
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
-class Seq2Seq(Compared, TextModel):
+class Seq2Seq(ReadoutLossModel, TextModel):
     """An encoder and a decoder: compile, fit, evaluate, predict and save as any Keras model.
 
     Train with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its outputs carry the
@@ -89,11 +89,11 @@ class Seq2Seq(Compared, TextModel):
         encoded = self.encoder(source, training=training)
         return self.decoder(encoded, targets, return_attention_scores=return_attention_scores, training=training)
 
-    def told(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
+    def score_ids(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
         """As every model's; a language model reads a long text window by window, since all its logits are large."""
         batch, length = np.shape(targets)[:2]
-        if self.reads or length <= WINDOW:
-            return super().told(sources, targets)
+        if self.has_source or length <= WINDOW:
+            return super().score_ids(sources, targets)
         scorer = self._reader(batch)
         found = [
             scorer.predict_on_batch((np.full((batch, 1), start > 0), targets[:, start : start + WINDOW]))
@@ -103,9 +103,9 @@ class Seq2Seq(Compared, TextModel):
 
     # === What searches need ===
 
-    def begin(self, sources: Any, steps: int = 0) -> tuple[Memory, States]:
-        """What the sources are decoded with: `Decoder.begin` of what the encoder made of them."""
-        return self.decoder.begin(self.encoder(sources), steps=steps)
+    def initialize(self, sources: Any, steps: int = 0) -> tuple[Memory, States]:
+        """What the sources are decoded with: `Decoder.initialize` of what the encoder made of them."""
+        return self.decoder.initialize(self.encoder(sources), steps=steps)
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """`Decoder.step`."""
@@ -117,14 +117,14 @@ class Seq2Seq(Compared, TextModel):
         return self.decoder.readout
 
     @property
-    def reads(self) -> bool:
+    def has_source(self) -> bool:
         """Whether there is a source; without one, this is a language model."""
-        return not isinstance(self.encoder, Nothing)
+        return not isinstance(self.encoder, NoEncoder)
 
     @property
-    def looks(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether the decoder looks at the source, and so has attention weights."""
-        return self.decoder.looks
+        return self.decoder.has_attention
 
     @property
     def max_length(self) -> int:

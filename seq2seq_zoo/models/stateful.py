@@ -1,16 +1,16 @@
-"""A text without end, read window by window: where one call stops, the next goes on."""
+"""A text without end, read window by window: where one call stop, the next goes on."""
 
 from typing import Any
 
 from keras import ops, tree
 
-from seq2seq_zoo.layers.readouts.readout import Compared, Readout
+from seq2seq_zoo.layers.readouts.readout import Readout, ReadoutLossModel
 
 
-class Stream(Compared):
+class Stream(ReadoutLossModel):
     """A language model that goes on where it stopped: for training on long texts, and for reading them.
 
-    It keeps what the model inside must not: the states after the last window, and the last symbol. A call that goes on
+    It keeps what the model inside must not: the states after the last window, and the last token. A call that goes on
     begins with them, and one that does not begins as the model itself does. Gradients stay in their window (truncated
     backpropagation through time).
 
@@ -29,8 +29,8 @@ class Stream(Compared):
     Example:
 
     >>> import numpy as np
-    >>> from seq2seq_zoo import FeedbackDecoder, Nothing, Seq2Seq, Tokens
-    >>> model = Seq2Seq(Nothing(), FeedbackDecoder(8, readout=Tokens(10)))
+    >>> from seq2seq_zoo import FeedbackDecoder, NoEncoder, Seq2Seq, Tokens
+    >>> model = Seq2Seq(NoEncoder(), FeedbackDecoder(8, readout=Tokens(10)))
     >>> model.build((None, None))
     >>> stream, text = Stream(model, batch=1), np.array([[4, 5, 6, 7, 8, 9]])
     >>> windows = [stream((np.array([[start > 0]]), text[:, start : start + 3])) for start in (0, 3)]
@@ -57,11 +57,11 @@ class Stream(Compared):
         """Read on."""
         goes_on, targets = inputs
         decoder = self.model.decoder
-        memory, states = decoder.begin(self.model.encoder(goes_on), training)
+        memory, states = decoder.initialize(self.model.encoder(goes_on), training)
         kept = [ops.where(goes_on, *both) for both in zip(self.states, tree.flatten(states), strict=True)]
         states = tree.pack_sequence_as(states, kept)
-        before = ops.where(goes_on[:, 0], self.before, self.readout.first(ops.shape(targets)[0]))
-        logits, states = decoder.proceed(targets, before, states, memory, training)
+        before = ops.where(goes_on[:, 0], self.before, self.readout.initial_output(ops.shape(targets)[0]))
+        logits, states = decoder.continue_sequence(targets, before, states, memory, training)
         self.before.assign(targets[:, -1])
         for state, last in zip(self.states, tree.flatten(states), strict=True):
             state.assign(last)

@@ -13,7 +13,7 @@ from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.padding import few_shapes
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 from seq2seq_zoo.decoding import Generated, Scorer, Search, Searcher, searches
-from seq2seq_zoo.layers.backend import asks_for_xla
+from seq2seq_zoo.layers.backend import use_xla
 
 AnySearch = str | Mapping[str, Any] | Search
 """A registered search's name, a mapping of its `name` and options, or a `Search`."""
@@ -27,26 +27,26 @@ class Hypothesis(NamedTuple):
     """One output for one source."""
 
     text: str
-    symbols: list[str]
+    tokens: list[str]
     score: float
     """What the search ranks by: a log-probability, unless a penalty says otherwise."""
     log_prob: float
     """The model's log-probability of the whole output."""
-    symbol_log_probs: list[float]
-    """The model's log-probability of each symbol, and of the end after them if `ended`."""
+    token_log_probs: list[float]
+    """The model's log-probability of each token, and of the end after them if `ended`."""
     ended: bool
     """Whether the model said the end; else it was stopped, or cut at the greatest length."""
     alignment: np.ndarray | None
-    """`(outputs, source symbols)`: where each of `symbol_log_probs`'s outputs looked; `None` in a mode that does
+    """`(outputs, source tokens)`: where each of `token_log_probs`'s outputs looked; `None` in a mode that does
     not look."""
 
 
-class Answer(NamedTuple):
+class Prediction(NamedTuple):
     """What a model makes of one source."""
 
     source: str
     unknown: list[str]
-    """The source's symbols that the model does not know, each once."""
+    """The source's tokens that the model does not know, each once."""
     hypotheses: list[Hypothesis]
     """The best first; empty where a search's constraints left nothing to say."""
 
@@ -61,15 +61,15 @@ class Score(NamedTuple):
 
     log_prob: float
     """Of the whole target, its end included if there is one."""
-    symbol_log_probs: list[float]
-    """Of each symbol, and of the end."""
-    likeliest: list[bool]
+    token_log_probs: list[float]
+    """Of each token, and of the end."""
+    most_likely: list[bool]
     """Whether each of them is the likeliest where it stands."""
 
     @property
     def perplexity(self) -> float:
-        """`exp(-mean of symbol_log_probs)`."""
-        return math.exp(-self.log_prob / max(1, len(self.symbol_log_probs)))
+        """`exp(-mean of token_log_probs)`."""
+        return math.exp(-self.log_prob / max(1, len(self.token_log_probs)))
 
 
 class TextModel(keras.Model, abc.ABC):
@@ -114,7 +114,7 @@ class TextModel(keras.Model, abc.ABC):
         prefix: Any = None,
         allowed: Sequence[int] | np.ndarray | None = None,
         rows: Sequence[int] | None = None,
-        stops: Sequence[int] | None = None,
+        stop: Sequence[int] | None = None,
     ) -> Generated:
         """Search for outputs, ids to ids.
 
@@ -126,7 +126,7 @@ class TextModel(keras.Model, abc.ABC):
             allowed: the ids that an output may have (the end it always may); all if not given.
             rows: for a search by chance, a number for each row that says which chances are its; 0, 1, ... if not
                 given.
-            stops: the ids after which there is nothing more, unless the prefix has them; the end is one anyway.
+            stop: the ids after which there is nothing more, unless the prefix has them; the end is one anyway.
 
         Returns:
             A `Generated` of numpy arrays.
@@ -138,11 +138,11 @@ class TextModel(keras.Model, abc.ABC):
         inputs = {"sources": np.asarray(sources)}
         if prefix is not None:
             inputs["prefix"] = np.asarray(prefix, "int32")
-        for name, ids in (("allowed", allowed), ("stops", stops)):
+        for name, ids in (("allowed", allowed), ("stop", stop)):
             if ids is not None:
                 inputs[name] = np.isin(np.arange(self.readout.vocabulary_size), ids)
-        if searcher.search.draws:
-            inputs["draws"] = searcher.draw(range(len(sources)) if rows is None else rows)
+        if searcher.search.is_random:
+            inputs["draws"] = searcher.random_numbers(range(len(sources)) if rows is None else rows)
         return Generated(**searcher.predict_on_batch(inputs))
 
     def log_probs(self, sources: Any, targets: Any) -> np.ndarray:
@@ -155,9 +155,9 @@ class TextModel(keras.Model, abc.ABC):
         Returns:
             `(batch, target length)`; 0 on padding.
         """
-        return self.told(sources, targets)["log_probs"]
+        return self.score_ids(sources, targets)["log_probs"]
 
-    def told(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
+    def score_ids(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
         """The same, and whether each id is the likeliest where it stands: what a `Scorer` returns."""
         return self._scorer().predict_on_batch((sources, targets))
 
@@ -170,40 +170,40 @@ class TextModel(keras.Model, abc.ABC):
         prefixes: Sequence[str] | None = None,
         allowed: Iterable[str] | None = None,
         batch_size: int = 64,
-        stops: Iterable[str] | None = None,
+        stop: Iterable[str] | None = None,
     ) -> list[str]:
-        """The best output for each text; arguments and errors as of `answers`."""
-        return [answer.text for answer in self.answers(sources, search, prefixes, allowed, batch_size, stops)]
+        """The best output for each text; arguments and errors as of `predictions`."""
+        return [answer.text for answer in self.predictions(sources, search, prefixes, allowed, batch_size, stop)]
 
-    def answers(
+    def predictions(
         self,
         sources: Sequence[str],
         search: AnySearch = "greedy",
         prefixes: Sequence[str] | None = None,
         allowed: Iterable[str] | None = None,
         batch_size: int = 64,
-        stops: Iterable[str] | None = None,
+        stop: Iterable[str] | None = None,
         first: int = 0,
-    ) -> list[Answer]:
+    ) -> list[Prediction]:
         """Outputs for each text, with their scores and alignments.
 
         Texts go through in batches of few shapes, each of which is compiled once; no answer depends on the others in
         its batch.
 
         Args:
-            sources: texts, cut into symbols as the source vocabulary does. Unknown symbols are read as the unknown id.
+            sources: texts, cut into tokens as the source vocabulary does. Unknown tokens are read as the unknown id.
                 A language model reads nothing: to it, they are what the outputs begin with.
             search: a registered search's name, a mapping of its `name` and options, or a `Search`.
             prefixes: what each output begins with.
-            allowed: the symbols that outputs may have; all if not given.
+            allowed: the tokens that outputs may have; all if not given.
             batch_size: texts searched at once; changes no result.
-            stops: the symbols with which an output is over, such as a full stop, unless the prefix has them.
+            stop: the tokens with which an output is over, such as a full stop, unless the prefix has them.
             first: the number of the first source, where they are a part of many: what chance decides follows from a
                 search's seed and this number.
 
         Raises:
-            TextError: a prefix or symbol that the model does not know; a prefix longer than an output can be; several
-                symbols in place of one.
+            TextError: a prefix or token that the model does not know; a prefix longer than an output can be; several
+                tokens in place of one.
             ValueError: the model has no vocabularies; not as many prefixes as sources; prefixes besides the texts that
                 a language model is given; an unknown search or option, or one that does not fit the model.
         """
@@ -211,7 +211,7 @@ class TextModel(keras.Model, abc.ABC):
         if isinstance(sources, str):
             raise ValueError("Expected a list of texts, got one text: put it in brackets.")
         given = sources
-        if not self.reads:
+        if not self.has_source:
             if prefixes is not None and any(given):
                 raise ValueError("To a language model, its sources are what outputs begin with: leave prefixes out.")
             sources, prefixes = [""] * len(given), given if prefixes is None else prefixes
@@ -223,22 +223,22 @@ class TextModel(keras.Model, abc.ABC):
             longest, most = max(map(len, columns[1]), default=0), self.searcher(search).max_length
             if longest > most:
                 raise TextError(
-                    f"A prefix of {longest} symbols is longer than an output can be: give the search a max_length of "
+                    f"A prefix of {longest} tokens is longer than an output can be: give the search a max_length of "
                     f"more than {longest}, in place of {most}."
                 )
-        named = {"allowed": ("allowed symbol", allowed), "stops": ("symbol to stop at", stops)}
+        named = {"allowed": ("allowed token", allowed), "stop": ("token to stop at", stop)}
         ids = {
-            name: [_one(target_vocabulary, symbol, what) for symbol in symbols]
-            for name, (what, symbols) in named.items()
-            if symbols is not None
+            name: [_one(target_vocabulary, token, what) for token in tokens]
+            for name, (what, tokens) in named.items()
+            if tokens is not None
         }
-        answers: dict[int, Answer] = {}
+        answers: dict[int, Prediction] = {}
         for rows, arrays in few_shapes(columns, batch_size):
             numbers = [*(first + row for row in rows), *[0] * (len(arrays[0]) - len(rows))]
             found = self.search(arrays[0], search, *arrays[1:], rows=numbers, **ids)
             for place, row in enumerate(rows):
                 hypotheses = _hypotheses(found, place, target_vocabulary, len(columns[0][row]))
-                answers[row] = Answer(given[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
+                answers[row] = Prediction(given[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
         return [answers[row] for row in range(len(sources))]
 
     def score(self, sources: Sequence[str], targets: Sequence[str], batch_size: int = 64) -> list[Score]:
@@ -246,7 +246,7 @@ class TextModel(keras.Model, abc.ABC):
 
         Args:
             sources: texts.
-            targets: a text each, and after it the end if there is one; unknown symbols count as the unknown id.
+            targets: a text each, and after it the end if there is one; unknown tokens count as the unknown id.
             batch_size: pairs scored at once; changes no result.
 
         Raises:
@@ -259,17 +259,19 @@ class TextModel(keras.Model, abc.ABC):
         said = [[*target_vocabulary.encode(target), *end] for target in targets]
         scores: dict[int, Score] = {}
         for rows, arrays in few_shapes([[source_vocabulary.encode(source) for source in sources], said], batch_size):
-            found = self.told(*arrays)
+            found = self.score_ids(*arrays)
             for place, row in enumerate(rows):
-                each, likeliest = (found[what][place, : len(said[row])].tolist() for what in ("log_probs", "likeliest"))
-                scores[row] = Score(sum(each), each, likeliest)
+                each, most_likely = (
+                    found[what][place, : len(said[row])].tolist() for what in ("log_probs", "most_likely")
+                )
+                scores[row] = Score(sum(each), each, most_likely)
         return [scores[row] for row in range(len(sources))]
 
     # === What searches need ===
 
     @abc.abstractmethod
-    def begin(self, sources: Any, steps: int = 0) -> tuple[Any, Any]:
-        """What the sources are decoded with: the memory (with a `mask`), and the first states; see `Decoder.begin`."""
+    def initialize(self, sources: Any, steps: int = 0) -> tuple[Any, Any]:
+        """The memory (with a `mask`) and the first states for a batch of sources; see `Decoder.initialize`."""
 
     @abc.abstractmethod
     def step(self, previous: Any, states: Any, memory: Any) -> tuple[Any, Any, Any]:
@@ -282,12 +284,12 @@ class TextModel(keras.Model, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def reads(self) -> bool:
+    def has_source(self) -> bool:
         """Whether there is anything to read but its own outputs."""
 
     @property
     @abc.abstractmethod
-    def looks(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether steps give attention weights."""
 
     @property
@@ -321,25 +323,23 @@ class TextModel(keras.Model, abc.ABC):
 
 def compiled(model: keras.Model) -> Any:
     """The model, compiled to predict as fast as it can here."""
-    if asks_for_xla():
+    if use_xla():
         model.compile(jit_compile=True)
     return model
 
 
 def _one(vocabulary: Vocabulary, text: str, what: str) -> int:
-    """The id of a text that is one symbol."""
+    """The id of a text that is one token."""
     ids = _known(vocabulary, text, what)
     if len(ids) != 1:
-        raise TextError(f"Expected one symbol as {what}, got {text!r}, which has {len(ids)}.")
+        raise TextError(f"Expected one token as {what}, got {text!r}, which has {len(ids)}.")
     return ids[0]
 
 
 def _known(vocabulary: Vocabulary, text: str, what: str) -> list[int]:
     if unknown := vocabulary.unknown_in(text):
-        symbol = unknown[0]
-        raise TextError(
-            f"The {what} has {symbol!r}, which the model does not know.{nearest(symbol, vocabulary.symbols)}"
-        )
+        token = unknown[0]
+        raise TextError(f"The {what} has {token!r}, which the model does not know.{nearest(token, vocabulary.tokens)}")
     return vocabulary.encode(text)
 
 
@@ -351,9 +351,9 @@ def _hypotheses(found: Generated, row: int, vocabulary: Vocabulary, source_lengt
         ids = found.ids[row, place]
         count = int((ids != PADDING).sum())
         log_probs = found.log_probs[row, place, :count].tolist()
-        symbols = vocabulary.symbols_of(ids.tolist())
+        tokens = vocabulary.tokens_of(ids.tolist())
         alignment = None if found.weights is None else found.weights[row, place, :count, :source_length]
         ended = count > found.lengths[row, place]
-        text = vocabulary.join(symbols)
-        hypotheses.append(Hypothesis(text, symbols, score, sum(log_probs), log_probs, bool(ended), alignment))
+        text = vocabulary.join(tokens)
+        hypotheses.append(Hypothesis(text, tokens, score, sum(log_probs), log_probs, bool(ended), alignment))
     return hypotheses

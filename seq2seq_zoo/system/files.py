@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path to write to, which becomes `path` when the block ends well, and vanishes when it does not.
 
     Args:
@@ -18,7 +18,7 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> with whole(folder / "a.txt") as draft:
+    >>> with atomic_path(folder / "a.txt") as draft:
     ...     _ = draft.write_text("all of it")
     >>> [file.name for file in folder.iterdir()]
     ['a.txt']
@@ -35,6 +35,6 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write a file as `whole` does; text as UTF-8, with lone surrogates (bytes that were no text) as escapes."""
-    with whole(path) as draft:
+    """Write a file as `atomic_path` does; text as UTF-8, with lone surrogates (bytes that were no text) as escapes."""
+    with atomic_path(path) as draft:
         draft.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)

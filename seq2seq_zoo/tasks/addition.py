@@ -19,7 +19,7 @@ class Addition(Task):
     round. The pairs are shuffled before they are split: drawn last are mostly long numbers, of which there are more.
 
     With blanks, as in the original, all queries have `2 * digits + 1` characters and all answers `digits + 1`, and a
-    blank is a symbol like any other: it is learnt, and counted by token accuracy. Without them, what is short is padded
+    blank is a token like any other: it is learnt, and counted by token accuracy. Without them, what is short is padded
     and masked like any text of this project.
 
     Both sides have one vocabulary: ten digits, the plus sign, and the blank where there are blanks.

@@ -7,7 +7,7 @@ from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.texts import read_texts
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, Symbols
+from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, TokenKind
 from seq2seq_zoo.tasks.task import tasks
 
 
@@ -21,7 +21,7 @@ class Autoencode(FileTask):
         train: path of the texts to train on, one on each line.
         dev: path of the dev texts; a share of train by default.
         test: path of the test texts; a share of train by default.
-        symbols: whether a text is a row of characters or of words with white space between them.
+        tokens: whether a text is a row of characters or of words with white space between them.
 
     Reference:
         Dai and Le 2015, arXiv:1511.01432, section 2.
@@ -29,11 +29,11 @@ class Autoencode(FileTask):
 
     @checked
     def __init__(
-        self, train: str, dev: str | None = None, test: str | None = None, symbols: Symbols = "words", **kwargs: Any
+        self, train: str, dev: str | None = None, test: str | None = None, tokens: TokenKind = "words", **kwargs: Any
     ):
         super().__init__(**kwargs)
         self.paths = {"train": train, "dev": dev, "test": test}
-        self.separators = SEPARATORS[symbols], SEPARATORS[symbols]
+        self.separators = SEPARATORS[tokens], SEPARATORS[tokens]
 
     def read(self, split: str) -> tuple[Pairs, int] | None:
         """The texts of a split's file, each with itself."""
@@ -42,4 +42,4 @@ class Autoencode(FileTask):
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """One for both sides."""
-        return [Vocabulary.build((text for text, _ in pairs), self.separators[0], self.max_symbols)] * 2
+        return [Vocabulary.build((text for text, _ in pairs), self.separators[0], self.max_tokens)] * 2

@@ -55,7 +55,7 @@ class DigitsToWords(Task):
     No vocabulary depends on which pairs are drawn, where that can be had. Sources, and targets of form `each`, are all
     listed. The words of form `whole` are those of the numbers a * 1000^k with a below 1000: where a language says a
     number group by group, as English does, that is every word. Where it writes numbers in one word (German, Japanese),
-    each number is a symbol of its own, and the symbols of all pairs drawn are added, so that none is ever unknown.
+    each number is a token of its own, and the tokens of all pairs drawn are added, so that none is ever unknown.
 
     Args:
         form: `whole` for one integer by its digits, `each` for a row of numbers.

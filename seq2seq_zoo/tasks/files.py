@@ -12,7 +12,7 @@ from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.task import Data, Targets, Task
 
-Symbols = Literal["characters", "words"]
+TokenKind = Literal["characters", "words"]
 SEPARATORS = {"characters": "", "words": " "}
 
 
@@ -21,13 +21,13 @@ class FileTask(Task):
 
     Dev and test are read from files of their own, or drawn from the train pairs where they have none; then every target
     of one source goes into the same split, so that no split knows a source of another. The vocabularies hold the
-    symbols of train alone: what only dev or test has is unknown, as it will be in use. White space around and between
+    tokens of train alone: what only dev or test has is unknown, as it will be in use. White space around and between
     words is not kept.
 
     Args:
         dev_fraction: share of the train file's sources that become dev, where dev has no file.
         test_fraction: share of the train file's sources that become test, where test has no file.
-        max_symbols: the most symbols of a vocabulary: those most frequent in train, while others are unknown; all if
+        max_tokens: the most tokens of a vocabulary: those most frequent in train, while others are unknown; all if
             not given.
         skip_bad_lines: leave out and count lines that are not as they should be, instead of stopping at the first.
         seed: of drawing dev and test.
@@ -38,7 +38,7 @@ class FileTask(Task):
     """
 
     separators: tuple[str, str]
-    """How the symbols of sources and of targets are cut, as in `Vocabulary`."""
+    """How the tokens of sources and of targets are cut, as in `Vocabulary`."""
     targets: Targets = "sequence"
     """What a target is."""
 
@@ -47,12 +47,12 @@ class FileTask(Task):
         self,
         dev_fraction: Fraction = 0.1,
         test_fraction: Fraction = 0.1,
-        max_symbols: Positive | None = None,
+        max_tokens: Positive | None = None,
         skip_bad_lines: bool = False,
         seed: NonNegative = 0,
     ):
         self.fractions = {"dev": dev_fraction, "test": test_fraction}
-        self.max_symbols = max_symbols
+        self.max_tokens = max_tokens
         self.skip_bad_lines = skip_bad_lines
         self.seed = seed
         if sum(self.fractions.values()) >= 1:
@@ -77,7 +77,7 @@ class FileTask(Task):
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """Those of sources and of targets, given the train pairs."""
         return [
-            Vocabulary.build((pair[side] for pair in pairs), separator, self.max_symbols)
+            Vocabulary.build((pair[side] for pair in pairs), separator, self.max_tokens)
             for side, separator in enumerate(self.separators)
         ]
 
@@ -104,14 +104,14 @@ class FileTask(Task):
 
 
 class PairTask(FileTask):
-    """Pairs of which each side has symbols of its own kind.
+    """Pairs of which each side has tokens of its own kind.
 
     Arguments are `FileTask`'s, and:
 
     Args:
-        source_symbols: whether a source is a row of characters or of words with white space between them.
-        target_symbols: the same for targets.
-        shared_vocabulary: whether sources and targets have one vocabulary, of the symbols of both.
+        source_tokens: whether a source is a row of characters or of words with white space between them.
+        target_tokens: the same for targets.
+        shared_vocabulary: whether sources and targets have one vocabulary, of the tokens of both.
 
     Raises:
         ValueError: as `FileTask`; a shared vocabulary of characters and words.
@@ -120,22 +120,22 @@ class PairTask(FileTask):
     @checked
     def __init__(
         self,
-        source_symbols: Symbols = "characters",
-        target_symbols: Symbols = "characters",
+        source_tokens: TokenKind = "characters",
+        target_tokens: TokenKind = "characters",
         shared_vocabulary: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.separators = SEPARATORS[source_symbols], SEPARATORS[target_symbols]
+        self.separators = SEPARATORS[source_tokens], SEPARATORS[target_tokens]
         self.shared_vocabulary = shared_vocabulary
-        if shared_vocabulary and source_symbols != target_symbols:
+        if shared_vocabulary and source_tokens != target_tokens:
             raise ValueError(
-                "shared_vocabulary needs the same symbols on both sides, got "
-                f"source_symbols {source_symbols} and target_symbols {target_symbols}."
+                "shared_vocabulary needs the same tokens on both sides, got "
+                f"source_tokens {source_tokens} and target_tokens {target_tokens}."
             )
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """Those of sources and of targets, given the train pairs."""
         if not self.shared_vocabulary:
             return super().vocabularies(pairs)
-        return [Vocabulary.build(itertools.chain.from_iterable(pairs), self.separators[0], self.max_symbols)] * 2
+        return [Vocabulary.build(itertools.chain.from_iterable(pairs), self.separators[0], self.max_tokens)] * 2

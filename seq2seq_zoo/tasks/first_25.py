@@ -13,7 +13,7 @@ class First25(Task):
     """The numbers 1 to 25 in five rows of five, and their words.
 
     A toy to memorise: train, dev and test are the same five pairs, so its scores say nothing about unseen data. Both
-    sides share one vocabulary: padding is 0; the 50 symbols have the ids 1 to 50, sorted as text ('1', '10', '11', …);
+    sides share one vocabulary: padding is 0; the 50 tokens have the ids 1 to 50, sorted as text ('1', '10', '11', …);
     start, end and unknown come after them. Sources are padded on the left.
 
     Args:
@@ -41,9 +41,9 @@ class First25(Task):
         numbers = list(words)
         rows = [numbers[first : first + 5] for first in range(0, 25, 5)]
         pairs = [(" ".join(row), " ".join(words[number] for number in row)) for row in rows]
-        symbols = sorted([*words.keys(), *words.values()])
+        tokens = sorted([*words.keys(), *words.values()])
         if self.specials:
-            vocabulary = Vocabulary(["<pad>", *symbols, "<start>", "<end>", "<unk>"], " ", start=51, end=52, unknown=53)
+            vocabulary = Vocabulary(["<pad>", *tokens, "<start>", "<end>", "<unk>"], " ", start=51, end=52, unknown=53)
         else:
-            vocabulary = Vocabulary(["<pad>", *symbols], " ", start=None, end=None, unknown=None)
+            vocabulary = Vocabulary(["<pad>", *tokens], " ", start=None, end=None, unknown=None)
         return Data({split: list(pairs) for split in ("train", "dev", "test")}, vocabulary, vocabulary, "left")

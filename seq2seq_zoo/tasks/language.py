@@ -11,7 +11,7 @@ from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.stream import read_stream
 from seq2seq_zoo.data.texts import read_texts
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, Symbols
+from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, TokenKind
 from seq2seq_zoo.tasks.task import Data, tasks
 
 _OURS = Path(__file__).with_name("names.txt")
@@ -25,7 +25,7 @@ class Language(FileTask):
     text without end, a stream. Its dev and test are then not drawn by chance: they are what is last in the file, test
     after dev. In a stream of characters, the newline is a character like another; in one of words, white space.
 
-    Lines stay in their file, however many they are. A stream is in memory, with some 12 bytes for each symbol.
+    Lines stay in their file, however many they are. A stream is in memory, with some 12 bytes for each token.
 
     Arguments are `FileTask`'s, and:
 
@@ -33,8 +33,8 @@ class Language(FileTask):
         train: path of the text to train on; some hundred first names of our own if not given.
         dev: path of the dev text; a share of train by default.
         test: path of the test text; a share of train by default.
-        symbols: whether a text is a row of characters or of words with white space between them.
-        window: how many symbols of a stream are read at once, and how far back a gradient reaches; the state is carried
+        tokens: whether a text is a row of characters or of words with white space between them.
+        window: how many tokens of a stream are read at once, and how far back a gradient reaches; the state is carried
             on from window to window. A text a line if not given.
 
     Example:
@@ -50,13 +50,13 @@ class Language(FileTask):
         train: str | None = None,
         dev: str | None = None,
         test: str | None = None,
-        symbols: Symbols = "characters",
+        tokens: TokenKind = "characters",
         window: Positive | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.paths = {"train": train or str(_OURS), "dev": dev, "test": test}
-        self.separators = SEPARATORS[symbols], SEPARATORS[symbols]
+        self.separators = SEPARATORS[tokens], SEPARATORS[tokens]
         self.window = window
 
     def read(self, split: str) -> tuple[Pairs, int] | None:
@@ -69,7 +69,7 @@ class Language(FileTask):
         texts = (text for _, text in pairs)
         return [
             Vocabulary.build([], self.separators[0]),
-            Vocabulary.build(texts, self.separators[1], self.max_symbols, endless=self.window is not None),
+            Vocabulary.build(texts, self.separators[1], self.max_tokens, endless=self.window is not None),
         ]
 
     def load(self) -> Data:

@@ -68,7 +68,7 @@ class Melodies(Task):
 
     @property
     def best_perplexity(self) -> float:
-        """That of a model that knows the rule: chance decides the motif's symbols, and nothing else."""
+        """That of a model that knows the rule: chance decides the motif's tokens, and nothing else."""
         chance = math.log(len(SCALE)) + (self.motif - 1) * math.log(4)
         return math.exp(chance / (3 * self.motif + 2))
 

@@ -31,7 +31,7 @@ class Data:
         source_padding: on which side of a source padding goes.
         targets: what a target is.
         skipped: how many bad lines of a file were left out.
-        window: how many symbols are read at once where a split is one text without end, a stream, whose vocabulary
+        window: how many tokens are read at once where a split is one text without end, a stream, whose vocabulary
             then has none; `None` where it is many texts.
     """
 
@@ -56,10 +56,10 @@ class Data:
     @property
     def counted(self) -> str:
         """What `size` counts."""
-        return "pairs" if self.has_sources else "texts" if self.window is None else "symbols"
+        return "pairs" if self.has_sources else "texts" if self.window is None else "tokens"
 
     def size(self, split: str) -> int:
-        """How many pairs a split has, or texts with nothing to read before them; of a stream, how many symbols."""
+        """How many pairs a split has, or texts with nothing to read before them; of a stream, how many tokens."""
         pairs = self.splits[split]
         return len(pairs) if self.window is None else sum(len(self.target.split(text)) for _, text in pairs)
 

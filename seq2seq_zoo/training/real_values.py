@@ -7,7 +7,7 @@ import numpy as np
 
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Batches
-from seq2seq_zoo.metrics.real_values import evaluate_vectors
+from seq2seq_zoo.metrics.real_values import real_value_metrics
 from seq2seq_zoo.tasks.task import Row, Series
 
 
@@ -32,7 +32,7 @@ def predict(model: Any, rows: Sequence[Row], batch_size: int = 256) -> list[Outp
     pairs = Mapped(lambda row: (row.source, row.target), rows)
     for places, source, _ in Batches(pairs, None, min(batch_size, len(rows))).in_order():
         numbers = model.predict_on_batch(source)
-        found = [readout.choose(numbers), *readout.quantiles_of(numbers).values()]
+        found = [readout.predict(numbers), *readout.quantiles_of(numbers).values()]
         for place, *each in zip(places.tolist(), *map(np.asarray, found), strict=False):
             row = rows[place]
             values, *quantiles = (row.restore(one[: len(row.target)]) for one in each)
@@ -40,19 +40,19 @@ def predict(model: Any, rows: Sequence[Row], batch_size: int = 256) -> list[Outp
     return outputs
 
 
-def measure(data: Series, split: str, outputs: Sequence[Output]) -> dict[str, Any]:
+def evaluate_outputs(data: Series, split: str, outputs: Sequence[Output]) -> dict[str, Any]:
     """The metrics of an output for each row of a split, by name; `by_feature` holds them for each target feature."""
     targets = [row.restore(row.target) for row in data.splits[split]]
     quantiles = {level: [each.quantiles[level] for each in outputs] for level in outputs[0].quantiles}
-    metrics = evaluate_vectors(targets, [each.values for each in outputs], data.naive_error, quantiles)
+    metrics = real_value_metrics(targets, [each.values for each in outputs], data.naive_error, quantiles)
     named = {name: dict(zip(data.target, each, strict=True)) for name, each in metrics["by_feature"].items()}
     return {**metrics, "by_feature": named}
 
 
-def baselines(data: Series, split: str) -> dict[str, dict[str, Any]]:
+def evaluate_baselines(data: Series, split: str) -> dict[str, dict[str, Any]]:
     """The metrics of each of a task's baselines on a split, by name."""
     return {
-        name: measure(data, split, [Output(each, {}) for each in values(split)])
+        name: evaluate_outputs(data, split, [Output(each, {}) for each in values(split)])
         for name, values in data.baselines.items()
     }
 

@@ -12,12 +12,12 @@ import numpy as np
 from seq2seq_zoo.config.options import Fraction, Positive, PositiveFloat, checked
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.data.stream import in_windows
-from seq2seq_zoo.layers.backend import asks_for_xla
+from seq2seq_zoo.layers.backend import use_xla
 from seq2seq_zoo.metrics.metric import METRICS
 from seq2seq_zoo.models.stateful import Stream
 from seq2seq_zoo.system.environment import reuse_memory
 from seq2seq_zoo.tasks.task import Data, Series
-from seq2seq_zoo.training.evaluation import judge, judged_by
+from seq2seq_zoo.training.evaluation import evaluate_split, monitorable_metrics
 
 XLA_PAYS = 1000
 """Updates for each shape of batches from which compiling by XLA, some seconds a shape, is won back on a CPU."""
@@ -27,9 +27,9 @@ EpochHook = Callable[[Any, dict[str, Any], bool], None]
 Monitor = Literal[
     "exact_match",
     "token_accuracy",
-    "symbol_error_rate",
+    "token_error_rate",
     "perplexity",
-    "next_symbol_accuracy",
+    "next_token_accuracy",
     "accuracy",
     "mase",
     "rmse",
@@ -58,7 +58,7 @@ class Training:
         schedule: how the learning rate goes over the whole training: it stays, or falls to zero along half a cosine
             or a line.
         clip_norm: the most that the norm of all gradients together may be; null for no limit.
-        label_smoothing: share of the target's probability given to all symbols alike.
+        label_smoothing: share of the target's probability given to all tokens alike.
         buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest; each
             shape is compiled once.
         monitor: the dev metric that tells which epoch was best; the task's first if not given: exact match of generated
@@ -114,8 +114,8 @@ class Training:
         """Train a model.
 
         Args:
-            model: a `Seq2Seq` or `Labeller`, untrained or as it stood after the last epoch of `history`; compiled here
-                unless it is.
+            model: a `Seq2Seq` or `EncoderOnly`, untrained or as it stood after the last epoch of `history`; compiled
+                here unless it is.
             data: trained on its train split, judged on its dev split.
             seed: of the order of the data, dropout and sampling.
             history: what an earlier call returned, to go on from there.
@@ -156,7 +156,7 @@ class Training:
 
         def merit(record: dict[str, Any]) -> tuple[float, float]:
             sign = 1 if METRICS[monitor].higher_is_better else -1
-            return sign * record[monitor], -record.get("symbol_error_rate", 0.0)
+            return sign * record[monitor], -record.get("token_error_rate", 0.0)
 
         return all(merit(record) > merit(earlier) for earlier in history)
 
@@ -179,7 +179,7 @@ class Training:
         optimizer = make(learning_rate=rate, global_clipnorm=self.clip_norm)
         rows = len(data.splits["train"])  # a pass over them takes about as many steps as they are batches
         epoch = self.steps_per_epoch or (rows // self.batch_size if data.window is None else len(self._feed(data)))
-        pays = asks_for_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
+        pays = use_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
         loss = model.readout.loss(self.label_smoothing)
         model.compile(optimizer, loss, jit_compile=True if pays else "auto")
         if model.built:
@@ -194,7 +194,7 @@ class Training:
                 not judged; a stream that is too short.
         """
         model.readout.loss(self.label_smoothing)
-        if self.monitor not in (None, *(known := judged_by(model, data))):
+        if self.monitor not in (None, *(known := monitorable_metrics(model, data))):
             raise ValueError(f"training.monitor: this task is judged by {', '.join(known)}, not by {self.monitor}.")
         if data.window is not None:
             self._feed(data)
@@ -285,7 +285,7 @@ class _Epochs(keras.callbacks.Callback):
         super().__init__()
         self.history = history
         self._training = training
-        self._judged = judged
+        self._model_to_evaluate = judged
         self._data = data
         self._seed = seed
         self._on_epoch = on_epoch
@@ -320,9 +320,9 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         # The last step's loss was measured before its update, which may still have broken the weights.
-        if not all(np.isfinite(weights).all() for weights in self._judged.get_weights()):
+        if not all(np.isfinite(weights).all() for weights in self._model_to_evaluate.get_weights()):
             raise TrainingError(self._broken("The weights became NaN or infinite", self._steps))
-        found, _ = judge(self._judged, self._data, "dev")
+        found, _ = evaluate_split(self._model_to_evaluate, self._data, "dev")
         metrics = {name: value for name, value in found.items() if name in METRICS}
         record = {
             "epoch": epoch + 1,
@@ -336,7 +336,7 @@ class _Epochs(keras.callbacks.Callback):
         better = self._training.is_better(record, self.history)
         self.history.append(record)
         if self._on_epoch is not None:
-            self._on_epoch(self._judged, record, better)
+            self._on_epoch(self._model_to_evaluate, record, better)
         if self.over:
             self.model.stop_training = True
 

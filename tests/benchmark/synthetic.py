@@ -60,7 +60,7 @@ def make_record(question, x, mode, seed, **changes):
     metrics = {
         "exact_match": score,
         "token_accuracy": 1 - (1 - score) / 3,
-        "symbol_error_rate": (1 - score) / 3,
+        "token_error_rate": (1 - score) / 3,
         "perplexity": 1 + (1 - score),
     }
     outputs = {
@@ -91,7 +91,7 @@ def make_record(question, x, mode, seed, **changes):
                 "exact_match": float(
                     np.clip(score + (1 - strength) * 0.5 * (1 - i / 2) + random.normal(0, 0.02), 0, 1)
                 ),
-                "symbol_error_rate": 0.1 * i,
+                "token_error_rate": 0.1 * i,
             }
             for i, length in enumerate(lengths)
         ],
@@ -101,14 +101,14 @@ def make_record(question, x, mode, seed, **changes):
                 "seconds": speed * (i + 1) + 2,
                 "loss": 2 - s,
                 "exact_match": s,
-                "symbol_error_rate": 1 - s,
+                "token_error_rate": 1 - s,
             }
             for i, s in enumerate(learned)
         ],
         "parameters": 100_000 + int(60_000 * strength),
         "seconds": {"total": speed * epochs + 5, "compile": 2.0, "training": speed * epochs, "generation": 0.7},
         "to_99": {"epochs": 9 + seed, "seconds": 20.5 + seed} if score > 0.95 else None,
-        "generation": {"pairs_per_second": 2100.0, "symbols_per_second": 11234.5},
+        "generation": {"pairs_per_second": 2100.0, "tokens_per_second": 11234.5},
         "peak_memory_mb": 812.5,
         "examples": [
             {

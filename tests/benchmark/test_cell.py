@@ -38,7 +38,7 @@ def first():
 def test_a_cell_says_all_that_a_record_needs(first):
     result, told = first
     assert [progress["epoch"] for progress in told] == [1, 2]
-    assert set(result["metrics"]) == {"exact_match", "token_accuracy", "symbol_error_rate", "perplexity"}
+    assert set(result["metrics"]) == {"exact_match", "token_accuracy", "token_error_rate", "perplexity"}
     assert sum(length["count"] for length in result["by_length"]) == 8
     assert len(result["examples"]) == 8
     assert result["to_99"] is None

@@ -112,13 +112,11 @@ def test_the_reading_comes_from_the_data(tmp_path):
 
 
 def test_a_question_where_less_is_better(tmp_path):
-    question = {**LONG, "metric": "symbol_error_rate"}
+    question = {**LONG, "metric": "token_error_rate"}
     run = small(tmp_path / "run", question=question)
     for mode, error in (("peek", 0.3), ("attention", 0.1)):
         for seed in (1, 2):
-            write_record(
-                run, make_record(question, None, mode, seed, metrics={"symbol_error_rate": error + seed / 100})
-            )
+            write_record(run, make_record(question, None, mode, seed, metrics={"token_error_rate": error + seed / 100}))
     report(run)
     page = (run / "report.md").read_text()
     assert "Intervals separate: attention > peek." in page
@@ -194,7 +192,7 @@ def test_x_may_be_names(tmp_path):
     assert "form: whole" in (run / "report.md").read_text()
 
 
-# === Symbols ===
+# === Tokens ===
 
 HARD = [
     "<script>alert(1)</script>",
@@ -214,7 +212,7 @@ HARD = [
 ]
 
 
-def test_symbols_of_any_kind(tmp_path):
+def test_tokens_of_any_kind(tmp_path):
     weights = [[1 / len(HARD)] * len(HARD)] * len(HARD)
     run = small(
         tmp_path / "run",

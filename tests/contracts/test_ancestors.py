@@ -76,14 +76,14 @@ def test_gates_are_as_hard_as_they_were():
     assert twin.stack.cells[0][0].activation is keras.activations.tanh
 
 
-def test_without_unknown_symbols_one_is_named():
+def test_without_unknown_tokens_one_is_named():
     model = built("basic")
     with pytest.raises(
-        ValueError, match=r"The symbol '26' is not in this vocabulary, which has no id for unknown ones\."
+        ValueError, match=r"The token '26' is not in this vocabulary, which has no id for unknown ones\."
     ):
         model.generate(["25 26"])
-    with pytest.raises(ValueError, match=r"word_dropout=0\.1 reads symbols as the unknown one, which is not there"):
+    with pytest.raises(ValueError, match=r"word_dropout=0\.1 reads tokens as the unknown one, which is not there"):
         Encoder(4, vocabulary_size=9, word_dropout=0.1, unknown=None)
-    with pytest.raises(ValueError, match=r"softmax_samples needs fed_back='symbol': leave one of them out\."):
-        Tokens(99, fed_back="vector", softmax_samples=9)
+    with pytest.raises(ValueError, match=r"softmax_samples needs feedback='token': leave one of them out\."):
+        Tokens(99, feedback="vector", softmax_samples=9)
     assert decoders.create("basic", units=4, readout=Tokens(9, end=None)).readout.end is None

@@ -8,7 +8,7 @@ from keras import ops
 from references.cells import CELLS, STATES, stack_step, weights
 
 from seq2seq_zoo.layers.cells import cells
-from seq2seq_zoo.layers.products import Symbols
+from seq2seq_zoo.layers.products import EmbeddingLookup
 from seq2seq_zoo.layers.stack import Stack
 
 random = np.random.default_rng(0)
@@ -49,7 +49,7 @@ def test_layers_of_one_state_hand_it_on():
     stack = Stack(6, "lstm", depth=3, shared_state=True, dropout=0.5, recurrent_dropout=0.5)
     stack.build((4,))
     randomise(stack)
-    noise = stack.noise(3, training=True)
+    noise = stack.dropout_masks(3, training=True)
     first = ((H[0], H[1]),)
     outputs, last, states = stack.scan((X,), noise, first)
     output, following = None, first
@@ -75,7 +75,7 @@ def test_a_cell_is_kerass_own(name, layer):
         recurrent = np.concatenate([np.zeros(12), own.pop()])
         own[2] = np.stack([own[2], recurrent])
     theirs.set_weights(own)
-    outputs, _, _ = stack.scan((X,), stack.noise(3, None))
+    outputs, _, _ = stack.scan((X,), stack.dropout_masks(3, None))
     close(np.swapaxes(outputs, 0, 1), theirs(np.swapaxes(X, 0, 1)))
 
 
@@ -110,7 +110,7 @@ def test_all_steps_at_once_are_one_step_after_another(name, options):
     stack.build((4,))
     randomise(stack)
     states = tuple(tuple(H[: STATES[name]]) for _ in stack.cells)
-    noise = stack.noise(3, None)
+    noise = stack.dropout_masks(3, None)
     outputs, last, finals = stack.scan((X,), noise, states)
     stepwise, twins = states, [[[state[row] for state in layer] for layer in states] for row in range(3)]
     for t, x in enumerate(X):
@@ -127,7 +127,7 @@ def test_dropout_masks_hold_for_all_steps_and_reach_each_layer():
     stack = Stack(6, depth=2, dropout=0.5, recurrent_dropout=0.5, residual=True)
     stack.build((4,))
     randomise(stack)
-    noise = stack.noise(3, training=True)
+    noise = stack.dropout_masks(3, training=True)
     masks = [np.asarray(mask) for layer in noise for mask in (*layer.states, layer.output)]
     assert {tuple(np.unique(mask)) for mask in masks} == {(0.0, 2.0)}
     assert len({mask.tobytes() for mask in masks}) == 4
@@ -137,13 +137,13 @@ def test_dropout_masks_hold_for_all_steps_and_reach_each_layer():
         output, states = stack.advance(stack.project((x,)), states, noise)
         close(output, outputs[t])
     close(last, outputs[-1])
-    assert all(layer == ((None,), None) for layer in stack.noise(3, training=False))
+    assert all(layer == ((None,), None) for layer in stack.dropout_masks(3, training=False))
 
 
 def test_a_part_of_one_step_serves_all_steps():
     stack = Stack(6)
     stack.build((4,))
-    noise = stack.noise(3, None)
+    noise = stack.dropout_masks(3, None)
     once, _, _ = stack.scan((X[:1],), noise, length=5)
     close(once, stack.scan((np.repeat(X[:1], 5, axis=0),), noise)[0])
 
@@ -154,26 +154,26 @@ def test_a_cell_object_is_refused_since_each_layer_needs_its_own():
 
 
 @pytest.mark.parametrize("name", cells)
-def test_symbols_multiplied_before_they_are_looked_up_are_the_same(name):
+def test_tokens_multiplied_before_they_are_looked_up_are_the_same(name):
     cell = cells.create(name, units=3)
     cell.build((2, 4))
     randomise(cell)
     vectors, ids = np.arange(20, dtype="float32").reshape(5, 4), np.array([[0, 4], [3, 3], [1, 0]])
     before = np.ones((3, 1, 2), "float32")
     expected = cell.project((before, vectors[ids]))
-    symbols = Symbols(ops.convert_to_tensor(ids), vectors)
-    close(cell.project((before, symbols)), expected)
+    tokens = EmbeddingLookup(ops.convert_to_tensor(ids), vectors)
+    close(cell.project((before, tokens)), expected)
     products = vectors @ np.asarray(cell.kernel_of(1))
-    close(cell.project((before, symbols._replace(vectors=None, products=products))), expected)
-    assert symbols.worth_it
-    assert not symbols._replace(ids=symbols.ids[:2]).worth_it
+    close(cell.project((before, tokens._replace(vectors=None, products=products))), expected)
+    assert tokens.pays_off
+    assert not tokens._replace(ids=tokens.ids[:2]).pays_off
 
 
-def test_a_model_says_the_same_whether_products_are_made_of_all_symbols_or_not(monkeypatch):
+def test_a_model_says_the_same_whether_products_are_made_of_all_tokens_or_not(monkeypatch):
     model = small("attention")
     told, free = np.asarray(model((SOURCE, TARGET))), model.search(SOURCE)
-    monkeypatch.setattr(Symbols, "worth_it", False)
-    monkeypatch.setattr(model.decoder, "_fed", None)
+    monkeypatch.setattr(EmbeddingLookup, "pays_off", False)
+    monkeypatch.setattr(model.decoder, "_previous_part", None)
     close(model((SOURCE, TARGET)), told)
     model._searcher.cache_clear()
     close(model.search(SOURCE).log_probs, free.log_probs)

@@ -9,8 +9,8 @@ from cases import (
     LENGTH,
     REAL,
     SOURCE,
-    SYMBOLS,
     TARGET,
+    TOKENS,
     UNMOVED,
     VECTORS,
     cases,
@@ -56,8 +56,8 @@ def test_each_row_is_what_its_twin_says(case):
 
 
 def test_a_free_run_told_to_itself_is_the_same(case):
-    said = np.asarray(case.decoder.readout.choose(case.outputs))
-    if case.says_symbols:
+    said = np.asarray(case.decoder.readout.predict(case.outputs))
+    if case.says_tokens:
         said = until(2, said)
     close(np.where(case.decoder.readout.mask(said)[..., None], case.forced(target=said), 0), case.outputs)
 
@@ -77,13 +77,13 @@ def test_a_target_changes_only_later_logits_and_none_of_basic(case):
     other[:, 1:] = 3
     changed = np.abs(case.forced(target=other) - case.logits).max(-1)
     assert not changed[:, :2].any()
-    told = case.decoder.feeds_back and not case.decoder.readout.carries
+    told = case.decoder.feeds_back and not case.decoder.readout.feeds_back_features
     assert (changed[:, 2:] > 1e-6).all() if told else not changed.any()
 
 
 def test_basic_and_peek_read_the_summary_at_every_step(case):
-    memory, states = case.decoder.begin(case.encoded)
-    without, _ = case.decoder.begin(case.encoded._replace(summary=ops.zeros_like(case.encoded.summary)))
+    memory, states = case.decoder.initialize(case.encoded)
+    without, _ = case.decoder.initialize(case.encoded._replace(summary=ops.zeros_like(case.encoded.summary)))
     first, second = case.target[:, 0], case.target[:, 1]
     _, states, _ = case.decoder.step(first, states, memory)
     with_it, without_it = (np.asarray(case.decoder.step(second, states, each)[0]) for each in (memory, without))
@@ -92,7 +92,7 @@ def test_basic_and_peek_read_the_summary_at_every_step(case):
 
 
 def test_attention_sums_to_one_over_real_positions_and_moves(case):
-    if not case.decoder.looks:
+    if not case.decoder.has_attention:
         with pytest.raises(
             ValueError, match=r"\w+Decoder does not look at its source, so it has no attention scores\."
         ):
@@ -142,8 +142,8 @@ def loss(logits):
 
 
 def test_padding_and_start_are_never_chosen():
-    logits = np.eye(SYMBOLS)[[0, 1, 5]] + 0.5 * np.eye(SYMBOLS)[[4, 4, 4]]
-    np.testing.assert_array_equal(Tokens(SYMBOLS).choose(logits), [4, 4, 5])
+    logits = np.eye(TOKENS)[[0, 1, 5]] + 0.5 * np.eye(TOKENS)[[4, 4, 4]]
+    np.testing.assert_array_equal(Tokens(TOKENS).choose(logits), [4, 4, 5])
 
 
 # === Dropout and scheduled sampling ===
@@ -163,7 +163,7 @@ def test_dropout_is_for_training_and_the_same_at_every_step(mode):
     close(dropped, dropped[:, :1].repeat(5, axis=1))
 
 
-OUTPUTS = {"tokens": (Tokens, SYMBOLS, TARGET), "vectors": (Vectors, FEATURES, VECTORS)}
+OUTPUTS = {"tokens": (Tokens, TOKENS, TARGET), "vectors": (Vectors, FEATURES, VECTORS)}
 
 
 @pytest.mark.parametrize("outputs", OUTPUTS.values(), ids=OUTPUTS)
@@ -189,11 +189,11 @@ def test_sampling_without_hope_is_the_free_run(mode, outputs):
 
 
 @pytest.mark.parametrize("mode", FEEDING_BACK)
-def test_sampling_tosses_a_coin_for_every_symbol(mode):
+def test_sampling_tosses_a_coin_for_every_token(mode):
     model = small(mode, cell="simple", sampling=Constant(0.5))
     forgetful = model.decoder.stack.cells[0][0].recurrent_kernel
-    forgetful.assign(ops.zeros_like(forgetful))  # a logit then tells which symbol was read
-    model.decoder.readout.bias.assign(-99.0 * np.eye(SYMBOLS)[5])  # never its own choice
+    forgetful.assign(ops.zeros_like(forgetful))  # a logit then tells which token was read
+    model.decoder.readout.bias.assign(-99.0 * np.eye(TOKENS)[5])  # never its own choice
     source, target = np.full((40, 1), 4), np.full((40, 6), 5)
     logits = np.asarray(model((source, target), training=True))
     told = np.isclose(logits, model((source, target))).all(-1)[:, 1:]
@@ -232,20 +232,20 @@ def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
         ("feedback", {"bridge": "copy", "units": 5}, "layer 1: 2 x 5, the encoder layer 1: 2 x 4"),
         (
             "feedback",
-            {"readout": Tokens(9, 3, fed_back="vector")},
+            {"readout": Tokens(9, 3, feedback="vector")},
             "vectors fed back: got 4 and embedding_dim=3. Change",
         ),
         (
             "peek",
-            {"readout": Tokens(9, fed_back="vector"), "sampling": "linear"},
+            {"readout": Tokens(9, feedback="vector"), "sampling": "linear"},
             "a step reads neither: leave sampling",
         ),
         (
             "peek",
-            {"readout": Tokens(9, fed_back="vector", tied=True)},
+            {"readout": Tokens(9, feedback="vector", tied=True)},
             "tied=True needs a mode that reads its own outp",
         ),
-        ("peek", {"readout": Tokens(9, start=None)}, "start=None leaves a first step that reads symbols without any"),
+        ("peek", {"readout": Tokens(9, start=None)}, "start=None leaves a first step that reads tokens without any"),
         ("attention", {"input_feeding": False, "readout_context": False}, "nothing reads what was found: set one of"),
         ("peek", {"combine": "sum"}, "`combine` must be 'concatenate' or 'add', got 'sum'."),
         ("peek", {"combine": "add", "units": 5}, "combine='add' adds the encoder's summary to the output before"),
@@ -257,13 +257,13 @@ def test_mistakes_are_named(mode, options, words):
 
 
 def test_a_readout_belongs_to_one_decoder():
-    readout, encoded = Tokens(SYMBOLS), Encoder(4, vocabulary_size=SYMBOLS)(SOURCE)
+    readout, encoded = Tokens(TOKENS), Encoder(4, vocabulary_size=TOKENS)(SOURCE)
     decoders.create("basic", units=4, readout=readout)(encoded)
     with pytest.raises(ValueError, match=r"already belongs to another decoder\. Give each decoder a Tokens of its own"):
         decoders.create("peek", units=4, readout=readout)(encoded)
 
 
 @pytest.mark.parametrize("ids", [{"start": 2}, {"end": 0}, {"end": 9}])
-def test_padding_start_and_end_are_three_symbols(ids):
+def test_padding_start_and_end_are_three_tokens(ids):
     with pytest.raises(ValueError, match=r"must be three ids below vocabulary_size=9, got start=\d and end=\d"):
         Tokens(9, **ids)

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from cases import LENGTH, SOURCE, SYMBOLS, VOCABULARY, Told, cases, close, nll, small, taught, until
+from cases import LENGTH, SOURCE, TOKENS, VOCABULARY, Told, cases, close, nll, small, taught, until
 from keras import ops, tree
 from references.beam import beam, steer
 from scipy import stats
@@ -15,11 +15,11 @@ from scipy import stats
 from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.decoding import Beam, Greedy, Sample, Scorer, Search, Searcher, searches
-from seq2seq_zoo.decoding.constraints import ends_ngram, said
-from seq2seq_zoo.training.evaluation import evaluate, perplexity
+from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
+from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
 
 MODES = list(decoders.list())
-SOURCES = np.concatenate([SOURCE, np.random.default_rng(0).integers(3, SYMBOLS, (12, 4))])
+SOURCES = np.concatenate([SOURCE, np.random.default_rng(0).integers(3, TOKENS, (12, 4))])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,13 +33,13 @@ def eager():
 
 @functools.cache
 def various(mode):
-    """A model at random, whose end is a symbol that comes early in some rows and late in others."""
+    """A model at random, whose end is a token that comes early in some rows and late in others."""
     model = small(mode)
     model.set_weights([2 * np.asarray(weight) for weight in model.weights])
-    model.readout.bias.assign(np.zeros(SYMBOLS))
+    model.readout.bias.assign(np.zeros(TOKENS))
     model.readout.end = -1
-    ids = np.asarray(model.readout.choose(model(SOURCES)))
-    model.readout.end = max(range(2, SYMBOLS), key=lambda end: len(np.unique((ids == end).argmax(1))))
+    ids = np.asarray(model.readout.predict(model(SOURCES)))
+    model.readout.end = max(range(2, TOKENS), key=lambda end: len(np.unique((ids == end).argmax(1))))
     return model
 
 
@@ -52,7 +52,7 @@ def forced(model, sources, ids):
     """`model.log_probs` of every hypothesis `(batch, n_best, length)`, and where it looks."""
     sources, said = np.repeat(sources, ids.shape[1], axis=0), ids.reshape(-1, ids.shape[2])
     weights = None
-    if model.looks:
+    if model.has_attention:
         _, weights = model((sources, said), return_attention_scores=True)
         weights = np.where(said[..., None], weights, 0).reshape(*ids.shape, -1)
     return model.log_probs(sources, said).reshape(ids.shape), weights
@@ -75,7 +75,7 @@ def part(found, rows):
 @pytest.mark.parametrize("name", searches)
 def test_compiled_by_xla_it_finds_the_same(name, monkeypatch):
     plain = various("attention")
-    monkeypatch.setattr("seq2seq_zoo.models.text_model.asks_for_xla", lambda: True)
+    monkeypatch.setattr("seq2seq_zoo.models.text_model.use_xla", lambda: True)
     compiled = type(plain)(plain.encoder, plain.decoder)
     compiled.build((None, None))
     options = {"name": name, "min_length": 2, "no_repeat_ngram": 2}
@@ -93,8 +93,8 @@ class Everything:
 
     def __init__(self, model, sources):
         self.model, self.sources, self.told = model, sources, Told(model, sources)
-        self.ranking = {"length_penalty": 0.7, "coverage_penalty": 0.2 * model.looks}
-        self.count = sum(len(self.told.symbols) ** length for length in range(4))
+        self.ranking = {"length_penalty": 0.7, "coverage_penalty": 0.2 * model.has_attention}
+        self.count = sum(len(self.told.tokens) ** length for length in range(4))
         options = {"size": self.count + 3, "n_best": self.count + 3, "max_length": 3}
         self.found = model.search(sources, Beam(**options, **self.ranking))
 
@@ -103,7 +103,7 @@ class Everything:
 KINDS = {
     (case.mode, case.chosen.get(kind)): case
     for case in cases()
-    if case.says_symbols
+    if case.says_tokens
     for kind in ("cell", "attention", "input_feeding")
 }
 
@@ -189,7 +189,7 @@ STEERING = [
 @pytest.mark.parametrize("mode", ["attention", "basic"])
 def test_a_narrow_beam_is_its_twin(mode, options):
     expecting = told(mode)
-    if "coverage_penalty" in options and not expecting.model.looks:
+    if "coverage_penalty" in options and not expecting.model.has_attention:
         options = {**options, "coverage_penalty": 0.0}
     own, given = dict(options), {}
     prefixes = own.pop("prefix", [()] * len(expecting.sources))
@@ -255,12 +255,12 @@ def test_an_early_stop_changes_nothing(mode, monkeypatch):
     steps, step = [], model.decoder.step
     monkeypatch.setattr(model.decoder, "step", lambda *args: steps.append(1) or step(*args))
     options = [{}, {"length_penalty": 1.0, "n_best": 2}, {"length_formula": "power", "length_penalty": 0.5}]
-    options.append({"groups": 3, "diversity": 1.0, "coverage_penalty": 0.5 * model.looks})
+    options.append({"groups": 3, "diversity": 1.0, "coverage_penalty": 0.5 * model.has_attention})
     counts, found = [], []
     for _ in range(2):
         found.append([model.search(SOURCES, Beam(size=6, max_length=10, **each)) for each in options])
         counts.append(len(steps))
-        monkeypatch.setattr(Beam, "decided", Search.decided)  # when all have ended
+        monkeypatch.setattr(Beam, "finished", Search.finished)  # when all have ended
     for stopped, expected in zip(*found, strict=True):
         same(stopped, expected)
     assert counts[0] < counts[1] - counts[0]
@@ -320,9 +320,9 @@ def test_a_search_stops_when_every_row_has_ended_however_long_it_might_have_been
 def test_hypotheses_share_the_memory_of_their_row(searching, monkeypatch):
     model, search = searching
     search = search(max_length=2)
-    step, look, seen, looked = model.decoder.step, model.decoder.look, [], []
+    step, look, seen, looked = model.decoder.step, model.decoder.attention_layer, [], []
     monkeypatch.setattr(model.decoder, "step", lambda *args: seen.append(args) or step(*args))
-    if model.looks:
+    if model.has_attention:
         monkeypatch.setattr(model.decoder, "look", lambda *args: looked.append(args) or look(*args))
     model.search(SOURCES, search)
     previous, states, memory = seen[0]
@@ -339,23 +339,23 @@ def test_hypotheses_share_the_memory_of_their_row(searching, monkeypatch):
 @pytest.mark.parametrize("mode", MODES)
 def test_what_is_made_ahead_of_a_loop_changes_no_step(mode):
     model = various(mode)
-    (plain, states), (memory, _) = model.begin(SOURCES), model.begin(SOURCES, steps=100)
+    (plain, states), (memory, _) = model.initialize(SOURCES), model.initialize(SOURCES, steps=100)
     states = tree.map_structure(lambda state: ops.stack([state, -state], axis=1), states)
-    previous = np.random.default_rng(0).integers(1, SYMBOLS, (len(SOURCES), 2)).astype("int32")
+    previous = np.random.default_rng(0).integers(1, TOKENS, (len(SOURCES), 2)).astype("int32")
     steps = [tree.flatten(model.step(previous, states, each)) for each in (memory, plain)]
     for found, expected in zip(*([each for each in step if each is not None] for step in steps), strict=True):
         close(found, expected)
     assert plain.ahead is None
-    assert (memory.ahead.symbols is not None) == model.decoder.feeds_back
-    assert (memory.ahead.found is not None) == model.looks
-    assert model.begin(SOURCES, steps=1)[0].ahead.found is None
+    assert (memory.precomputed.tokens is not None) == model.decoder.feeds_back
+    assert (memory.precomputed.found is not None) == model.has_attention
+    assert model.initialize(SOURCES, steps=1)[0].ahead.found is None
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_greedy_is_the_free_run_scored_by_the_forced_pass(mode):
     model = various(mode)
     found = model.search(SOURCES)
-    said = until(model.readout.end, np.asarray(model.readout.choose(model(SOURCES))))
+    said = until(model.readout.end, np.asarray(model.readout.predict(model(SOURCES))))
     np.testing.assert_array_equal(found.ids[:, 0], said)
     assert len(np.unique(found.lengths)) > 1
     close(found.log_probs[:, 0], -nll(model((SOURCES, said)), said), atol=1e-4)
@@ -397,7 +397,7 @@ def test_constraints_are_kept_and_log_probabilities_are_the_models_own(name, opt
         alive = found.ids[found.scores > -math.inf].tolist()
         return all(fits([id for id in ids if id], **options) for ids in alive)
 
-    def fits(ids, no_repeat_ngram=None, min_length=0, max_length=LENGTH, prefix=(), allowed=range(SYMBOLS)):
+    def fits(ids, no_repeat_ngram=None, min_length=0, max_length=LENGTH, prefix=(), allowed=range(TOKENS)):
         n = no_repeat_ngram or len(ids) + 1
         runs = [tuple(ids[start : start + n]) for start in range(len(ids) - n + 1)]
         spoken = [id for id in ids if id != model.readout.end]
@@ -415,13 +415,13 @@ def test_constraints_are_kept_and_log_probabilities_are_the_models_own(name, opt
 def test_where_nothing_is_left_to_say_there_is_no_hypothesis():
     model = taught()[0]["attention"]
     for name in searches:
-        (answer,) = model.answers(["aé漢"], {"name": name, "min_length": 1}, allowed=[])
+        (answer,) = model.predictions(["aé漢"], {"name": name, "min_length": 1}, allowed=[])
         assert answer.text == ""
         assert answer.hypotheses == []
-        (answer,) = model.answers(["aé漢"], {"name": name}, allowed=[])
+        (answer,) = model.predictions(["aé漢"], {"name": name}, allowed=[])
         assert answer.text == ""
-        assert [(each.symbols, each.ended) for each in answer.hypotheses] == [([], True)]
-    (answer,) = model.answers(["aé漢"], {"name": "beam", "n_best": 4, "max_length": 1}, allowed="a")
+        assert [(each.tokens, each.ended) for each in answer.hypotheses] == [([], True)]
+    (answer,) = model.predictions(["aé漢"], {"name": "beam", "n_best": 4, "max_length": 1}, allowed="a")
     assert sorted(each.text for each in answer.hypotheses) == ["", "a"]
 
 
@@ -430,7 +430,7 @@ def test_what_was_said_and_what_would_say_a_run_again(n):
     random = np.random.default_rng(n)
     history = random.integers(1, 4, (40, 2, 7)) * (np.arange(7) >= random.integers(0, 8, (40, 2, 1)))
     history = history.astype("int32")
-    spoken, again = (np.asarray(each) for each in (said(history, 5), ends_ngram(history, n, 5)))
+    spoken, again = (np.asarray(each) for each in (seen_tokens(history, 5), ends_ngram(history, n, 5)))
     for place in itertools.product(range(40), range(2)):
         ids = [id for id in history[place].tolist() if id]
         assert spoken[place].tolist() == [id in ids for id in range(5)]
@@ -454,7 +454,7 @@ def test_ones_own_search_is_a_few_lines():
 
 def test_a_model_need_not_be_built_and_sources_may_be_vectors():
     vectors = np.random.default_rng(0).normal(size=(3, 5, 2))
-    model = Seq2Seq(Encoder(4), decoders.create("attention", units=4, readout=Tokens(SYMBOLS), max_length=LENGTH))
+    model = Seq2Seq(Encoder(4), decoders.create("attention", units=4, readout=Tokens(TOKENS), max_length=LENGTH))
     found = model.search(vectors, Beam(size=3, n_best=2))
     close(found.log_probs, forced(model, vectors, found.ids)[0], atol=1e-4)
 
@@ -547,7 +547,7 @@ def compiled(monkeypatch):
 
 @pytest.mark.parametrize("mode", ["attention", "basic"])
 def test_a_compiled_search_is_the_same(mode, monkeypatch):
-    search = Beam(coverage_penalty=0.2 * various(mode).looks, max_length=8, **ALL_AT_ONCE)
+    search = Beam(coverage_penalty=0.2 * various(mode).has_attention, max_length=8, **ALL_AT_ONCE)
     inputs = {"prefix": [[5]] + [[0]] * 15, "allowed": range(3, 8)}
     expected = various(mode).search(SOURCES, search, **inputs)
     with monkeypatch.context() as patch:
@@ -585,7 +585,7 @@ TEXTS = ["aé漢", "🙂🙂a", "", "x🙂y漢x", "8", "aé漢", "e\u0301", "漢
 
 def test_texts_in_texts_out():
     model = taught()[0]["attention"]
-    answers = model.answers(TEXTS, {"name": "beam", "size": 3, "n_best": 2})
+    answers = model.predictions(TEXTS, {"name": "beam", "size": 3, "n_best": 2})
     assert [answer.source for answer in answers] == TEXTS
     assert [answer.unknown for answer in answers] == [[], [], [], ["x", "y"], [], [], ["e", "\u0301"], []]
     assert [answers[row].text for row in (0, 1, 5)] == ["漢éa", "a🙂🙂", "漢éa"]
@@ -595,25 +595,25 @@ def test_texts_in_texts_out():
         assert answer.text == answer.hypotheses[0].text
         (forced_one,) = model.score([text], [answer.text])
         for each in answer.hypotheses:
-            assert each.text == "".join(each.symbols)
-            assert len(each.symbol_log_probs) == len(each.symbols) + each.ended
-            assert each.alignment.shape == (len(each.symbol_log_probs), len(text))
+            assert each.text == "".join(each.tokens)
+            assert len(each.token_log_probs) == len(each.tokens) + each.ended
+            assert each.alignment.shape == (len(each.token_log_probs), len(text))
             close(each.alignment.sum(1), bool(text), atol=1e-4)
-            close(each.log_prob, sum(each.symbol_log_probs))
+            close(each.log_prob, sum(each.token_log_probs))
         if answer.hypotheses[0].ended:
-            close(forced_one.symbol_log_probs, answer.hypotheses[0].symbol_log_probs, atol=1e-4)
+            close(forced_one.token_log_probs, answer.hypotheses[0].token_log_probs, atol=1e-4)
     assert model.generate(TEXTS, {"name": "beam", "size": 3, "n_best": 2}) == [answer.text for answer in answers]
-    assert model.answers([]) == model.generate([]) == []
+    assert model.predictions([]) == model.generate([]) == []
 
 
 @pytest.mark.parametrize("search", [SEARCHES[0], SEARCHES[2], SEARCHES[4]], ids=str)
 def test_answers_depend_on_neither_batch_size_nor_company(search):
     model = taught()[0]["feedback"]
     texts = [text for text in TEXTS if len(text) < 9]
-    together = model.answers(texts, search)
-    for number, alone in enumerate(model.answers(texts, search, batch_size=1)):
-        assert alone.hypotheses[0].symbols == together[number].hypotheses[0].symbols
-        close(alone.hypotheses[0].symbol_log_probs, together[number].hypotheses[0].symbol_log_probs, atol=1e-4)
+    together = model.predictions(texts, search)
+    for number, alone in enumerate(model.predictions(texts, search, batch_size=1)):
+        assert alone.hypotheses[0].tokens == together[number].hypotheses[0].tokens
+        close(alone.hypotheses[0].token_log_probs, together[number].hypotheses[0].token_log_probs, atol=1e-4)
         assert alone.hypotheses[0].alignment is None
     if search["name"] != "sample":
         assert model.generate(texts[::-1], search) == [answer.text for answer in together][::-1]
@@ -622,7 +622,7 @@ def test_answers_depend_on_neither_batch_size_nor_company(search):
 def test_outputs_cut_at_the_greatest_length_have_not_ended():
     (answer,) = taught()[0]["attention"].answers(["aé漢"], {"name": "greedy", "max_length": 2})
     (hypothesis,) = answer.hypotheses
-    assert (answer.text, hypothesis.ended, len(hypothesis.symbol_log_probs)) == ("漢é", False, 2)
+    assert (answer.text, hypothesis.ended, len(hypothesis.token_log_probs)) == ("漢é", False, 2)
 
 
 def test_texts_may_be_told_how_to_begin_and_of_what_to_consist():
@@ -635,9 +635,9 @@ def test_a_sample_is_the_same_whatever_it_is_asked_with():
     model = taught()[0]["feedback"]
     options = {"name": "sample", "temperature": 3.0}
     texts = ["8"] * 6
-    together = [answer.text for answer in model.answers(texts, options)]
+    together = [answer.text for answer in model.predictions(texts, options)]
     assert len(set(together)) > 1
-    assert [model.answers(["8"], options, first=number)[0].text for number in range(6)] == together
+    assert [model.predictions(["8"], options, first=number)[0].text for number in range(6)] == together
 
 
 def test_scores_are_forced_log_probabilities():
@@ -650,15 +650,15 @@ def test_scores_are_forced_log_probabilities():
     for score, alone, row, target in zip(
         scores, model.score(sources, targets, batch_size=1), expected, ids[1], strict=True
     ):
-        close(score.symbol_log_probs, row[target != 0], atol=1e-4)
-        close(alone.symbol_log_probs, score.symbol_log_probs, atol=1e-4)
+        close(score.token_log_probs, row[target != 0], atol=1e-4)
+        close(alone.token_log_probs, score.token_log_probs, atol=1e-4)
         close(score.log_prob, row.sum(), atol=1e-4)
         close(score.perplexity, np.exp(-row.sum() / (target != 0).sum()), rtol=1e-4)
     close(perplexity(model, pairs), np.exp(-expected.sum() / (ids[1] != 0).sum()), rtol=1e-4)
     close(np.exp(scores[1].log_prob), 0.5, atol=0.1)
     assert scores[0].perplexity < 1.1 < scores[3].perplexity
     assert model.score([], []) == []
-    metrics, outputs = evaluate(model, pairs[:1], Beam(size=2))
+    metrics, outputs = evaluate_generation(model, pairs[:1], Beam(size=2))
     assert (metrics["exact_match"], outputs) == (1.0, [["漢", "é", "a"]])
 
 
@@ -708,9 +708,9 @@ def test_bad_options_are_named(search, words):
         ({"sources": "aé"}, "Expected a list of texts, got one text: put it in brackets."),
         ({"prefixes": ["a"]}, "Expected a prefix for each source, got 1 for 2."),
         ({"prefixes": ["a", "z"]}, "The prefix has 'z', which the model does not know."),
-        ({"allowed": ["a", "<edn>"]}, "The allowed symbol has '<', which the model does not know."),
-        ({"stops": ["aé"]}, "Expected one symbol as symbol to stop at, got 'aé', which has 2."),
-        ({"allowed": [""]}, "Expected one symbol as allowed symbol, got '', which has 0."),
+        ({"allowed": ["a", "<edn>"]}, "The allowed token has '<', which the model does not know."),
+        ({"stop": ["aé"]}, "Expected one token as token to stop at, got 'aé', which has 2."),
+        ({"allowed": [""]}, "Expected one token as allowed token, got '', which has 0."),
         ({"batch_size": 0}, "Expected a batch_size of at least 1, got 0."),
     ],
     ids=str,

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from cases import BODIES, OPTIONS, SOURCE, SYMBOLS, close, pairwise, randomise
+from cases import BODIES, OPTIONS, SOURCE, TOKENS, close, pairwise, randomise
 from references.cells import CELLS
 from references.encoder import encode
 
@@ -21,7 +21,7 @@ CHOICES = [
 @pytest.fixture(scope="module", params=CHOICES, ids=lambda choice: "-".join(map(str, choice.values())))
 def case(request):
     choice = dict(request.param)
-    vocabulary = {"vocabulary_size": SYMBOLS, "embedding_dim": 3} if choice.pop("ids") else {}
+    vocabulary = {"vocabulary_size": TOKENS, "embedding_dim": 3} if choice.pop("ids") else {}
     encoder = Encoder(4, **BODIES[choice.pop("body")], **choice, **vocabulary)
     encoder.build(SOURCE.shape if vocabulary else VECTORS.shape)
     randomise(encoder)
@@ -74,7 +74,7 @@ def test_a_config_makes_the_same_encoder(case):
 
 
 def test_a_source_of_nothing_is_zeros():
-    encoder = Encoder(4, vocabulary_size=SYMBOLS, bidirectional=True, depth=2, residual=True)
+    encoder = Encoder(4, vocabulary_size=TOKENS, bidirectional=True, depth=2, residual=True)
     encoder.build((None, None))
     randomise(encoder)
     nothing = encoder(np.zeros((2, 3), "int32"))
@@ -82,7 +82,7 @@ def test_a_source_of_nothing_is_zeros():
 
 
 def test_a_mask_and_padding_ids_add_up():
-    encoder = Encoder(4, vocabulary_size=SYMBOLS)
+    encoder = Encoder(4, vocabulary_size=TOKENS)
     mask = np.array([[1, 0, 1, 1]], bool)
     encoded = encoder(np.array([[4, 5, 6, 0]]), mask=mask)
     np.testing.assert_array_equal(encoded.mask, [[True, False, True, False]])
@@ -98,7 +98,7 @@ def test_vectors_are_masked_by_a_masking_layer():
 
 
 def test_dropout_is_for_training_and_the_same_at_every_step():
-    encoder, source = Encoder(16, "simple", vocabulary_size=SYMBOLS, dropout=0.5), np.full((4, 5), 6)
+    encoder, source = Encoder(16, "simple", vocabulary_size=TOKENS, dropout=0.5), np.full((4, 5), 6)
     encoder(source)
     forgetful = encoder.stack.cells[0][0].recurrent_kernel
     forgetful.assign(np.zeros(forgetful.shape))
@@ -109,7 +109,7 @@ def test_dropout_is_for_training_and_the_same_at_every_step():
 
 
 def test_recurrent_dropout_is_for_training():
-    encoder = Encoder(16, vocabulary_size=SYMBOLS, recurrent_dropout=0.5)
+    encoder = Encoder(16, vocabulary_size=TOKENS, recurrent_dropout=0.5)
     a, b, c = (np.asarray(encoder(SOURCE, training=training).summary) for training in (None, False, True))
     close(a, b)
     assert np.abs(a - c).max() > 1e-4
@@ -125,7 +125,7 @@ def test_vectors_are_masked_by_a_value_of_their_padding(value):
     keras.tree.map_structure(close, encoder(vectors), told)
     np.testing.assert_array_equal(encoder(vectors, mask=np.eye(4, dtype=bool)).mask, MASK & np.eye(4, dtype=bool))
     with pytest.raises(ValueError, match=r"mask_value=0\.5 is for a source of vectors, but this Encoder has a vocab"):
-        Encoder(4, vocabulary_size=SYMBOLS, mask_value=0.5)
+        Encoder(4, vocabulary_size=TOKENS, mask_value=0.5)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_source_of_the_wrong_shape_is_refused(options, shape, words):
 
 
 def test_a_cell_is_given_by_name_or_mapping():
-    encoder = Encoder(4, cell={"name": "gru", "activation": "relu"}, vocabulary_size=SYMBOLS)
+    encoder = Encoder(4, cell={"name": "gru", "activation": "relu"}, vocabulary_size=TOKENS)
     assert encoder.stack.cells[0][0].activation is keras.activations.relu
     assert Encoder.from_config(encoder.get_config()).get_config() == encoder.get_config()
     with pytest.raises(

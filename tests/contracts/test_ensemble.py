@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from cases import LENGTH, SOURCE, SYMBOLS, TARGET, VOCABULARY, Told, close, randomise, small, taught
+from cases import LENGTH, SOURCE, TARGET, TOKENS, VOCABULARY, Told, close, randomise, small, taught
 from references.beam import beam
 
 from seq2seq_zoo import Encoder, Ensemble, Seq2Seq, Tokens, average, decoders, load
@@ -35,7 +35,7 @@ def make(mode="peek", seed=1, units=4, vocabularies=(VOCABULARY, VOCABULARY), dt
 def test_an_ensemble_of_a_model_with_itself_is_the_model(mode):
     model = small(mode)
     both = Ensemble([model, model])
-    assert (both.looks, both.max_length) == (model.looks, model.max_length)
+    assert (both.has_attention, both.max_length) == (model.has_attention, model.max_length)
     close(both.log_probs(SOURCE, TARGET), model.log_probs(SOURCE, TARGET))
     found, expected = (each.search(SOURCE, SEARCH)._asdict() for each in (both, model))
     for name, value in expected.items():
@@ -48,21 +48,21 @@ def test_an_ensemble_decides_by_the_mean_of_probabilities(modes):
     together = Ensemble(models)
     probabilities = np.mean([np.exp(model.log_probs(SOURCE, TARGET)) for model in models], axis=0)
     close(together.log_probs(SOURCE, TARGET), np.log(probabilities), atol=1e-4)
-    assert together.looks == (set(modes) == {"attention"})
+    assert together.has_attention == (set(modes) == {"attention"})
     told = [Told(model) for model in models]
     mean = Told(models[0])
     mean.log_probs = np.log(np.mean([np.exp(each.log_probs) for each in told], axis=0))
-    mean.weights = np.mean([each.weights for each in told], axis=0) if together.looks else None
-    options = {"length_penalty": 0.5, "coverage_penalty": 0.4 * together.looks}
+    mean.weights = np.mean([each.weights for each in told], axis=0) if together.has_attention else None
+    options = {"length_penalty": 0.5, "coverage_penalty": 0.4 * together.has_attention}
     found = together.search(SOURCE, Beam(size=3, n_best=3, max_length=4, **options))
-    assert (found.weights is not None) == together.looks
+    assert (found.weights is not None) == together.has_attention
     for row in range(len(SOURCE)):
         expected = beam(mean.row(row), mean.end, 4, size=3, **options)
         assert [ids[ids != 0].tolist() for ids in found.ids[row]] == [list(each.outputs) for _, each in expected]
         close(found.scores[row], [score for score, _ in expected], atol=1e-4)
         for place, (_, each) in enumerate(expected):
             close(found.log_probs[row, place, : len(each.outputs)], each.log_probs, atol=1e-4)
-            if together.looks:
+            if together.has_attention:
                 looked = found.weights[row, place, : len(each.outputs)][:, SOURCE[row] != 0]
                 close(looked, each.weights, atol=1e-4)
 
@@ -76,7 +76,7 @@ def test_a_saved_ensemble_says_the_same(tmp_path):
     loaded = load(tmp_path / "together.keras")
     assert isinstance(loaded, Ensemble)
     assert len(loaded.weights) == sum(len(models[mode].weights) for mode in ("attention", "peek"))
-    for old, new in zip(before, loaded.answers(texts, SEARCH), strict=True):
+    for old, new in zip(before, loaded.predictions(texts, SEARCH), strict=True):
         assert [each.text for each in new.hypotheses] == [each.text for each in old.hypotheses]
         close([each.score for each in new.hypotheses], [each.score for each in old.hypotheses])
         assert new.unknown == old.unknown
@@ -117,7 +117,7 @@ def test_models_that_do_not_fit_together_are_refused(combine, others, words):
 
 
 def test_vocabularies_of_other_sizes_are_refused():
-    with pytest.raises(ValueError, match=f"share `vocabulary_size`, but model 2 has {SIZE}, and the first {SYMBOLS}"):
+    with pytest.raises(ValueError, match=f"share `vocabulary_size`, but model 2 has {SIZE}, and the first {TOKENS}"):
         Ensemble([small("peek"), make(vocabularies=(None, None))])
 
 

@@ -55,7 +55,7 @@ def stacked(cell, **options):
             tuple(tf.constant(random.normal(size=(BATCH, UNITS))) for _ in range(cell.state_count))
             for (cell,) in stack.cells
         )
-    return stack, first, stack.noise(BATCH, training=True)
+    return stack, first, stack.dropout_masks(BATCH, training=True)
 
 
 def gradients_of(function, inputs, layers):
@@ -108,12 +108,12 @@ def test_looking_by_hand_has_the_automatic_gradient(cell, options, attention):
     stack.build((WIDTH, UNITS))
     randomise(stack)
     _, first, _ = stacked(cell, depth=options.get("depth", 1))
-    noise = stack.noise(BATCH, training=True)
+    noise = stack.dropout_masks(BATCH, training=True)
 
-    def looked(by_hand):
+    def looked(has_custom_gradient):
         projected, source = stack.project((X,)), attend.prepare(KEYS, REAL)
-        if by_hand:
-            return stack.look(attend, 1, projected, noise, first, source)
+        if has_custom_gradient:
+            return stack.attention_pass(attend, 1, projected, noise, first, source)
 
         def step(states, projected):
             context, weights = attend(states[-1][0][:, None], source)

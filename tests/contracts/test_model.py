@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import LENGTH, REAL, SOURCE, SYMBOLS, TARGET, cases, close, nll, randomise, small, taught
+from cases import LENGTH, REAL, SOURCE, TARGET, TOKENS, cases, close, nll, randomise, small, taught
 from keras import ops
 
 from seq2seq_zoo import BasicDecoder, Encoded, Encoder, FeedbackDecoder, PeekDecoder, Seq2Seq, Tokens, decoders
@@ -29,8 +29,8 @@ def crossentropy():
 def functional(mode, **options):
     """The layers in a functional model, without `Seq2Seq`."""
     source, target = (keras.Input((None,), dtype="int32") for _ in range(2))
-    decoder = decoders.create(mode, units=4, readout=Tokens(SYMBOLS), **options)
-    model = keras.Model([source, target], decoder(Encoder(4, vocabulary_size=SYMBOLS)(source), target))
+    decoder = decoders.create(mode, units=4, readout=Tokens(TOKENS), **options)
+    model = keras.Model([source, target], decoder(Encoder(4, vocabulary_size=TOKENS)(source), target))
     randomise(model)
     return model
 
@@ -71,7 +71,7 @@ def test_a_loss_of_padding_alone_is_zero():
 
 def test_a_sequential_model_runs_freely():
     model = keras.Sequential(
-        [Encoder(4, vocabulary_size=SYMBOLS), BasicDecoder(4, readout=Tokens(SYMBOLS), max_length=4)]
+        [Encoder(4, vocabulary_size=TOKENS), BasicDecoder(4, readout=Tokens(TOKENS), max_length=4)]
     )
     model.compile("adam", crossentropy(), run_eagerly=True)
     model.fit(SOURCE, TARGET, verbose=0)
@@ -82,7 +82,7 @@ def test_a_sequential_model_runs_freely():
 @pytest.mark.parametrize("mode", MODES)
 def test_the_masks_of_vectors_stay_on_the_source_side(mode):
     """A source mask on the outputs, longer than they are, would spoil the loss."""
-    decoder = decoders.create(mode, units=4, readout=Tokens(SYMBOLS), max_length=4)
+    decoder = decoders.create(mode, units=4, readout=Tokens(TOKENS), max_length=4)
     model = keras.Sequential([keras.layers.Masking(), Encoder(4), decoder])
     model.compile("adam", crossentropy(), run_eagerly=True)
     vectors = np.where(np.arange(5)[:, None] < 3, VECTORS, 0)
@@ -93,7 +93,7 @@ def test_the_masks_of_vectors_stay_on_the_source_side(mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_anyones_encoder_will_do(mode):
     sequence, h, c = keras.layers.LSTM(4, return_sequences=True, return_state=True)(VECTORS)
-    decoder = decoders.create(mode, units=4, readout=Tokens(SYMBOLS), bridge="copy", max_length=LENGTH)
+    decoder = decoders.create(mode, units=4, readout=Tokens(TOKENS), bridge="copy", max_length=LENGTH)
     encoded = Encoded(sequence, h, ((h, c),), np.ones((4, 5), bool))
     forced, free = decoder(encoded, TARGET), decoder(encoded)
     as_keras_loads_it = [sequence, h, [[h, c]], None]
@@ -105,9 +105,9 @@ def test_a_subclassed_model_with_a_masked_keras_encoder():
     class Model(keras.Model):
         def __init__(self):
             super().__init__()
-            self.embedding = keras.layers.Embedding(SYMBOLS, 3, mask_zero=True)
+            self.embedding = keras.layers.Embedding(TOKENS, 3, mask_zero=True)
             self.rnn = keras.layers.GRU(4, return_sequences=True, return_state=True)
-            self.decoder = decoders.create("attention", units=4, readout=Tokens(SYMBOLS), cell="gru", bridge="copy")
+            self.decoder = decoders.create("attention", units=4, readout=Tokens(TOKENS), cell="gru", bridge="copy")
 
         def call(self, inputs):
             source, target = inputs
@@ -141,12 +141,12 @@ def test_models_saved_here_say_the_same_in_a_new_process(tmp_path, mean_mode):
     }
     some = {"body": "residual", "bridge": "dense"}.items()
     models = {
-        **{str(case): case.build().model for case in cases() if case.says_symbols and some <= case.chosen.items()},
+        **{str(case): case.build().model for case in cases() if case.says_tokens and some <= case.chosen.items()},
         **{mode: functional(mode) for mode in MODES},
         "objects": functional("attention", **objects),
         "mappings": small("peek", cell={"name": "gru", "activation": "relu"}, sampling={"name": "linear", "steps": 5}),
         "sequential": keras.Sequential(
-            [Encoder(4, vocabulary_size=SYMBOLS), PeekDecoder(4, readout=Tokens(SYMBOLS), max_length=4)]
+            [Encoder(4, vocabulary_size=TOKENS), PeekDecoder(4, readout=Tokens(TOKENS), max_length=4)]
         ),
         "mean": small("mean"),
     }
@@ -156,7 +156,7 @@ def test_models_saved_here_say_the_same_in_a_new_process(tmp_path, mean_mode):
             if weight.name == "training_steps":
                 weight.assign(99.0)  # what is told is then a sure thing: never
         model.save(tmp_path / f"{name}.keras")
-    with answers.ask(tmp_path, "own_mode", KERAS_BACKEND="tensorflow") as process:
+    with answers.project_query(tmp_path, "own_mode", KERAS_BACKEND="tensorflow") as process:
         expected = {name: answers.answers(model) for name, model in models.items()}
     assert process.returncode == 0
     for name, here in expected.items():
@@ -224,7 +224,7 @@ def test_half_precision_gives_whole_logits(mode, policy):
     passes = model((SOURCE, TARGET)), model(SOURCE)
     assert {each.dtype for each in passes} == {tf.float32}
     assert model.decoder.compute_dtype == policy.removeprefix("mixed_")
-    beam = model.searcher({"name": "beam", "size": 2, "coverage_penalty": 0.1 * model.looks})
+    beam = model.searcher({"name": "beam", "size": 2, "coverage_penalty": 0.1 * model.has_attention})
     assert beam({"sources": SOURCE})["log_probs"].dtype == tf.float32
     model.compile("sgd", crossentropy(), run_eagerly=True)
     assert np.isfinite(model.train_on_batch((SOURCE, TARGET), TARGET))
@@ -234,8 +234,8 @@ def test_half_precision_gives_whole_logits(mode, policy):
 
 def test_half_precision_of_a_layer_alone():
     model = Seq2Seq(
-        Encoder(4, vocabulary_size=SYMBOLS, dtype="mixed_bfloat16"),
-        FeedbackDecoder(4, readout=Tokens(SYMBOLS), dtype="mixed_bfloat16"),
+        Encoder(4, vocabulary_size=TOKENS, dtype="mixed_bfloat16"),
+        FeedbackDecoder(4, readout=Tokens(TOKENS), dtype="mixed_bfloat16"),
     )
     assert model.search(SOURCE, {"name": "greedy", "max_length": 3}).ids.shape == (4, 1, 3)
 
@@ -243,7 +243,7 @@ def test_half_precision_of_a_layer_alone():
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"], indirect=True)
 def test_ids_in_half_precision_are_refused(policy):
     """Keras's `Sequential` without an `Input`, or an `Input` without a dtype, makes floats of them: 301 is then 302."""
-    model = keras.Sequential([Encoder(4, vocabulary_size=999), BasicDecoder(4, readout=Tokens(SYMBOLS))])
+    model = keras.Sequential([Encoder(4, vocabulary_size=999), BasicDecoder(4, readout=Tokens(TOKENS))])
     with pytest.raises(ValueError, match=r"cannot tell all of them apart\. Give integers: an Input .* dtype='int32'\."):
         model(np.array([[301]]))
     encoder = Encoder(4, vocabulary_size=999)
@@ -260,7 +260,7 @@ def test_short_sequences_are_learnt(mode):
 
 
 def test_only_a_mode_that_reads_its_own_output_can_choose_between_two_answers():
-    """Given the source, basic's outputs are independent, so two answers of two symbols cost it 2 log 2, not log 2."""
+    """Given the source, basic's outputs are independent, so two answers of two tokens cost it 2 log 2, not log 2."""
     models, source, target = taught()
     for mode, model in models.items():
         cost = nll(model((source[-2:], target[-2:])), target[-2:])[:, :2].sum(1).mean()

@@ -1,9 +1,9 @@
-"""What an output is: real-valued ones beside symbols."""
+"""What an output is: real-valued ones beside tokens."""
 
 import keras
 import numpy as np
 import pytest
-from cases import FEATURES, LENGTH, REAL, SOURCE, SYMBOLS, VECTORS, VOCABULARY, close, randomise, small
+from cases import FEATURES, LENGTH, REAL, SOURCE, TOKENS, VECTORS, VOCABULARY, close, randomise, small
 
 from seq2seq_zoo import (
     BasicDecoder,
@@ -21,7 +21,7 @@ from seq2seq_zoo.config.options import options_of
 from seq2seq_zoo.layers import losses
 from seq2seq_zoo.layers.readouts.readout import readouts
 
-SIZES = {name: {"vocabulary_size": SYMBOLS} if name == "tokens" else {"size": FEATURES} for name in readouts}
+SIZES = {name: {"vocabulary_size": TOKENS} if name == "tokens" else {"size": FEATURES} for name in readouts}
 VALUES = {
     "vectors": {"mask_value": 0.0, "activation": "tanh"},
     "gaussian": {"mask_value": 0.0},
@@ -31,7 +31,7 @@ VALUES = {
 
 def built(name, **options):
     readout = readouts.create(name, **SIZES[name], **options)
-    readout.settle(4)
+    readout.set_default_width(4)
     readout.build(5, feeds_back=True)
     randomise(readout)
     return readout
@@ -69,7 +69,7 @@ def test_what_is_read_chosen_and_lost_is_what_its_twin_says(name):
     assert found.shape[-1] == readout.output_width
     close(found, numbers)
     blocks = numbers.reshape(4, 4, -1, FEATURES)  # of a step: one row for each kind of number
-    close(readout.choose(found), np.apply_along_axis(lambda each: choose(*each), 2, blocks))
+    close(readout.predict(found), np.apply_along_axis(lambda each: choose(*each), 2, blocks))
     expected = [
         np.mean([loss(VECTORS[at][feature], *blocks[at][:, feature]) for feature in range(FEATURES)])
         for at in np.ndindex(4, 4)
@@ -127,7 +127,7 @@ def test_sequences_of_values_are_learnt_by_free_running():
 def test_outputs_are_float32_whatever_the_policy(dtype):
     readout = Gaussian(FEATURES, dtype=dtype)
     decoder = FeedbackDecoder(4, readout=readout, sampling={"name": "constant", "p": 0.5}, max_length=2, dtype=dtype)
-    model = Seq2Seq(Encoder(4, vocabulary_size=SYMBOLS, dtype=dtype), decoder, dtype=dtype)
+    model = Seq2Seq(Encoder(4, vocabulary_size=TOKENS, dtype=dtype), decoder, dtype=dtype)
     passes = [model((SOURCE, VECTORS)), model((SOURCE, VECTORS), training=True), model(SOURCE)]
     assert {keras.backend.standardize_dtype(each.dtype) for each in passes} == {"float32"}
 
@@ -137,9 +137,7 @@ def test_outputs_are_float32_whatever_the_policy(dtype):
 
 @pytest.mark.parametrize("readout", [Vectors(2), Gaussian(2), Quantiles(2)])
 def test_numbers_have_no_probability_to_share_out(readout):
-    words = (
-        rf"label_smoothing=0\.1 shares out the probability of symbols, but {type(readout).__name__} puts out numbers"
-    )
+    words = rf"label_smoothing=0\.1 shares out the probability of tokens, but {type(readout).__name__} puts out numbers"
     with pytest.raises(ValueError, match=words):
         readout.loss(0.1)
     assert Tokens(9).loss(0.1).label_smoothing == 0.1
@@ -167,6 +165,6 @@ def test_numbers_are_neither_searched_nor_named():
     close(average([model, model])(SOURCE), model(SOURCE))
     words = "The {} vocabulary has nothing to name: {} is here for vectors, not for ids. Leave it out."
     with pytest.raises(ValueError, match=words.format("target", "Vectors")):
-        Seq2Seq(Encoder(4, vocabulary_size=SYMBOLS), BasicDecoder(4, Vectors(2)), target_vocabulary=VOCABULARY)
+        Seq2Seq(Encoder(4, vocabulary_size=TOKENS), BasicDecoder(4, Vectors(2)), target_vocabulary=VOCABULARY)
     with pytest.raises(ValueError, match=words.format("source", "Encoder")):
         Seq2Seq(Encoder(4), BasicDecoder(4, Vectors(2), max_length=LENGTH), VOCABULARY)

@@ -8,7 +8,7 @@ IDS = np.tile([4, 5, 6, 4, 5, 0, 0], (400, 1))  # ends in padding
 
 
 def telling(rate):
-    """An encoder whose outputs tell what was read: 1 where it is the unknown symbol, -1 where it is another."""
+    """An encoder whose outputs tell what was read: 1 where it is the unknown token, -1 where it is another."""
     encoder = Encoder(1, cell="simple", vocabulary_size=9, unknown=7, word_dropout=rate)
     encoder.build((None, None))
     (cell,) = encoder.stack.cells[0]
@@ -18,7 +18,7 @@ def telling(rate):
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.6])
-def test_a_share_of_the_symbols_is_read_as_the_unknown_one_in_training_alone(rate):
+def test_a_share_of_the_tokens_is_read_as_the_unknown_one_in_training_alone(rate):
     keras.utils.set_random_seed(1)
     encoder = telling(rate)
     for training in (False, None):
@@ -26,7 +26,7 @@ def test_a_share_of_the_symbols_is_read_as_the_unknown_one_in_training_alone(rat
     read = np.array(encoder(IDS, training=True).sequence)[:, :5, 0]
     assert set(np.unique(read)) == {-1.0, 1.0}
     assert (read == 1).mean() == pytest.approx(rate, abs=4 * (rate * (1 - rate) / read.size) ** 0.5)
-    # Each symbol by itself: neither whole texts nor the same places.
+    # Each token by itself: neither whole texts nor the same places.
     assert 0 < (read == 1).all(1).mean() + 0.01 < rate
     assert (read == 1).mean(0) == pytest.approx(rate, abs=0.1)
     assert (np.array(encoder(IDS, training=True).sequence)[:, :5, 0] != read).any()
@@ -40,7 +40,7 @@ def test_padding_stays_padding():
     assert (np.array(encoder(np.zeros((50, 3), "int32"), training=True).summary) == 0).all()
 
 
-def test_it_needs_symbols_one_of_which_is_unknown():
+def test_it_needs_tokens_one_of_which_is_unknown():
     with pytest.raises(ValueError, match=r"word_dropout=0\.5"):
         Encoder(4, word_dropout=0.5)
     with pytest.raises(ValueError, match=r"word_dropout=0\.5"):

@@ -25,7 +25,7 @@ def test_every_id_is_in_one_window_and_parts_go_on_in_theirs(count, batch_size, 
 def test_a_stream_shorter_than_a_window_of_each_part_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"^a stream of 1,999 symbols is shorter than a window of 50 for each row of a batch of 40: expected at "
+        match=r"^a stream of 1,999 tokens is shorter than a window of 50 for each row of a batch of 40: expected at "
         r"least 2,000\. Take a longer text, a smaller window or a smaller batch_size\.$",
     ):
         in_windows(range(1999), 40, 50)

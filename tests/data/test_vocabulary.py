@@ -9,7 +9,7 @@ def test_ids_follow_code_points_and_not_the_order_of_the_texts():
     forwards = Vocabulary.build(["b a", "é Z 10 9"], " ")
     backwards = Vocabulary.build(["9 10 Z é", "a b"], " ")
     assert forwards == backwards
-    assert forwards.symbols[4:] == ("10", "9", "Z", "a", "b", "é")
+    assert forwards.tokens[4:] == ("10", "9", "Z", "a", "b", "é")
     assert len({0, forwards.start, forwards.end, forwards.unknown}) == 4
 
 
@@ -22,12 +22,12 @@ def test_text_comes_back(separator, text):
     assert vocabulary.unknown_in(text) == []
 
 
-def test_text_that_looks_like_a_special_symbol_is_not_one():
+def test_text_that_looks_like_a_special_token_is_not_one():
     vocabulary = Vocabulary.build(["a"], " ")
     assert vocabulary.encode("<end> <pad> <unk> a") == [vocabulary.unknown] * 3 + [4]
 
 
-def test_unknown_symbols_are_listed_once_and_encoded_as_unknown():
+def test_unknown_tokens_are_listed_once_and_encoded_as_unknown():
     vocabulary = Vocabulary.build(["a b"], " ")
     assert vocabulary.unknown_in("c a d c") == ["c", "d"]
     assert vocabulary.encode("c a") == [vocabulary.unknown, 4]
@@ -54,10 +54,10 @@ def test_config_round_trips_through_json():
     assert vocabulary != Vocabulary.build(["ä"], "")
 
 
-def test_the_rarest_symbols_are_cut_whatever_the_order_of_the_texts():
+def test_the_rarest_tokens_are_cut_whatever_the_order_of_the_texts():
     texts = ["c a b", "b c", "d a c"]
     for order in (texts, texts[::-1]):
-        assert Vocabulary.build(order, " ", most=2).symbols[4:] == ("a", "c")  # "b" is as frequent as "a"
+        assert Vocabulary.build(order, " ", most=2).tokens[4:] == ("a", "c")  # "b" is as frequent as "a"
     assert Vocabulary.build(texts, " ", most=9) == Vocabulary.build(texts, " ")
 
 
@@ -67,14 +67,14 @@ SPECIALS = ["<pad>", "<start>", "<end>", "<unk>"]
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"symbols": SPECIALS, "separator": ","}, r"separator is '' \(characters\) or ' ' \(words\), got ','"),
-        ({"symbols": SPECIALS, "separator": "", "end": 1}, "four different ids, got .*'end': 1"),
-        ({"symbols": SPECIALS, "separator": "", "start": 0}, "four different ids"),
-        ({"symbols": SPECIALS[:3], "separator": ""}, "unknown id 3 has no symbol: the ids are 0 to 2"),
-        ({"symbols": [*SPECIALS, "a", "b", "a"], "separator": ""}, "symbol 'a' has two ids, 4 and 6"),
-        ({"symbols": [*SPECIALS, "ab"], "separator": ""}, r"'ab' \(id 4\) is not one symbol"),
-        ({"symbols": [*SPECIALS, "a b"], "separator": " "}, r"'a b' \(id 4\) is not one symbol"),
-        ({"symbols": [*SPECIALS, ""], "separator": " "}, r"'' \(id 4\) is not one symbol"),
+        ({"tokens": SPECIALS, "separator": ","}, r"separator is '' \(characters\) or ' ' \(words\), got ','"),
+        ({"tokens": SPECIALS, "separator": "", "end": 1}, "four different ids, got .*'end': 1"),
+        ({"tokens": SPECIALS, "separator": "", "start": 0}, "four different ids"),
+        ({"tokens": SPECIALS[:3], "separator": ""}, "unknown id 3 has no token: the ids are 0 to 2"),
+        ({"tokens": [*SPECIALS, "a", "b", "a"], "separator": ""}, "token 'a' has two ids, 4 and 6"),
+        ({"tokens": [*SPECIALS, "ab"], "separator": ""}, r"'ab' \(id 4\) is not one token"),
+        ({"tokens": [*SPECIALS, "a b"], "separator": " "}, r"'a b' \(id 4\) is not one token"),
+        ({"tokens": [*SPECIALS, ""], "separator": " "}, r"'' \(id 4\) is not one token"),
     ],
 )
 def test_what_is_refused(arguments, words):
@@ -85,11 +85,11 @@ def test_what_is_refused(arguments, words):
 def test_what_cannot_be_decoded_or_loaded():
     vocabulary = Vocabulary.build(["a"], "")
     for id in (5, -1):
-        with pytest.raises(ValueError, match=f"id {id} has no symbol: the ids are 0 to 4"):
+        with pytest.raises(ValueError, match=f"id {id} has no token: the ids are 0 to 4"):
             vocabulary.decode([id])
-    with pytest.raises(ValueError, match=r"no 'symbol'\. Did you mean 'symbols'"):
-        Vocabulary.from_config({**vocabulary.get_config(), "symbol": []})
-    with pytest.raises(ValueError, match="lacks symbols, separator"):
+    with pytest.raises(ValueError, match=r"no 'token'\. Did you mean 'tokens'"):
+        Vocabulary.from_config({**vocabulary.get_config(), "token": []})
+    with pytest.raises(ValueError, match="lacks tokens, separator"):
         Vocabulary.from_config({"start": 1, "end": 2, "unknown": 3})
 
 
@@ -99,14 +99,14 @@ def test_only_padding_must_be_there():
     assert bare.decode([1, 0, 2]) == "ab"
     assert Vocabulary.from_config(json.loads(json.dumps(bare.get_config()))) == bare
     with pytest.raises(
-        ValueError, match=r"The symbol 'c' is not in this vocabulary, which has no id for unknown ones\."
+        ValueError, match=r"The token 'c' is not in this vocabulary, which has no id for unknown ones\."
     ):
         bare.encode("ac")
 
 
-def test_texts_without_end_need_no_symbol_for_it():
+def test_texts_without_end_need_no_token_for_it():
     endless = Vocabulary.build(["a b", "b c"], " ", most=2, endless=True)
-    assert endless.symbols == ("<pad>", "<start>", "<unk>", "a", "b")
+    assert endless.tokens == ("<pad>", "<start>", "<unk>", "a", "b")
     assert endless.end is None
     assert endless.encode("b c") == [4, endless.unknown]
     assert endless.decode([3, 4, 0, 4]) == "a b b"

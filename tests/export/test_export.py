@@ -7,14 +7,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import SOURCE, SYMBOLS, close, randomise, small
+from cases import SOURCE, TOKENS, close, randomise, small
 
 from seq2seq_zoo import (
     AttentionDecoder,
     Encoder,
     Ensemble,
     FeedbackDecoder,
-    Nothing,
+    NoEncoder,
     Seq2Seq,
     Tokens,
     decoders,
@@ -74,7 +74,7 @@ def test_a_savedmodel_takes_and_gives_texts(source, tmp_path):
     export(model, tmp_path / "model", "savedmodel", search)
     texts = [*TEXTS, "four　nine", "\tfünf\x1c七 \n", "<end> <unk> a"]
     said = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](texts=tf.constant(texts))
-    expected = model.answers(texts, search)
+    expected = model.predictions(texts, search)
     for answer, row, scores in zip(expected, said["texts"].numpy(), said["scores"].numpy(), strict=True):
         assert [text.decode() for text in row] == [each.text for each in answer.hypotheses]
         close(scores, [each.score for each in answer.hypotheses])
@@ -105,13 +105,13 @@ def test_ensembles_vectors_and_half_precision_go_out_as_well(tmp_path):
     np.testing.assert_array_equal(found.run(SOURCE)["ids"], ensemble.search(SOURCE).ids)
 
     vectors = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
-    model = Seq2Seq(Encoder(4), AttentionDecoder(4, readout=Tokens(SYMBOLS), max_length=6))
+    model = Seq2Seq(Encoder(4), AttentionDecoder(4, readout=Tokens(TOKENS), max_length=6))
     model.build((None, None, 3))
     found = export(model, tmp_path / "vectors", "savedmodel")
     np.testing.assert_array_equal(found.run(vectors)["ids"], model.search(vectors).ids)
 
     parts = {"dtype": "mixed_bfloat16"}
-    encoder, readout = Encoder(4, vocabulary_size=SYMBOLS, **parts), Tokens(SYMBOLS)
+    encoder, readout = Encoder(4, vocabulary_size=TOKENS, **parts), Tokens(TOKENS)
     half = Seq2Seq(encoder, AttentionDecoder(4, readout=readout, max_length=6, **parts))
     half.build((None, None))
     whole = small("attention")
@@ -123,7 +123,7 @@ def test_ensembles_vectors_and_half_precision_go_out_as_well(tmp_path):
 def test_a_language_model_goes_on_with_what_it_is_given(tmp_path):
     letters = Vocabulary.build(["aé語d "], "", endless=True)
     decoder = FeedbackDecoder(4, depth=2, readout=Tokens(len(letters), end=None), max_length=7)
-    model = Seq2Seq(Nothing(), decoder, Vocabulary.build([], ""), letters)
+    model = Seq2Seq(NoEncoder(), decoder, Vocabulary.build([], ""), letters)
     model.build((None, None))
     randomise(model)
     model.readout.bias.assign([-99.0 if id == letters.unknown else 0.0 for id in range(len(letters))])
@@ -140,7 +140,7 @@ def test_a_language_model_goes_on_with_what_it_is_given(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in formats if formats[name].quantizations])
 def test_smaller_weights_say_nearly_the_same(name, tmp_path):
-    model = Seq2Seq(Encoder(64, vocabulary_size=SYMBOLS), AttentionDecoder(64, readout=Tokens(SYMBOLS), max_length=6))
+    model = Seq2Seq(Encoder(64, vocabulary_size=TOKENS), AttentionDecoder(64, readout=Tokens(TOKENS), max_length=6))
     model.build((None, None))
 
     def exported(quantize):

@@ -1,1 +1,1 @@
-"""Plain numpy twins of the layers: one row and one step at a time, in float64, given real symbols alone."""
+"""Plain numpy twins of the layers: one row and one step at a time, in float64, given real tokens alone."""

@@ -58,7 +58,7 @@ def beam(
 def continued(hypothesis, tell, end, **steering):
     """The hypothesis with each output that may come next."""
     log_probs, weights = tell(hypothesis.outputs)
-    for output, steered in enumerate(steer(log_probs, hypothesis.outputs, end, **steering)):
+    for output, steered in enumerate(apply_constraints(log_probs, hypothesis.outputs, end, **steering)):
         if steered > NEVER:
             yield Hypothesis(
                 (*hypothesis.outputs, output),
@@ -68,7 +68,9 @@ def continued(hypothesis, tell, end, **steering):
             )
 
 
-def steer(log_probs, said, end, min_length=0, repetition_penalty=1.0, no_repeat_ngram=None, prefix=(), allowed=None):
+def apply_constraints(
+    log_probs, said, end, min_length=0, repetition_penalty=1.0, no_repeat_ngram=None, prefix=(), allowed=None
+):
     """The log-probabilities that a search goes by."""
     ids = range(len(log_probs))
     if len(said) < len(prefix):

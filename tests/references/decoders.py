@@ -16,27 +16,27 @@ READS = {
 
 
 def decode(mode, decoder, encoded, targets=None, length=None):
-    """`(logits, weights)` of one row, a line a step. A row that feeds itself ends after its end symbol."""
+    """`(logits, weights)` of one row, a line a step. A row that feeds itself ends after its end token."""
     sequence, summary, states = encoded
     readout = decoder.readout
     tokens = weights(readout)
-    said, choose, feed, ended = (symbols if readout.vocabulary_size else vectors)(readout, tokens)
+    said, choose, feed, ended = (tokens if readout.vocabulary_size else vectors)(readout, tokens)
     states = BRIDGES[decoder.bridge](decoder.first_states, summary, states)
     carried, logits, looks = summary, [], []
     while len(logits) < (length if targets is None else len(targets)):
         found = []
         if mode == "attention" and decoder.input_feeding:
-            context, shares = attend(decoder.attention, decoder.attend, states[-1][0], sequence)
+            context, shares = attend(decoder.attention, decoder.attention_layer, states[-1][0], sequence)
             found = [context]
-        y = carried if readout.carries else feed(said) if decoder.feeds_back else None
+        y = carried if readout.feeds_back_features else feed(said) if decoder.feeds_back else None
         x = READS[mode](y, summary, found)
         x = sum(x) if getattr(decoder, "combine", "") == "add" else np.concatenate(x)
         output, states = stack_step(decoder.cell, decoder.stack, x, states)
         if mode == "attention" and not decoder.input_feeding:
-            context, shares = attend(decoder.attention, decoder.attend, output, sequence)
+            context, shares = attend(decoder.attention, decoder.attention_layer, output, sequence)
             found = [context]
         features = np.concatenate([output, *(found if getattr(decoder, "readout_context", False) else [])])
-        if readout.carries:
+        if readout.feeds_back_features:
             carried = features = features @ tokens["vector_kernel"] + tokens["vector_bias"]
         kernel = (
             tokens["kernel"]
@@ -51,13 +51,13 @@ def decode(mode, decoder, encoded, targets=None, length=None):
     return np.array(logits), looks
 
 
-def symbols(readout, tokens):
+def tokens(readout, tokens):
     """What stands before the first output, which output is said, how it is read, and whether it is the last."""
 
     def choose(logits):
         return max((id for id in range(len(logits)) if id not in (0, readout.start)), key=logits.__getitem__)
 
-    return readout.start, choose, lambda symbol: tokens["embedding"][symbol], lambda symbol: symbol == readout.end
+    return readout.start, choose, lambda token: tokens["embedding"][token], lambda token: token == readout.end
 
 
 def vectors(readout, tokens):

@@ -1,4 +1,4 @@
-"""The encoder's reading of one row of real symbols."""
+"""The encoder's reading of one row of real tokens."""
 
 import numpy as np
 

@@ -27,7 +27,7 @@ def test_the_answer_is_the_sum(digits, reverse, blanks):
             else:
                 assert " " not in query + answer
     assert data.source is data.target
-    assert "".join(data.source.symbols[4:]) == " " * blanks + "+0123456789"
+    assert "".join(data.source.tokens[4:]) == " " * blanks + "+0123456789"
 
 
 def test_what_is_drawn_depends_on_neither_direction_nor_blanks():

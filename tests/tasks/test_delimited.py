@@ -20,7 +20,7 @@ def test_own_files_are_left_whole(write, lists):
     data = Delimited(train, dev, test).load()
     assert lists(data) == {"train": [("a", "b"), ("c", "d")], "dev": [("c", "z")], "test": [("q", "r")]}
     # What only dev and test have stays unknown.
-    assert (data.source.symbols[4:], data.target.symbols[4:]) == (("a", "c"), ("b", "d"))
+    assert (data.source.tokens[4:], data.target.tokens[4:]) == (("a", "c"), ("b", "d"))
 
 
 def test_one_of_dev_and_test_may_have_a_file(write):
@@ -30,12 +30,12 @@ def test_one_of_dev_and_test_may_have_a_file(write):
     assert list(data.splits["test"]) == [("77", "y")]
 
 
-def test_each_side_has_its_own_symbols(write):
+def test_each_side_has_its_own_tokens(write):
     path = write("a", "  ab  cd \tx  yz ")
-    data = Delimited(path, path, path, source_symbols="words").load()
+    data = Delimited(path, path, path, source_tokens="words").load()
     assert list(data.splits["train"]) == [("ab cd", "x  yz ")]
-    assert data.source.symbols[4:] == ("ab", "cd")
-    assert data.target.symbols[4:] == (" ", "x", "y", "z")
+    assert data.source.tokens[4:] == ("ab", "cd")
+    assert data.target.tokens[4:] == (" ", "x", "y", "z")
 
 
 def test_bad_lines_stop_or_are_counted_over_all_files(write):

@@ -36,7 +36,7 @@ def test_the_vocabulary_has_every_word_of_the_range():
     # Drawn from two digits only, so that "thousand" is not there by luck.
     data = DigitsToWords(high=20_500, max_length=2, **FEW).load()
     every = {word for number in range(20_501) for word in spell(number)}
-    assert set(data.target.symbols[4:]) == every
+    assert set(data.target.tokens[4:]) == every
 
 
 def test_numbers_up_to_the_millions_have_no_unknown_word():

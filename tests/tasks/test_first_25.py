@@ -32,16 +32,16 @@ def test_golden_arrays():
 def test_vocabulary_is_shared_and_sorted_as_text():
     data = First25().load()
     assert data.source == data.target
-    symbols = data.source.symbols
-    assert len(symbols) == 54
+    tokens = data.source.tokens
+    assert len(tokens) == 54
     assert (data.source.start, data.source.end, data.source.unknown) == (51, 52, 53)
-    assert [symbols[id] for id in (1, 2, 12, 18, 25)] == ["1", "10", "2", "25", "9"]
-    assert list(symbols[26:51]) == WORDS.split()
+    assert [tokens[id] for id in (1, 2, 12, 18, 25)] == ["1", "10", "2", "25", "9"]
+    assert list(tokens[26:51]) == WORDS.split()
 
 
 def test_the_original_had_51_ids():
     bare = First25(specials=False).load()
-    assert bare.source.symbols == First25().load().source.symbols[:51]
+    assert bare.source.tokens == First25().load().source.tokens[:51]
     assert (bare.source.start, bare.end, bare.source.unknown) == (None, None, None)
     assert bare.encode("train") == First25().load().encode("train")
 

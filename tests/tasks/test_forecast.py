@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq_zoo.data.scaling import standardise
 from seq2seq_zoo.tasks import tasks
-from seq2seq_zoo.training import real_values as values
+from seq2seq_zoo.training import real_values
 
 SIZE = {"history": 6, "horizon": 3}
 SCALINGS = ["window", "train", None]
@@ -95,12 +95,12 @@ def test_the_naive_forecast_of_a_season_that_climbs(table, horizon, mase):
     data = create(table(step=np.tile([3.0, -1, 4, 1], 50) + 0.25 * steps), horizon=horizon, period=4).load()
     np.testing.assert_allclose(data.naive_error, [1.0])
     for split in data.splits:
-        assert values.baselines(data, split)["seasonal naive"]["mase"] == pytest.approx(mase)
+        assert real_values.evaluate_baselines(data, split)["seasonal naive"]["mase"] == pytest.approx(mase)
 
 
 def test_nothing_beats_what_is_known_of_the_made_up_series():
     task = tasks.create("seasons", steps=20_000, horizon=5, fading=0.5, noise=2.0)
-    measured = values.baselines(task.load(), "test")
+    measured = real_values.evaluate_baselines(task.load(), "test")
     ahead = np.arange(1, 6)
     for name, noise in (("load", 2.0), ("flow", 1.0)):
         # The variance of what is new in each of the hours until then.

@@ -8,7 +8,7 @@ FEW = {"train_size": 60, "dev_size": 10, "test_size": 10}
 def rows(data):
     """Source and target of every pair, as integers."""
     return [
-        tuple([int(symbol) for symbol in text.split()] for text in pair)
+        tuple([int(token) for token in text.split()] for text in pair)
         for pairs in data.splits.values()
         for pair in pairs
     ]

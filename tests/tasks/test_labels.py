@@ -6,7 +6,7 @@ from seq2seq_zoo.tasks.autoencode import Autoencode
 from seq2seq_zoo.tasks.labels import Labels
 
 
-def test_a_label_is_one_symbol_of_the_whole_text_or_one_for_each_of_its_symbols(write, lists):
+def test_a_label_is_one_token_of_the_whole_text_or_one_for_each_of_its_tokens(write, lists):
     one = write("one", "so good\tgood", "not  good\t bad ")
     data = Labels(one, one, one).load()
     assert data.targets == "label"
@@ -14,15 +14,15 @@ def test_a_label_is_one_symbol_of_the_whole_text_or_one_for_each_of_its_symbols(
     assert (data.source.ordinary, data.target.ordinary) == (("good", "not", "so"), ("bad", "good"))
     assert list(data.encode("train")) == [([6, 4], [5]), ([5, 4], [4])]
     each = write("each", "ab\tup down", "a\tup")
-    data = Labels(each, each, each, of="symbols", symbols="characters").load()
+    data = Labels(each, each, each, of="tokens", tokens="characters").load()
     assert (data.targets, data.target.ordinary) == ("steps", ("down", "up"))
     assert [len(source) == len(target) for source, target in data.encode("train")] == [True, True]
 
 
-def test_texts_share_the_symbols_of_a_bigger_file_and_labels_do_not(write):
+def test_texts_share_the_tokens_of_a_bigger_file_and_labels_do_not(write):
     labelled, bigger = write("a", "x y\tgood", "z\tbad"), write("b", "x q q", "q r")
     assert Labels(labelled, labelled, labelled, vocabulary=bigger).load().source.ordinary == ("q", "r", "x", "y", "z")
-    data = Labels(labelled, labelled, labelled, vocabulary=bigger, max_symbols=2).load()
+    data = Labels(labelled, labelled, labelled, vocabulary=bigger, max_tokens=2).load()
     assert (data.source.ordinary, data.target.ordinary) == (("q", "x"), ("bad", "good"))
 
 
@@ -31,11 +31,11 @@ def test_texts_share_the_symbols_of_a_bigger_file_and_labels_do_not(write):
     [
         ({}, "c d\tvery good", "expected one label without white space after the tab, found 2 labels."),
         ({}, "c d\t ", "expected one label without white space after the tab, found 0 labels."),
-        ({"of": "symbols"}, "c d\tx", "expected a label for each symbol, found 2 symbols and 1 label."),
+        ({"of": "tokens"}, "c d\tx", "expected a label for each token, found 2 tokens and 1 label."),
         (
-            {"of": "symbols", "symbols": "characters"},
+            {"of": "tokens", "tokens": "characters"},
             "cd\tx",
-            "expected a label for each symbol, found 2 symbols and 1",
+            "expected a label for each token, found 2 tokens and 1",
         ),
         ({}, "c d", "expected two columns of UTF-8 text with one tab between them, found 1 column."),
     ],

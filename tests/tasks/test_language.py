@@ -21,33 +21,33 @@ def test_lines_are_texts_with_nothing_to_read(write, lists):
     assert sorted(itertools.chain(*texts.values())) == sorted([*LINES, "n1 1  é"])
     # A text that comes twice is in one split.
     assert not any({*a} & {*b} for a, b in itertools.combinations(texts.values(), 2))
-    assert data.target.symbols[4:] == tuple(sorted({*"".join(texts["train"])}))
+    assert data.target.tokens[4:] == tuple(sorted({*"".join(texts["train"])}))
     assert data.encode("train")[0] == ([], data.target.encode(texts["train"][0]))
     assert (data.counted, data.size("dev")) == ("texts", 4)
 
 
 def test_words_and_a_vocabulary_that_is_cut(write, lists):
     text = write("a", "the  cat the", "the dog")
-    data = Language(text, text, text, symbols="words", max_symbols=1).load()
+    data = Language(text, text, text, tokens="words", max_tokens=1).load()
     assert lists(data)["dev"] == [("", "the cat the"), ("", "the dog")]
     assert data.encode("train")[0] == ([], [4, data.target.unknown, 4])
 
 
-@pytest.mark.parametrize("symbols", ["characters", "words"])
-def test_a_stream_is_one_text_cut_in_three(write, symbols):
-    data = Language(write("a", *LINES, ""), symbols=symbols, window=5, dev_fraction=0.2).load()
+@pytest.mark.parametrize("tokens", ["characters", "words"])
+def test_a_stream_is_one_text_cut_in_three(write, tokens):
+    data = Language(write("a", *LINES, ""), tokens=tokens, window=5, dev_fraction=0.2).load()
     ((_, train),), ((_, dev),), ((_, test),) = data.splits.values()
     whole = "\n".join(LINES) + "\n"
-    if symbols == "words":
+    if tokens == "words":
         assert " ".join([train, dev, test]) == " ".join(whole.split())
-        assert "\n" not in data.target.symbols
+        assert "\n" not in data.target.tokens
     else:
         assert train + dev + test == whole
-        assert "\n" in data.target.symbols
+        assert "\n" in data.target.tokens
     count = len(data.target.split(whole))
     sizes = [data.size(split) for split in ("train", "dev", "test")]
     assert sizes == [count - sum(sizes[1:]), round(0.2 * count), round(0.1 * count)]
-    assert (data.counted, data.window, data.end, data.has_sources) == ("symbols", 5, None, False)
+    assert (data.counted, data.window, data.end, data.has_sources) == ("tokens", 5, None, False)
     ((source, ids),) = data.encode("train")
     assert source == []
     assert data.target.decode(ids) == train
@@ -61,7 +61,7 @@ def test_a_stream_s_splits_may_have_files_of_their_own(write):
         "dev": "c\n",
         "test": "d\ne\n",
     }
-    assert data.target.symbols[3:] == ("\n", " ", "a", "b")
+    assert data.target.tokens[3:] == ("\n", " ", "a", "b")
 
 
 def test_an_empty_file_is_refused(write):

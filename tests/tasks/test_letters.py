@@ -10,7 +10,7 @@ def test_targets_are_the_sources_letters_in_their_order(task, step):
     pairs = [pair for split in data.splits.values() for pair in split]
     assert len({source for source, _ in pairs}) == 3**2 + 3**3 + 3**4
     assert all(target == source[::step] for source, target in pairs)
-    assert data.source.symbols[4:] == ("a", "b", "c")
+    assert data.source.tokens[4:] == ("a", "b", "c")
 
 
 def test_what_is_refused():

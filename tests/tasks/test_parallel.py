@@ -11,7 +11,7 @@ from seq2seq_zoo.tasks.parallel import Parallel
     [
         {},
         {"dev_fraction": 0.3, "seed": 1},
-        {"source_symbols": "words", "target_symbols": "words", "max_symbols": 5, "shared_vocabulary": True},
+        {"source_tokens": "words", "target_tokens": "words", "max_tokens": 5, "shared_vocabulary": True},
     ],
 )
 def test_two_files_give_what_one_with_tabs_gives(write, arguments, lists):
@@ -27,22 +27,22 @@ def test_each_split_may_have_its_files(write, lists):
     a, b, c, d = write("a", "a", "b"), write("b", "x", "y"), write("c", "c"), write("d", "z")
     data = Parallel(a, b, dev_source=c, dev_target=d, test_source=d, test_target=c).load()
     assert lists(data) == {"train": [("a", "x"), ("b", "y")], "dev": [("c", "z")], "test": [("z", "c")]}
-    assert (data.source.symbols[4:], data.target.symbols[4:]) == (("a", "b"), ("x", "y"))
+    assert (data.source.tokens[4:], data.target.tokens[4:]) == (("a", "b"), ("x", "y"))
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_vocabularies_are_cut_at_the_most_frequent_and_may_be_one(write, shared):
     source, target = write("a", "the cat the", "the dog a"), write("b", "a a", "a b b dog")
-    words = {"source_symbols": "words", "target_symbols": "words"}
+    words = {"source_tokens": "words", "target_tokens": "words"}
     data = Parallel(
-        source, target, source, target, source, target, max_symbols=2, shared_vocabulary=shared, **words
+        source, target, source, target, source, target, max_tokens=2, shared_vocabulary=shared, **words
     ).load()
     if shared:
         assert data.source is data.target
-        assert data.source.symbols[4:] == ("a", "the")
+        assert data.source.tokens[4:] == ("a", "the")
     else:
-        assert data.source.symbols[4:] == ("a", "the")
-        assert data.target.symbols[4:] == ("a", "b")
+        assert data.source.tokens[4:] == ("a", "the")
+        assert data.target.tokens[4:] == ("a", "b")
     assert data.encode("train")[0] == ([5, data.source.unknown, 5], [4, 4])
 
 
@@ -52,7 +52,5 @@ def test_what_is_refused(write):
         Parallel(a, b).load()
     with pytest.raises(ValueError, match="dev_source and dev_target belong together: give both or neither"):
         Parallel(a, a, dev_source=b)
-    with pytest.raises(
-        ValueError, match="shared_vocabulary needs the same symbols on both sides, got source_symbols c"
-    ):
-        Parallel(a, a, target_symbols="words", shared_vocabulary=True)
+    with pytest.raises(ValueError, match="shared_vocabulary needs the same tokens on both sides, got source_tokens c"):
+        Parallel(a, a, target_tokens="words", shared_vocabulary=True)

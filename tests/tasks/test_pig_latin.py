@@ -34,7 +34,7 @@ def test_our_words_are_ordinary_lines_each_once(lists):
     # Words of every kind that the rule tells apart, in all splits.
     for split in lists(data).values():
         assert {word[0] in "aeiou" for word, _ in split} == {True, False}
-    assert "".join(data.source.symbols[4:]) == "abcdefghijklmnopqrstuvwxyz"
+    assert "".join(data.source.tokens[4:]) == "abcdefghijklmnopqrstuvwxyz"
 
 
 def test_a_file_of_words(write, lists):

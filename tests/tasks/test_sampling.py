@@ -20,7 +20,7 @@ def lengths(drawn):
         ({length: (100, length) for length in range(1, 31)}, None),
         ({length: (100, length) for length in range(1, 31)}, 20),
         ({1: (60, 1)}, None),  # all there are
-        ({length: (1, length) for length in range(1, 101)}, None),  # one symbol: one source of each length
+        ({length: (1, length) for length in range(1, 101)}, None),  # one token: one source of each length
     ],
 )
 def test_splits_are_disjoint_full_and_within_the_space(spaces, limit, draw):

@@ -15,7 +15,7 @@ from seq2seq_zoo.tasks.task import Series
 SMALL = {
     "addition": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
     "articulation": [{"train_size": 3, "dev_size": 2, "test_size": 2}],
-    "autoencode": [{"train": "SOURCES"}, {"train": "SOURCES", "symbols": "characters", "max_symbols": 20}],
+    "autoencode": [{"train": "SOURCES"}, {"train": "SOURCES", "tokens": "characters", "max_tokens": 20}],
     "copy": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
     "reverse": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
     "digits_to_words": [
@@ -24,7 +24,7 @@ SMALL = {
         {"train_size": 50, "dev_size": 10, "test_size": 10, "language": "fr", "draw": "uniform"},
         {"train_size": 50, "dev_size": 10, "test_size": 10, "language": "ja"},
     ],
-    "file": [{"train": "FILE"}, {"train": "FILE", "source_symbols": "words", "target_symbols": "words"}],
+    "file": [{"train": "FILE"}, {"train": "FILE", "source_tokens": "words", "target_tokens": "words"}],
     "first_25": [{}],
     "forecast": [{"file": "STEPS", "targets": ["load"], "known": ["day"], "history": 3, "horizon": 1}],
     "frames": [{"train": "STEPS", "sequence": "day", "targets": ["load"]}],
@@ -32,16 +32,16 @@ SMALL = {
         {"train_size": 30, "dev_size": 5, "test_size": 5, "max_length": 6, "train_max_length": 4},
         {"train_size": 30, "dev_size": 5, "test_size": 5, "pattern": "maxmin_dup", "high": 25},
     ],
-    "labels": [{"train": "LABELS", "vocabulary": "SOURCES"}, {"train": "TAGS", "of": "symbols"}],
+    "labels": [{"train": "LABELS", "vocabulary": "SOURCES"}, {"train": "TAGS", "of": "tokens"}],
     "language": [
         {"train": "SOURCES"},
-        {"train": "SOURCES", "symbols": "words"},
+        {"train": "SOURCES", "tokens": "words"},
         {"train": "SOURCES", "window": 7},
         {},
     ],
     "melodies": [{"motif": 4, "train_size": 30, "dev_size": 5, "test_size": 5}],
     "parallel": [
-        {"train_source": "SOURCES", "train_target": "TARGETS", "source_symbols": "words"},
+        {"train_source": "SOURCES", "train_target": "TARGETS", "source_tokens": "words"},
         {"train_source": "SOURCES", "train_target": "TARGETS", "shared_vocabulary": True},
     ],
     "seasons": [{"steps": 800}],

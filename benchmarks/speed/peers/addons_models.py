@@ -31,7 +31,7 @@ class Attention(tf.keras.Model):
         self.cell = tfa.seq2seq.AttentionWrapper(cell(units), self.mechanism, output_attention=False)
         self.readout = tf.keras.layers.Dense(problem.vocabulary)
 
-    def begin(self, source, beams: int = 1):
+    def initialize(self, source, beams: int = 1):
         """The first state of the wrapper, whose memory is the source."""
         embedded = self.source_embedding(source)
         mask = source != 0 if self.problem.pads else None
@@ -56,7 +56,7 @@ class Attention(tf.keras.Model):
             self.cell, tfa.seq2seq.TrainingSampler(), maximum_iterations=previous.shape[1]
         )
         lengths = tf.fill([tf.shape(previous)[0]], previous.shape[1])
-        first = self.begin(source)
+        first = self.initialize(source)
         outputs, _, _ = decoder(self.target_embedding(previous), initial_state=first, sequence_length=lengths)
         return self.readout(outputs.rnn_output)
 
@@ -65,7 +65,7 @@ class Attention(tf.keras.Model):
         sampler = tfa.seq2seq.GreedyEmbeddingSampler()
         decoder = tfa.seq2seq.BasicDecoder(self.cell, sampler, self.readout, maximum_iterations=length)
         start = tf.fill([tf.shape(source)[0]], START)
-        first = self.begin(source)
+        first = self.initialize(source)
         outputs, _, _ = decoder(
             self.target_embedding.embeddings, start_tokens=start, end_token=END, initial_state=first
         )
@@ -77,7 +77,7 @@ class Attention(tf.keras.Model):
             self.cell, beam_width=beams, output_layer=self.readout, maximum_iterations=length
         )
         start = tf.fill([tf.shape(source)[0]], START)
-        first = self.begin(source, beams)
+        first = self.initialize(source, beams)
         outputs, _, _ = decoder(
             self.target_embedding.embeddings, start_tokens=start, end_token=END, initial_state=first
         )

@@ -28,8 +28,8 @@ LONG = 10**6  # epochs: what is timed is a step of a long training, which is com
 
 def make_data(problem: Problem) -> Data:
     """The pairs as texts, with a dev split of one."""
-    symbols = ["<pad>", "<start>", "<end>", "<unk>", *map(str, range(SPECIALS, problem.vocabulary))]
-    vocabulary = Vocabulary(symbols, " ")
+    tokens = ["<pad>", "<start>", "<end>", "<unk>", *map(str, range(SPECIALS, problem.vocabulary))]
+    vocabulary = Vocabulary(tokens, " ")
     pairs = [(vocabulary.decode(s), vocabulary.decode(t)) for s, t in zip(*make_pairs(problem), strict=True)]
     return Data({"train": pairs, "dev": pairs[:1]}, vocabulary, vocabulary)
 
@@ -67,9 +67,9 @@ def named(model: Seq2Seq) -> dict[str, Any]:
         for layer, (cell,) in enumerate(stack.cells):
             for name in ("kernel", "recurrent_kernel", "bias", "recurrent_bias"):
                 names[f"{side}.{layer}.{name}"] = getattr(cell, name, None)
-    if decoder.looks:
+    if decoder.has_attention:
         for name in ("query_kernel", "key_kernel", "bias", "scale"):
-            names[f"attention.{name}"] = getattr(decoder.attend, name)
+            names[f"attention.{name}"] = getattr(decoder.attention_layer, name)
     return {name: variable for name, variable in names.items() if variable is not None}
 
 
@@ -109,7 +109,7 @@ def make_training(problem: Problem, begun: int | None = 1) -> tuple[Seq2Seq, Mea
 def epoch(problem: Problem) -> tuple[list[int], Measure]:
     """How many pairs there are; seconds of an epoch over a file's pairs."""
     assert problem.file is not None
-    data = Delimited(problem.file, dev_fraction=1e-6, test_fraction=1e-6, target_symbols="words").load()
+    data = Delimited(problem.file, dev_fraction=1e-6, test_fraction=1e-6, target_tokens="words").load()
     sizes = {"vocabulary": len(data.target), "source_vocabulary": len(data.source)}
     model = make_model(dataclasses.replace(problem, **sizes), data)
     options = {"batch_size": problem.batch, "clip_norm": None, "buckets": problem.buckets}

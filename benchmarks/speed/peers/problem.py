@@ -33,7 +33,7 @@ class Problem:
     """The most outputs of a search."""
     beams: int = 5
     sampling: float | None = None
-    """The probability of reading the right symbol where not always; only ours can."""
+    """The probability of reading the right token where not always; only ours can."""
     policy: str = "float32"
     """Keras's precision; only ours can."""
     buckets: int = 1

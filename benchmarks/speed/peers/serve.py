@@ -21,7 +21,7 @@ PACKAGES = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax", "yoyodyn
 
 
 def serve(*jobs: Prepare) -> None:
-    """Answer until the input ends. A job takes a problem and gives what can be compared, and what to measure by.
+    """Prediction until the input ends. A job takes a problem and gives what can be compared, and what to measure by.
 
     - `{"prepare": job, "problem": {...}}` is answered by `{"check": ...}`, and
     - `{"measure": n}` by `{"measured": ...}`, of the job that was prepared last;

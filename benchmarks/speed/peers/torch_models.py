@@ -58,7 +58,7 @@ class Attention(nn.Module):
         self.readout = nn.Linear(2 * units, problem.vocabulary)
         self.states = problem.states
 
-    def begin(self, source: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def initialize(self, source: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Memory (values, keys, padding) and first states."""
         padding = source == 0
         values, _ = self.encoder(self.source_embedding(source))
@@ -79,7 +79,7 @@ class Attention(nn.Module):
 
     def forward(self, source: Tensor, previous: Tensor) -> Tensor:
         """Logits `(batch, length, vocabulary)`, told what came before."""
-        memory, states = self.begin(source)
+        memory, states = self.initialize(source)
         features = []
         for embedded in self.target_embedding(previous).unbind(1):
             each, states = self.step(embedded, states, *memory)
@@ -89,7 +89,7 @@ class Attention(nn.Module):
     @torch.inference_mode()
     def greedy(self, source: Tensor, length: int, start: int, end: int) -> Tensor:
         """Ids `(batch, length)`, or fewer where every row has ended."""
-        memory, states = self.begin(source)
+        memory, states = self.initialize(source)
         previous = torch.full((len(source),), start)
         ended = torch.zeros(len(source), dtype=torch.bool)
         outputs = []

@@ -26,10 +26,7 @@ class Pairs:
         texts = {split: (folder / f"{split}.tsv").read_text().splitlines() for split in ("train", "dev")}
         pairs = {split: [line.split("\t") for line in lines] for split, lines in texts.items()}
         vocabularies = [
-            {
-                symbol: 3 + i
-                for i, symbol in enumerate(sorted({s for pair in pairs["train"] for s in pair[side].split()}))
-            }
+            {token: 3 + i for i, token in enumerate(sorted({s for pair in pairs["train"] for s in pair[side].split()}))}
             for side in (0, 1)
         ]
         self.sizes = [3 + len(vocabulary) for vocabulary in vocabularies]
@@ -44,7 +41,7 @@ class Pairs:
 
     @staticmethod
     def _ids(text: str, vocabulary: dict[str, int], length: int, end: bool) -> list[int]:
-        ids = [vocabulary[symbol] for symbol in text.split()] + [END] * end
+        ids = [vocabulary[token] for token in text.split()] + [END] * end
         return ids + [PADDING] * (length - len(ids))
 
     @classmethod

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops, tree
 
-from seq2seq_zoo.layers.backend import gradient_of, with_gradient
+from seq2seq_zoo.layers.backend import custom_gradient, gradient_of
 from seq2seq_zoo.layers.gradients.recurrence import _back, _before, _of_kernel, _of_weights
 from seq2seq_zoo.layers.scan import scan
 
@@ -57,7 +57,7 @@ def attention_pass(
             asked = states[top][0]
             if weights["asking"]:
                 asked = ops.matmul(asked, *weights["asking"])
-            found = attend.weigh(score(asked, keys, weights["scoring"]), mask)
+            found = attend.masked_softmax(score(asked, keys, weights["scoring"]), mask)
             context = ops.squeeze(ops.matmul(found[:, None], values), 1)
             projected = projected + ops.matmul(context, weights["context"])
             following: list[Any] = []
@@ -138,4 +138,4 @@ def attention_pass(
         "scoring": attend.score_weights(),
     }
     weights = tree.map_structure(ops.convert_to_tensor, weights)
-    return with_gradient(forward, backward)(projected, states, keys, values, weights)
+    return custom_gradient(forward, backward)(projected, states, keys, values, weights)

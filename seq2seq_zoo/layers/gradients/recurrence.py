@@ -9,7 +9,7 @@ from typing import Any
 
 from keras import ops
 
-from seq2seq_zoo.layers.backend import with_gradient
+from seq2seq_zoo.layers.backend import custom_gradient
 from seq2seq_zoo.layers.scan import scan
 
 
@@ -61,7 +61,7 @@ def recurrent_pass(
         of_states, (of_projected, of_product) = scan(step, of_states, (of_outputs, saved, real), reverse=not reverse)
         return of_projected, of_states, _of_weights(weights, _before(outputs, first, reverse), keep, of_product)
 
-    return with_gradient(forward, backward)(projected, states, cell.recurrent_weights())
+    return custom_gradient(forward, backward)(projected, states, cell.recurrent_weights())
 
 
 def _back(cell: Any, transposed: Any, keep: Any, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, Any]:

@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.config.registry import Registry
-from seq2seq_zoo.layers.products import Symbols
-from seq2seq_zoo.layers.sublayer import Part
+from seq2seq_zoo.layers.products import EmbeddingLookup
+from seq2seq_zoo.layers.sublayer import Sublayer
 
 PAD = 0
 
@@ -22,18 +22,18 @@ def argmax(scores: Any) -> Any:
     return ops.min(ops.where(greatest, ops.arange(size, dtype="int32"), size - 1), axis=-1)
 
 
-class Readout(Part):
+class Readout(Sublayer):
     """From a step's features to its output, and from an output to the next step's input.
 
     Abstract. Subclasses say what an output is; decoders and searches know outputs only through these methods.
     """
 
     vocabulary_size: int | None = None
-    """How many symbols there are; `None` where outputs are numbers."""
-    carries: bool = False
+    """How many tokens there are; `None` where outputs are numbers."""
+    feeds_back_features: bool = False
     """Whether a step hands a vector on to the next one, which reads that and not an output; known when it is built."""
 
-    def settle(self, units: int) -> None:
+    def set_default_width(self, units: int) -> None:
         """Settle what was left open, by the units of the decoder to which this readout belongs."""
 
     def build(self, features: int, feeds_back: bool) -> None:
@@ -55,29 +55,29 @@ class Readout(Part):
         """Width of what `read` returns."""
         raise NotImplementedError
 
-    def first(self, batch: Any) -> Any:
+    def initial_output(self, batch: Any) -> Any:
         """What stands before the first output, for a batch."""
         raise NotImplementedError
 
     def shift(self, targets: Any, before: Any = None) -> Any:
         """What a step reads when it is told the right answers: the target before its own, after what was `before` them:
         `first` if not given."""
-        before = self.first(ops.shape(targets)[0]) if before is None else before
+        before = self.initial_output(ops.shape(targets)[0]) if before is None else before
         return ops.concatenate([ops.cast(before[:, None], targets.dtype), targets[:, :-1]], axis=1)
 
     def embed(self, outputs: Any) -> Any:
         """Outputs as the next step reads them: a last axis of `width`."""
         raise NotImplementedError
 
-    def symbols(self, outputs: Any) -> Symbols | None:
-        """The same, where outputs are symbols with vectors."""
+    def lookup(self, outputs: Any) -> EmbeddingLookup | None:
+        """The same, where outputs are tokens with vectors."""
         return None
 
-    def choose(self, logits: Any) -> Any:
+    def predict(self, logits: Any) -> Any:
         """The likeliest output, given what `read` returns."""
         raise NotImplementedError
 
-    def ends(self, outputs: Any) -> Any:
+    def is_end(self, outputs: Any) -> Any:
         """Which outputs end their sequence: boolean."""
         raise NotImplementedError
 
@@ -85,7 +85,7 @@ class Readout(Part):
         """Which targets are real, not padding: boolean `(batch, length)`."""
         raise NotImplementedError
 
-    def hand_on(self, features: Any) -> Any:
+    def project_feedback(self, features: Any) -> Any:
         """What the next step reads, and what `read` then makes this one's output of, where a readout `carries`."""
         raise NotImplementedError
 
@@ -93,13 +93,13 @@ class Readout(Part):
         """A step's features as its output distribution (or value)."""
         raise NotImplementedError
 
-    def read_forced(self, features: Any, targets: Any) -> Any:
+    def training_outputs(self, features: Any, targets: Any) -> Any:
         """What a training step puts out that is told its targets: as `read`, or less if the loss needs no more."""
         del targets
         return self.read(features)
 
-    def answers(self, targets: Any, outputs: Any) -> Any:
-        """What a loss compares with outputs of `read` or `read_forced`: the targets, unless the outputs are fewer."""
+    def loss_targets(self, targets: Any, outputs: Any) -> Any:
+        """The targets that a loss compares with the outputs of `read` or `training_outputs`."""
         del outputs
         return targets
 
@@ -107,7 +107,7 @@ class Readout(Part):
         """What a model with this readout is trained with.
 
         Args:
-            label_smoothing: share of the target's probability given to all symbols alike.
+            label_smoothing: share of the target's probability given to all tokens alike.
 
         Raises:
             ValueError: smoothing, where outputs are numbers.
@@ -115,7 +115,7 @@ class Readout(Part):
         raise NotImplementedError
 
 
-class Compared(keras.Model):
+class ReadoutLossModel(keras.Model):
     """A model whose outputs are compared with the answers that its `readout` has for the targets. Abstract."""
 
     readout: Any
@@ -124,17 +124,17 @@ class Compared(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The compiled loss."""
-        return super().compute_loss(x, self.readout.answers(y, y_pred), y_pred, sample_weight, training)
+        return super().compute_loss(x, self.readout.loss_targets(y, y_pred), y_pred, sample_weight, training)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """The compiled metrics."""
-        return super().compute_metrics(x, self.readout.answers(y, y_pred), y_pred, sample_weight)
+        return super().compute_metrics(x, self.readout.loss_targets(y, y_pred), y_pred, sample_weight)
 
 
 readouts: Registry[Readout] = Registry("readout", base=Readout, serializable=keras.saving.register_keras_serializable)
 
 
-class Masked(keras.layers.Layer):
+class WithMask(keras.layers.Layer):
     """Outputs that carry a mask, so that Keras's losses and metrics leave padding out: `(outputs, mask)` to outputs."""
 
     def call(self, inputs: tuple[Any, Any]) -> Any:

@@ -11,7 +11,7 @@ from seq2seq_zoo.layers.activations import activation_of, name_of
 from seq2seq_zoo.layers.losses import GaussianNLL, PinballLoss
 from seq2seq_zoo.layers.products import matmul
 from seq2seq_zoo.layers.readouts.readout import Readout, readouts
-from seq2seq_zoo.layers.sublayer import real_vectors
+from seq2seq_zoo.layers.sublayer import unpadded_steps
 
 
 class Values(Readout):
@@ -54,7 +54,7 @@ class Values(Readout):
         """All numbers: `size` of the first kind, `size` of the second, ..."""
         return self.numbers * self.size
 
-    def first(self, batch: Any) -> Any:
+    def initial_output(self, batch: Any) -> Any:
         """Zeros."""
         return ops.zeros((batch, self.size), dtype="float32")
 
@@ -62,7 +62,7 @@ class Values(Readout):
         """The outputs as they are."""
         return ops.cast(outputs, self.compute_dtype)
 
-    def choose(self, logits: Any) -> Any:
+    def predict(self, logits: Any) -> Any:
         """The numbers that are the output."""
         return logits[..., self.chosen * self.size : (self.chosen + 1) * self.size]
 
@@ -70,7 +70,7 @@ class Values(Readout):
         """What is known of the output's distribution: quantiles `(..., size)` by their level; nothing, of a value."""
         return {}
 
-    def ends(self, outputs: Any) -> Any:
+    def is_end(self, outputs: Any) -> Any:
         """None does."""
         return ops.zeros_like(outputs[..., 0], dtype="bool")
 
@@ -78,7 +78,7 @@ class Values(Readout):
         """Whatever is not padding."""
         if self.mask_value is None:
             return ops.ones_like(targets[..., 0], dtype="bool")
-        return real_vectors(targets, self.mask_value)
+        return unpadded_steps(targets, self.mask_value)
 
     def read(self, features: Any) -> Any:
         """The numbers, in float32 whatever the policy."""
@@ -88,12 +88,12 @@ class Values(Readout):
         """What the numbers are for."""
         if label_smoothing:
             raise ValueError(
-                f"label_smoothing={label_smoothing} shares out the probability of symbols, but "
+                f"label_smoothing={label_smoothing} shares out the probability of tokens, but "
                 f"{type(self).__name__} puts out numbers: leave it at 0."
             )
-        return self.distance()
+        return self.value_loss()
 
-    def distance(self) -> keras.losses.Loss:
+    def value_loss(self) -> keras.losses.Loss:
         """What there is to minimise."""
         raise NotImplementedError
 
@@ -130,7 +130,7 @@ class Vectors(Values):
         """The outputs."""
         return self.activation(super().read(features))
 
-    def distance(self) -> keras.losses.Loss:
+    def value_loss(self) -> keras.losses.Loss:
         """The mean squared error."""
         return keras.losses.MeanSquaredError()
 
@@ -154,7 +154,7 @@ class Gaussian(Values):
         mean, log_scale = logits[..., : self.size], logits[..., self.size :]
         return {level: mean + NormalDist().inv_cdf(level) * ops.exp(log_scale) for level in (0.1, 0.5, 0.9)}
 
-    def distance(self) -> keras.losses.Loss:
+    def value_loss(self) -> keras.losses.Loss:
         """Minus the log-density."""
         return GaussianNLL()
 
@@ -188,7 +188,7 @@ class Quantiles(Values):
         """Those that there are."""
         return {level: logits[..., n * self.size : (n + 1) * self.size] for n, level in enumerate(self.quantiles)}
 
-    def distance(self) -> keras.losses.Loss:
+    def value_loss(self) -> keras.losses.Loss:
         """The pinball loss."""
         return PinballLoss(self.quantiles)
 

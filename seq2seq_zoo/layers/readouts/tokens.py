@@ -7,7 +7,7 @@ from keras import ops
 
 from seq2seq_zoo.config.options import NonNegative, Positive, checked
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
-from seq2seq_zoo.layers.products import Symbols, matmul
+from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
 from seq2seq_zoo.layers.readouts.readout import PAD, Readout, argmax, readouts
 from seq2seq_zoo.layers.sublayer import as_ids
 
@@ -15,39 +15,39 @@ STRUCK_OUT = -1e9
 """The logit of what must not be counted: nothing to a softmax, and no infinity."""
 
 
-@readouts.register("tokens", "symbols: logits out, the chosen symbol's vector in")
+@readouts.register("tokens", "tokens: logits out, the chosen token's vector in")
 class Tokens(Readout):
-    """Symbols: logits out; the embedding of the chosen symbol in.
+    """Tokens: logits out; the embedding of the chosen token in.
 
     Padding is id 0. The padding and start ids are never chosen; their logits stay as they are.
 
     Args:
-        vocabulary_size: number of symbol ids, padding, start and end included.
-        embedding_dim: width of the symbols' vectors; the decoder's units if not given.
+        vocabulary_size: number of token ids, padding, start and end included.
+        embedding_dim: width of the tokens' vectors; the decoder's units if not given.
         tied: whether the output matrix is the embedding's transpose (a projection to the embedding's width comes
             before it where the features are not that wide).
-        fed_back: what the next step reads: the vector of the symbol that was said or told; or, whatever was said or
+        feedback: what the next step reads: the vector of the token that was said or told; or, whatever was said or
             told, a vector projected from the step's features, from which the logits are read as well. The first step
             then reads the encoder's summary, and no step is ever forced.
-        softmax_samples: in training, how many symbols stand for all the wrong ones of a batch, which saves time and
+        softmax_samples: in training, how many tokens stand for all the wrong ones of a batch, which saves time and
             memory where the vocabulary is large; all of them if not given.
-        start: id that stands before the first symbol; `None` where none is read.
-        end: id that ends a sequence; `None` where none does, so that all outputs have `max_length` symbols.
+        start: id that stands before the first token; `None` where none is read.
+        end: id that ends a sequence; `None` where none does, so that all outputs have `max_length` tokens.
 
-    With `softmax_samples`, the outputs of a training step that is told its targets are not the logits of all symbols,
-    but `1 + softmax_samples`: the right symbol's; then those of all targets of the batch and of as many other symbols,
-    drawn anew each time, as there is room for. So frequent symbols, which a batch has, are nearly always there. Each
-    of the others stands for several: its logit is raised by the log of how many. The right symbol is struck out among
-    them. Over all draws, what a softmax divides by is on average what it is for all symbols. Everywhere else
+    With `softmax_samples`, the outputs of a training step that is told its targets are not the logits of all tokens,
+    but `1 + softmax_samples`: the right token's; then those of all targets of the batch and of as many other tokens,
+    drawn anew each time, as there is room for. So frequent tokens, which a batch has, are nearly always there. Each
+    of the others stands for several: its logit is raised by the log of how many. The right token is struck out among
+    them. Over all draws, what a softmax divides by is on average what it is for all tokens. Everywhere else
     (evaluation, searches, scores) there are all logits.
 
     Raises:
         ValueError: the ids are not distinct, or not below the vocabulary size; tied, or no start, without or with an
-            embedding of symbols to read; no fewer samples than symbols; or samples where a vector is fed back.
+            embedding of tokens to read; no fewer samples than tokens; or samples where a vector is fed back.
 
     Reference:
         Tying: Press and Wolf 2017, arXiv:1608.05859. Samples: Jean et al. 2015, arXiv:1412.2007, section 3, whose
-        target symbols are those of a part of the corpus as they are those of a batch here.
+        target tokens are those of a part of the corpus as they are those of a batch here.
     """
 
     @checked
@@ -56,7 +56,7 @@ class Tokens(Readout):
         vocabulary_size: Positive,
         embedding_dim: Positive | None = None,
         tied: bool = False,
-        fed_back: Literal["symbol", "vector"] = "symbol",
+        feedback: Literal["token", "vector"] = "token",
         softmax_samples: Positive | None = None,
         start: NonNegative | None = 1,
         end: NonNegative | None = 2,
@@ -69,37 +69,37 @@ class Tokens(Readout):
                 f"Padding (0), start and end must be three ids below vocabulary_size={vocabulary_size}, "
                 f"got start={start} and end={end}."
             )
-        if softmax_samples is not None and fed_back == "vector":
-            raise ValueError("softmax_samples needs fed_back='symbol': leave one of them out.")
+        if softmax_samples is not None and feedback == "vector":
+            raise ValueError("softmax_samples needs feedback='token': leave one of them out.")
         if softmax_samples is not None and softmax_samples > vocabulary_size - 2:
             raise ValueError(
-                f"softmax_samples={softmax_samples} saves nothing with a vocabulary of {vocabulary_size} symbols: "
+                f"softmax_samples={softmax_samples} saves nothing with a vocabulary of {vocabulary_size} tokens: "
                 f"leave it out, or draw fewer."
             )
         self.vocabulary_size: int = vocabulary_size
         self.embedding_dim = embedding_dim
         self.tied = tied
-        self.fed_back = fed_back
+        self.feedback = feedback
         self.softmax_samples = softmax_samples
         self.seed_generator = None if softmax_samples is None else keras.random.SeedGenerator()
         self.start = start
         self.end = end
 
-    def settle(self, units: int) -> None:
+    def set_default_width(self, units: int) -> None:
         """Vectors as wide as the decoder, if their width is not given."""
         self.embedding_dim = self.embedding_dim or units
 
     def build(self, features: int, feeds_back: bool) -> None:
         """Create the embedding (where outputs are fed back) and the output matrix."""
         self.embedding = self.projection = self.kernel = None
-        self.carries = feeds_back and self.fed_back == "vector"
-        if self.carries:
+        self.feeds_back_features = feeds_back and self.feedback == "vector"
+        if self.feeds_back_features:
             shape = (features, self.width)
             self.vector_kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="vector_kernel")
             self.vector_bias = self.add_weight(shape=shape[1:], initializer="zeros", name="vector_bias")
             features = self.width
         elif feeds_back and self.start is None:
-            raise ValueError("start=None leaves a first step that reads symbols without any: give the start's id.")
+            raise ValueError("start=None leaves a first step that reads tokens without any: give the start's id.")
         elif feeds_back:
             self.embedding = self.add_weight(
                 shape=(self.vocabulary_size, self.width), initializer="uniform", name="embedding"
@@ -119,43 +119,43 @@ class Tokens(Readout):
 
     @property
     def width(self) -> int:
-        """Width of the symbols' vectors."""
+        """Width of the tokens' vectors."""
         assert self.embedding_dim is not None  # the decoder settles it
         return self.embedding_dim
 
     @property
     def output_width(self) -> int:
-        """The number of symbols."""
+        """The number of tokens."""
         return self.vocabulary_size
 
-    def first(self, batch: Any) -> Any:
+    def initial_output(self, batch: Any) -> Any:
         """The start id; padding where none is read."""
         return ops.full((batch,), PAD if self.start is None else self.start, dtype="int32")
 
     def embed(self, outputs: Any) -> Any:
-        """The symbols' vectors; a vector that was handed on as it is."""
-        if self.carries:
+        """The tokens' vectors; a vector that was handed on as it is."""
+        if self.feeds_back_features:
             return outputs
         return ops.take(self.embedding, as_ids(outputs, type(self).__name__), axis=0)
 
-    def symbols(self, outputs: Any) -> Symbols | None:
-        """The symbols' vectors before they are looked up."""
+    def lookup(self, outputs: Any) -> EmbeddingLookup | None:
+        """The tokens' vectors before they are looked up."""
         if self.embedding is None:
             return None
-        return Symbols(as_ids(outputs, type(self).__name__), ops.convert_to_tensor(self.embedding))
+        return EmbeddingLookup(as_ids(outputs, type(self).__name__), ops.convert_to_tensor(self.embedding))
 
-    def choose(self, logits: Any) -> Any:
-        """The likeliest symbol, other than padding and start."""
-        return argmax(ops.where(self.never, -float("inf"), logits))
+    def predict(self, logits: Any) -> Any:
+        """The likeliest token, other than padding and start."""
+        return argmax(ops.where(self.never_generated, -float("inf"), logits))
 
     @property
-    def never(self) -> Any:
+    def never_generated(self) -> Any:
         """Which ids are not for saying: boolean `(vocabulary_size,)`."""
         ids = ops.arange(self.vocabulary_size)
         padding = ops.equal(ids, PAD)
         return padding if self.start is None else ops.logical_or(padding, ops.equal(ids, self.start))
 
-    def ends(self, outputs: Any) -> Any:
+    def is_end(self, outputs: Any) -> Any:
         """Whether the end id was said."""
         return ops.zeros_like(outputs, dtype="bool") if self.end is None else ops.equal(outputs, self.end)
 
@@ -163,8 +163,8 @@ class Tokens(Readout):
         """Whatever is not padding."""
         return ops.not_equal(targets, PAD)
 
-    def hand_on(self, features: Any) -> Any:
-        """`W f + b`, as wide as the symbols' vectors would be."""
+    def project_feedback(self, features: Any) -> Any:
+        """`W f + b`, as wide as the tokens' vectors would be."""
         return matmul(features, self.vector_kernel) + self.vector_bias
 
     def read(self, features: Any) -> Any:
@@ -174,8 +174,8 @@ class Tokens(Readout):
         kernel = ops.transpose(self.embedding) if self.tied else self.kernel
         return ops.cast(matmul(features, kernel) + self.bias, "float32")
 
-    def read_forced(self, features: Any, targets: Any) -> Any:
-        """Logits, or with `softmax_samples` those of the right symbol and of the drawn ones."""
+    def training_outputs(self, features: Any, targets: Any) -> Any:
+        """Logits, or with `softmax_samples` those of the right token and of the drawn ones."""
         if self.softmax_samples is None:
             return self.read(features)
         if self.projection is not None:
@@ -198,7 +198,7 @@ class Tokens(Readout):
         return ops.concatenate([ops.expand_dims(ops.cast(right, "float32"), -1), wrong], axis=-1)
 
     def draw(self, targets: Any) -> tuple[Any, Any]:
-        """The distinct symbols that stand for the wrong ones of a batch, and how likely each was to be among them."""
+        """The distinct tokens that stand for the wrong ones of a batch, and how likely each was to be among them."""
         size, samples = self.vocabulary_size, self.softmax_samples
         real = ops.cast(ops.reshape(self.mask(targets), (-1,)), "float32")
         present = ops.scatter_update(ops.zeros((size,), dtype="float32"), ops.reshape(targets, (-1, 1)), real)
@@ -209,15 +209,15 @@ class Tokens(Readout):
         of_others = ops.maximum(samples - count, 1.0) / (size - count)
         return ids, ops.where(ops.take(present, ids) > 0, of_present, of_others)
 
-    def answers(self, targets: Any, outputs: Any) -> Any:
-        """The ids, or the first place everywhere where there are logits of drawn symbols only."""
+    def loss_targets(self, targets: Any, outputs: Any) -> Any:
+        """The ids, or the first place everywhere where there are logits of drawn tokens only."""
         return targets if outputs.shape[-1] == self.vocabulary_size else ops.zeros_like(targets)
 
     def loss(self, label_smoothing: float = 0.0) -> keras.losses.Loss:
         """Cross-entropy."""
         if label_smoothing and self.softmax_samples is not None:
             raise ValueError(
-                f"label_smoothing={label_smoothing} needs the probabilities of all symbols, and softmax_samples="
+                f"label_smoothing={label_smoothing} needs the probabilities of all tokens, and softmax_samples="
                 f"{self.softmax_samples} leaves most of them out: give one of the two."
             )
         return SmoothedCrossentropy(label_smoothing)
@@ -229,7 +229,7 @@ class Tokens(Readout):
             "vocabulary_size": self.vocabulary_size,
             "embedding_dim": self.embedding_dim,
             "tied": self.tied,
-            "fed_back": self.fed_back,
+            "feedback": self.feedback,
             "softmax_samples": self.softmax_samples,
             "start": self.start,
             "end": self.end,

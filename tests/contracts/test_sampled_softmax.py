@@ -5,10 +5,10 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from cases import SOURCE, SYMBOLS, TARGET, close, randomise
+from cases import SOURCE, TARGET, TOKENS, close, randomise
 from keras import ops
 
-from seq2seq_zoo import Encoder, FeedbackDecoder, Nothing, Seq2Seq, Tokens, load
+from seq2seq_zoo import Encoder, FeedbackDecoder, NoEncoder, Seq2Seq, Tokens, load
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.layers.readouts.tokens import STRUCK_OUT
 from seq2seq_zoo.models.stateful import Stream
@@ -17,8 +17,8 @@ EVERY_MODE = [(mode, tied) for mode in modes for tied in (False, True) if modes[
 
 
 def model_of(mode="attention", tied=False, samples=3):
-    readout = Tokens(SYMBOLS, tied=tied, softmax_samples=samples)
-    model = Seq2Seq(Encoder(4, vocabulary_size=SYMBOLS), modes.create(mode, units=5, readout=readout))
+    readout = Tokens(TOKENS, tied=tied, softmax_samples=samples)
+    model = Seq2Seq(Encoder(4, vocabulary_size=TOKENS), modes.create(mode, units=5, readout=readout))
     model.build((None, None))
     randomise(model)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -39,10 +39,10 @@ def seeded(model):
 
 
 @pytest.mark.parametrize(("mode", "tied"), EVERY_MODE)
-def test_if_all_symbols_are_drawn_the_loss_and_every_gradient_are_those_of_the_full_softmax(mode, tied):
+def test_if_all_tokens_are_drawn_the_loss_and_every_gradient_are_those_of_the_full_softmax(mode, tied):
     full, sampled = model_of(mode, tied, samples=None), model_of(mode, tied)
     sampled.set_weights(full.get_weights())
-    sampled.readout.softmax_samples = SYMBOLS  # which a constructor refuses, as it saves nothing
+    sampled.readout.softmax_samples = TOKENS  # which a constructor refuses, as it saves nothing
     for one, other in zip(stepped(full), stepped(sampled), strict=True):
         close(one, other)
 
@@ -50,7 +50,7 @@ def test_if_all_symbols_are_drawn_the_loss_and_every_gradient_are_those_of_the_f
 @pytest.mark.parametrize("samples", [1, 2, 4, 5])
 def test_over_all_draws_a_softmax_divides_by_what_it_would_divide_by(samples, monkeypatch):
     readout = Tokens(7, softmax_samples=samples)
-    readout.settle(4)
+    readout.set_default_width(4)
     readout.build(4, feeds_back=True)
     randomise(readout)
     features, targets = np.random.default_rng(1).normal(size=(1, 4, 4)).astype("float32"), np.array([[3, 5, 3, 0]])
@@ -60,7 +60,7 @@ def test_over_all_draws_a_softmax_divides_by_what_it_would_divide_by(samples, mo
     for drawn in draws:
         chances = ops.convert_to_tensor(np.isin(np.arange(7), drawn).astype("float32") / 2)
         monkeypatch.setattr(keras.random, "uniform", lambda shape, seed, chances=chances: chances)
-        logits = ops.convert_to_numpy(readout.read_forced(features, targets))
+        logits = ops.convert_to_numpy(readout.training_outputs(features, targets))
         assert ((logits == STRUCK_OUT).sum(-1)[0, :3] <= 1).all()
         sums.append(np.exp(logits.astype("float64")).sum(-1))
     full = np.exp(ops.convert_to_numpy(readout.read(features)).astype("float64"))
@@ -68,7 +68,7 @@ def test_over_all_draws_a_softmax_divides_by_what_it_would_divide_by(samples, mo
     np.testing.assert_allclose(np.mean(sums, 0)[0, :3], counted.sum(-1)[0, :3], rtol=1e-5)
 
 
-def test_the_batch_s_symbols_are_always_drawn_and_any_other_as_likely_as_the_next():
+def test_the_batch_s_tokens_are_always_drawn_and_any_other_as_likely_as_the_next():
     readout = Tokens(8, softmax_samples=4)
     targets = ops.convert_to_tensor([[3, 5, 3, 0]], "int32")
     readout.seed_generator.state.assign([0, 7])
@@ -88,7 +88,7 @@ def test_fewer_logits_in_training_and_all_of_them_everywhere_else():
     full, sampled = model_of(samples=None), model_of()
     sampled.set_weights(full.get_weights())
     assert sampled((SOURCE, TARGET), training=True).shape == (*TARGET.shape, 1 + 3)
-    assert sampled(SOURCE, training=True).shape[-1] == SYMBOLS
+    assert sampled(SOURCE, training=True).shape[-1] == TOKENS
     close(sampled((SOURCE, TARGET)), full((SOURCE, TARGET)))
     for ask in (
         lambda model: model.evaluate((SOURCE, TARGET), TARGET, verbose=0),
@@ -106,11 +106,11 @@ def test_padding_is_left_out():
         close(a, b)
 
 
-def test_a_metric_compares_with_the_right_symbol_s_place():
+def test_a_metric_compares_with_the_right_token_s_place():
     model = model_of()
     model.readout.draw = lambda targets: (ops.convert_to_tensor([0, 1, 3], "int32"), ops.ones(3))
     model.compile("sgd", model.readout.loss(), metrics=["accuracy"], run_eagerly=True)
-    model.readout.bias.assign(np.where(np.isin(np.arange(SYMBOLS), [0, 1, 3]), -1e3, 0))
+    model.readout.bias.assign(np.where(np.isin(np.arange(TOKENS), [0, 1, 3]), -1e3, 0))
     assert model.train_on_batch((SOURCE, TARGET), TARGET, return_dict=True)["accuracy"] == 1
 
 
@@ -130,7 +130,7 @@ def test_it_trains_is_saved_and_goes_on_as_if_it_had_not_been(tmp_path):
 
 
 def test_a_language_model_reads_a_stream_so():
-    model = Seq2Seq(Nothing(), FeedbackDecoder(4, readout=Tokens(SYMBOLS, softmax_samples=3)))
+    model = Seq2Seq(NoEncoder(), FeedbackDecoder(4, readout=Tokens(TOKENS, softmax_samples=3)))
     model.build((None, None))
     stream = Stream(model, batch=2)
     stream.compile("sgd", model.readout.loss(), run_eagerly=True)
@@ -140,9 +140,9 @@ def test_a_language_model_reads_a_stream_so():
 
 
 def test_what_does_not_go_with_it_is_refused():
-    with pytest.raises(ValueError, match=r"softmax_samples=8 saves nothing with a vocabulary of 9 symbols: leave"):
+    with pytest.raises(ValueError, match=r"softmax_samples=8 saves nothing with a vocabulary of 9 tokens: leave"):
         Tokens(9, softmax_samples=8)
-    with pytest.raises(ValueError, match=r"label_smoothing=0.1 needs the probabilities of all symbols, and"):
+    with pytest.raises(ValueError, match=r"label_smoothing=0.1 needs the probabilities of all tokens, and"):
         Tokens(9, softmax_samples=3).loss(label_smoothing=0.1)
     with pytest.raises(ValueError, match="softmax_samples and sampling do not go together"):
         FeedbackDecoder(4, readout=Tokens(9, softmax_samples=3), sampling="constant")

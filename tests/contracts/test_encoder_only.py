@@ -4,17 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq_zoo import Encoder, Labeller, Tokens, Vectors, load
+from seq2seq_zoo import Encoder, EncoderOnly, Tokens, Vectors, load
 from seq2seq_zoo.data.vocabulary import Vocabulary
 
-SIZE = 9  # symbols of the sources
+SIZE = 9  # tokens of the sources
 IDS = np.array([[4, 5, 6, 7, 8], [5, 5, 0, 0, 0], [8, 4, 4, 0, 0], [7, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
 LABELS = np.array([4, 5, 4, 5, 0])
 LENGTHS = (5, 2, 3, 1)
 
 
-def labeller(whole=True, cell="gru", **options):
-    model = Labeller(Encoder(6, cell=cell, vocabulary_size=SIZE), Tokens(6), whole, **options)
+def encoder_only(whole=True, cell="gru", **options):
+    model = EncoderOnly(Encoder(6, cell=cell, vocabulary_size=SIZE), Tokens(6), whole, **options)
     model.build((None, None))
     random = np.random.default_rng(1)
     model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
@@ -44,7 +44,7 @@ def of_labels(model, gain):
     return np.mean(rows)
 
 
-def of_next_symbols(model):
+def of_next_tokens(model):
     each = [
         losses(model.language, features[:-1], row[1 : len(features)])
         for features, row in zip(sequences(model), IDS, strict=False)
@@ -55,36 +55,36 @@ def of_next_symbols(model):
 @pytest.mark.parametrize("gain", [False, True])
 @pytest.mark.parametrize("weight", [0.0, 0.3])
 def test_the_loss_is_that_of_the_twin(gain, weight):
-    model = labeller(linear_gain=gain, joint_weight=weight)
-    expected = of_labels(model, gain) + (weight * of_next_symbols(model) if weight else 0.0)
+    model = encoder_only(linear_gain=gain, joint_weight=weight)
+    expected = of_labels(model, gain) + (weight * of_next_tokens(model) if weight else 0.0)
     for ids in (IDS, np.pad(IDS, [(0, 0), (0, 3)])):
         assert model.train_on_batch(ids, LABELS) == pytest.approx(expected, rel=1e-5)
 
 
 def test_left_padding_changes_no_loss():
-    model = labeller(linear_gain=True, joint_weight=0.3)
+    model = encoder_only(linear_gain=True, joint_weight=0.3)
     left = np.stack([np.roll(row, (row == 0).sum()) for row in IDS])
     assert model.train_on_batch(left, LABELS) == pytest.approx(model.train_on_batch(IDS, LABELS), rel=1e-5)
 
 
 def test_a_row_counts_as_its_sample_weight_says():
-    model = labeller(linear_gain=True)
+    model = encoder_only(linear_gain=True)
     of_first = model.train_on_batch(IDS[:1], LABELS[:1])
     weighed = model.train_on_batch(IDS[:3], LABELS[:3], sample_weight=np.array([1.0, 0.0, 0.0]))
     assert weighed == pytest.approx(of_first / 3, rel=1e-5)
 
 
 def test_joint_training_goes_with_a_label_for_each_step():
-    model = labeller(whole=False, joint_weight=0.5)
+    model = encoder_only(whole=False, joint_weight=0.5)
     rows = [losses(model.readout, features, [4] * len(features)) for features in sequences(model)]
-    expected = np.concatenate(rows).mean() + 0.5 * of_next_symbols(model)
+    expected = np.concatenate(rows).mean() + 0.5 * of_next_tokens(model)
     assert model.train_on_batch(IDS, np.where(IDS == 0, 0, 4)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_only_training_is_another_one():
     """Outputs, losses and metrics outside it are those of the plain model with the same weights."""
-    plain = labeller()
-    both = Labeller(plain.encoder, plain.readout, True, linear_gain=True, joint_weight=1.0)
+    plain = encoder_only()
+    both = EncoderOnly(plain.encoder, plain.readout, True, linear_gain=True, joint_weight=1.0)
     both.compile(keras.optimizers.SGD(0.0), plain.readout.loss(), metrics=["accuracy"], run_eagerly=True)
     both.build((None, None))
     assert both.count_params() - plain.count_params() == 6 * SIZE + SIZE
@@ -96,7 +96,7 @@ def test_only_training_is_another_one():
 
 
 def test_all_weights_learn_and_the_loss_falls():
-    model = labeller(cell="lstm", linear_gain=True, joint_weight=0.5)
+    model = encoder_only(cell="lstm", linear_gain=True, joint_weight=0.5)
     before = model.get_weights()
     model.compile(keras.optimizers.Adam(0.02), model.readout.loss())
     history = model.fit(IDS, LABELS, epochs=30, verbose=0).history["loss"]
@@ -107,27 +107,27 @@ def test_all_weights_learn_and_the_loss_falls():
 @pytest.mark.parametrize("whole", [True, False])
 def test_texts_in_labels_out_the_same_after_saving(tmp_path, whole):
     vocabularies = Vocabulary.build(["abc"], ""), Vocabulary.build(["no yes"], " ")
-    model = Labeller(
+    model = EncoderOnly(
         Encoder(6, vocabulary_size=7), Tokens(6), whole, *vocabularies, linear_gain=whole, joint_weight=0.2
     )
     model.build((None, None))
     texts = ["abcab", "a", "cx"]
-    answers = model.answers(texts)
-    assert [len(answer.hypotheses[0].symbols) for answer in answers] == ([1, 1, 1] if whole else [5, 1, 2])
+    answers = model.predictions(texts)
+    assert [len(answer.hypotheses[0].tokens) for answer in answers] == ([1, 1, 1] if whole else [5, 1, 2])
     assert [answer.unknown for answer in answers] == [[], [], ["x"]]
-    assert model.labels(texts) == [answer.hypotheses[0].symbols for answer in answers]
+    assert model.labels(texts) == [answer.hypotheses[0].tokens for answer in answers]
     ids = np.array([vocabularies[0].encode(texts[0])])
     logits = np.array(model(ids)).reshape(-1, 6)
     log_probs = np.log(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))[:, 2:].max(
         -1
     )  # neither padding nor start
     best = answers[0].hypotheses[0]
-    np.testing.assert_allclose(best.symbol_log_probs, log_probs, rtol=1e-4)
+    np.testing.assert_allclose(best.token_log_probs, log_probs, rtol=1e-4)
     assert best.log_prob == pytest.approx(log_probs.sum(), rel=1e-4)
-    assert model.answers(texts[:1])[0].hypotheses[0].log_prob == pytest.approx(best.log_prob, rel=1e-5)
+    assert model.predictions(texts[:1])[0].hypotheses[0].log_prob == pytest.approx(best.log_prob, rel=1e-5)
     model.save(tmp_path / "model.keras")
     loaded = load(tmp_path / "model.keras")
-    assert loaded.answers(texts) == answers
+    assert loaded.predictions(texts) == answers
     assert (loaded.linear_gain, loaded.joint_weight) == (whole, 0.2)
 
 
@@ -135,12 +135,12 @@ def test_what_is_refused():
     encoder, both_ways = Encoder(6, vocabulary_size=SIZE), Encoder(6, vocabulary_size=SIZE, bidirectional=True)
     for message, arguments in {
         "linear_gain is for one label of a whole source, and here each step has its own": (encoder, False, True, 0.0),
-        "joint_weight=0.5 is for sources of symbols, but this encoder reads vectors": (Encoder(6), True, False, 0.5),
+        "joint_weight=0.5 is for sources of tokens, but this encoder reads vectors": (Encoder(6), True, False, 0.5),
         "joint_weight=0.5 needs an encoder that reads in one direction": (both_ways, True, False, 0.5),
         "linear_gain needs an encoder that reads in one direction": (both_ways, True, True, 0.5),
     }.items():
         encoder, whole, gain, weight = arguments
         with pytest.raises(ValueError, match=re.escape(message)):
-            Labeller(encoder, Tokens(6), whole, linear_gain=gain, joint_weight=weight)
+            EncoderOnly(encoder, Tokens(6), whole, linear_gain=gain, joint_weight=weight)
     with pytest.raises(ValueError, match="This model has no vocabularies"):
-        Labeller(Encoder(6), Vectors(3)).labels(["a"])
+        EncoderOnly(Encoder(6), Vectors(3)).labels(["a"])
