@@ -68,7 +68,7 @@ class Case:
         self.encoder = Encoder(vocabulary_size=TOKENS, **encoder, **shared)
         if self.says_tokens:
             width = FEATURES if own.get("combine") == "add" or readout == "vector" else 3
-            own_readout = {"tied": {"tied": True}, "vector": {"feedback": "vector"}}.get(readout, {})
+            own_readout = {"tied": {"tied": True}, "vector": {"feedback": "features"}}.get(readout, {})
             self.target, readout = TARGET, Tokens(TOKENS, embedding_dim=width, **own_readout)
         else:
             self.target, readout = VECTORS, Vectors(FEATURES, mask_value=0.0)

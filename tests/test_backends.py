@@ -21,7 +21,7 @@ def seen_tokens(tmp_path_factory):
     """A folder of saved models, processes that ask them, and what each says here."""
     folder = tmp_path_factory.mktemp("models")
     models = {name: cases.small(**options) for name, options in MODELS.items()}
-    models["old"] = cases.small(readout=Tokens(cases.TOKENS, feedback="vector"), **OLD)
+    models["old"] = cases.small(readout=Tokens(cases.TOKENS, feedback="features"), **OLD)
     for name, model in models.items():
         model.save(folder / f"{name}.keras")
     with contextlib.ExitStack() as stack:

@@ -147,7 +147,7 @@ def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_
     np.testing.assert_allclose(here[..., ids[0]], there[..., ids[1]], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{"mode": "basic"}, {"mode": "peek", "feedback": "vector"}], ids=str)
+@pytest.mark.parametrize("options", [{"mode": "basic"}, {"mode": "peek", "feedback": "features"}], ids=str)
 def test_a_decoder_that_is_told_no_token_becomes_one_of_its_kind(saved, options):
     old, new = autoencoder(**options, bridge="copy"), autoencoder(NEW, **options, bridge="copy")
     path = saved(old)
@@ -182,7 +182,7 @@ def test_a_decoder_that_is_told_no_token_becomes_one_of_its_kind(saved, options)
         ("decoder: P has none.", encoder_only, (autoencoder, {}), 1),
         ("expected mode peek, found mode attention.", "attention", (autoencoder, {"mode": "peek"}), 1),
         ("expected tied True, found tied False", autoencoder, (autoencoder, {"tied": True}), 1),
-        ("expected feedback vector, found feedback token", autoencoder, (autoencoder, {"feedback": "vector"}), 1),
+        ("expected feedback vector, found feedback token", autoencoder, (autoencoder, {"feedback": "features"}), 1),
         ("expected inputs 15, features 15, found inputs 10, features 10.", "attention", ("both ways", {}), 1),
         ("expected embedding_dim None, mode basic", language_model, (autoencoder, {"mode": "basic"}), 1),
         ("P: expected one model, found an ensemble.", "ensemble", (encoder_only, {}), 0),

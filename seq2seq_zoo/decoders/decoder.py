@@ -188,14 +188,12 @@ class Decoder(keras.layers.Layer):
 
     # === The step ===
 
-    def initialize(self, encoded: Encoded, training: bool | None = None, steps: int = 0) -> tuple[Memory, States]:
-        """What one batch is decoded with: the memory, and the first states.
+    def initialize(self, encoded: Encoded, training: bool | None = None) -> tuple[Memory, States]:
+        """The memory and the first states for one batch of sources.
 
         Args:
             encoded: the source.
-            training: whether to drop out.
-            steps: how many steps of a row may be made one by one, over all hypotheses, which tells what is worth making
-                before.
+            training: whether to apply dropout.
         """
         sequence, summary, states, mask = encoded  # lists, where Keras loaded a functional model
         if mask is None:
@@ -207,17 +205,24 @@ class Decoder(keras.layers.Layer):
             shape = (batch, 1, self.readout.width)
             previous = dropout_mask(shape, self.dropout, self.seed_generator, self.compute_dtype, training)
         source = self.prepare(encoded)
-        ahead = self._ahead(encoded, source, steps) if steps else None
-        memory = Memory(source, previous, self.stack.dropout_masks(batch, training), mask, ahead)
+        memory = Memory(source, previous, self.stack.dropout_masks(batch, training), mask)
         states = self.first_states(encoded)
         if self.readout.feeds_back_features:
             states = (*states, (ops.cast(encoded.summary, self.compute_dtype),))
         return memory, states
 
-    def _ahead(self, encoded: Encoded, source: Any, steps: int) -> Precomputed:
-        """Of tokens and positions, what there is no more of than may well be read."""
+    def precompute(self, memory: Memory, steps: int) -> Memory:
+        """The memory with the products that a loop of single steps would otherwise repeat at every step.
+
+        A product with the embeddings or with the source's positions is made only where a loop is likely to read most of
+        it. Searches and free-running passes call this; it changes no result.
+
+        Args:
+            memory: from `initialize`.
+            steps: the most steps that each row may take, over all hypotheses.
+        """
         kernels, products, found = self.stack.kernels(), None, None
-        rows, length, _ = encoded.sequence.shape
+        source, (rows, length) = memory.source, memory.mask.shape
         rows = rows or 1  # where it is not known yet
         # Few searches last as long as they may. A product of a few rows takes as long as one of sixteen: the kernel is
         # read either way.
@@ -227,7 +232,7 @@ class Decoder(keras.layers.Layer):
             products = matmul(tokens.vectors, kernels[self._previous_part])
         if self.input_feeding and self.standard_attention is not None and length is not None and rows * length <= reads:
             found = matmul(source.values, kernels[self._context_part])
-        return Precomputed(kernels, products, found)
+        return memory._replace(precomputed=Precomputed(kernels, products, found))
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """One step of a free run or a search.
@@ -314,7 +319,9 @@ class Decoder(keras.layers.Layer):
         """Decode a batch."""
         if return_attention_scores and not self.has_attention:
             raise ValueError(f"{type(self).__name__} does not look at its source, so it has no attention scores.")
-        memory, states = self.initialize(encoded, training, 0 if training or targets is not None else self.max_length)
+        memory, states = self.initialize(encoded, training)
+        if targets is None and not training:
+            memory = self.precompute(memory, self.max_length)
         if targets is None:
             outputs, weights = self._free_running(memory, states, training)
         else:
@@ -518,12 +525,12 @@ class Decoder(keras.layers.Layer):
     def _check_carried(self, summary: int) -> None:
         if self.schedule is not None:
             raise ValueError(
-                "sampling chooses between the right output and the decoder's own, but with feedback='vector' a step "
+                "sampling chooses between the right output and the decoder's own, but with feedback='features' a step "
                 "reads neither: leave sampling out."
             )
         if self.readout.width != summary:
             raise ValueError(
-                f"With feedback='vector' the first step reads the encoder's summary, which must be as wide as the "
+                f"With feedback='features' the first step reads the encoder's summary, which must be as wide as the "
                 f"vectors fed back: got {summary} and embedding_dim={self.readout.width}. Change the embedding_dim or "
                 f"the encoder's units (of which one of two directions puts out twice as many)."
             )

@@ -246,7 +246,8 @@ class Searcher(keras.Model):
         """Search."""
         model, search, readout = self.model, self.search, self.model.readout
         count, size = search.hypotheses, readout.vocabulary_size
-        memory, states = model.initialize(inputs["sources"], count * self.max_length)
+        memory, states = model.initialize(inputs["sources"])
+        memory = model.precompute(memory, count * self.max_length)
         batch = ops.shape(memory.mask)[0]
         shape = (batch, count)
         never = readout.never_generated

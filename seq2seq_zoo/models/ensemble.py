@@ -68,10 +68,15 @@ class Ensemble(TextModel):
         """The logarithm of the mean probability."""
         return _mean([model(inputs) for model in self.models])
 
-    def initialize(self, sources: Any, steps: int = 0) -> tuple[Memory, Any]:
+    def initialize(self, sources: Any) -> tuple[Memory, Any]:
         """Each model's own memory and states."""
-        memories, states = zip(*(model.initialize(sources, steps) for model in self.models), strict=True)
+        memories, states = zip(*(model.initialize(sources) for model in self.models), strict=True)
         return Memory(memories, None, (), memories[0].mask), states
+
+    def precompute(self, memory: Memory, steps: int) -> Memory:
+        """Each model's own memory with its products."""
+        pairs = zip(self.models, memory.source, strict=True)
+        return memory._replace(source=tuple(model.precompute(own, steps) for model, own in pairs))
 
     def step(self, previous: Any, states: Any, memory: Memory) -> tuple[Any, Any, Any]:
         """One step of each, on the same outputs; attention weights are the mean of theirs."""

@@ -103,9 +103,13 @@ class Seq2Seq(ReadoutLossModel, TextModel):
 
     # === What searches need ===
 
-    def initialize(self, sources: Any, steps: int = 0) -> tuple[Memory, States]:
+    def initialize(self, sources: Any) -> tuple[Memory, States]:
         """What the sources are decoded with: `Decoder.initialize` of what the encoder made of them."""
-        return self.decoder.initialize(self.encoder(sources), steps=steps)
+        return self.decoder.initialize(self.encoder(sources))
+
+    def precompute(self, memory: Memory, steps: int) -> Memory:
+        """`Decoder.precompute`."""
+        return self.decoder.precompute(memory, steps)
 
     def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
         """`Decoder.step`."""

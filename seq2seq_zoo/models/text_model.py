@@ -270,8 +270,12 @@ class TextModel(keras.Model, abc.ABC):
     # === What searches need ===
 
     @abc.abstractmethod
-    def initialize(self, sources: Any, steps: int = 0) -> tuple[Any, Any]:
+    def initialize(self, sources: Any) -> tuple[Any, Any]:
         """The memory (with a `mask`) and the first states for a batch of sources; see `Decoder.initialize`."""
+
+    @abc.abstractmethod
+    def precompute(self, memory: Any, steps: int) -> Any:
+        """The memory with the products that a loop of `steps` steps would otherwise repeat; see `Decoder.precompute`."""
 
     @abc.abstractmethod
     def step(self, previous: Any, states: Any, memory: Any) -> tuple[Any, Any, Any]:

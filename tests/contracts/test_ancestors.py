@@ -85,5 +85,5 @@ def test_without_unknown_tokens_one_is_named():
     with pytest.raises(ValueError, match=r"word_dropout=0\.1 reads tokens as the unknown one, which is not there"):
         Encoder(4, vocabulary_size=9, word_dropout=0.1, unknown=None)
     with pytest.raises(ValueError, match=r"softmax_samples needs feedback='token': leave one of them out\."):
-        Tokens(99, feedback="vector", softmax_samples=9)
+        Tokens(99, feedback="features", softmax_samples=9)
     assert decoders.create("basic", units=4, readout=Tokens(9, end=None)).readout.end is None

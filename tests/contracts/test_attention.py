@@ -91,4 +91,4 @@ def test_an_attention_is_given_by_name_mapping_or_object(attention):
     decoder = AttentionDecoder(4, readout=Tokens(9), attention=attention)
     twin = AttentionDecoder.from_config(decoder.get_config())
     assert isinstance(decoder.attention_layer, AdditiveAttention)
-    assert isinstance(twin.attend, AdditiveAttention)
+    assert isinstance(twin.attention_layer, AdditiveAttention)

@@ -232,17 +232,17 @@ def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
         ("feedback", {"bridge": "copy", "units": 5}, "layer 1: 2 x 5, the encoder layer 1: 2 x 4"),
         (
             "feedback",
-            {"readout": Tokens(9, 3, feedback="vector")},
+            {"readout": Tokens(9, 3, feedback="features")},
             "vectors fed back: got 4 and embedding_dim=3. Change",
         ),
         (
             "peek",
-            {"readout": Tokens(9, feedback="vector"), "sampling": "linear"},
+            {"readout": Tokens(9, feedback="features"), "sampling": "linear"},
             "a step reads neither: leave sampling",
         ),
         (
             "peek",
-            {"readout": Tokens(9, feedback="vector", tied=True)},
+            {"readout": Tokens(9, feedback="features", tied=True)},
             "tied=True needs a mode that reads its own outp",
         ),
         ("peek", {"readout": Tokens(9, start=None)}, "start=None leaves a first step that reads tokens without any"),

@@ -339,16 +339,16 @@ def test_hypotheses_share_the_memory_of_their_row(searching, monkeypatch):
 @pytest.mark.parametrize("mode", MODES)
 def test_what_is_made_ahead_of_a_loop_changes_no_step(mode):
     model = various(mode)
-    (plain, states), (memory, _) = model.initialize(SOURCES), model.initialize(SOURCES, steps=100)
+    (plain, states), memory = model.initialize(SOURCES), model.precompute(model.initialize(SOURCES)[0], steps=100)
     states = tree.map_structure(lambda state: ops.stack([state, -state], axis=1), states)
     previous = np.random.default_rng(0).integers(1, TOKENS, (len(SOURCES), 2)).astype("int32")
     steps = [tree.flatten(model.step(previous, states, each)) for each in (memory, plain)]
     for found, expected in zip(*([each for each in step if each is not None] for step in steps), strict=True):
         close(found, expected)
-    assert plain.ahead is None
-    assert (memory.precomputed.tokens is not None) == model.decoder.feeds_back
-    assert (memory.precomputed.found is not None) == model.has_attention
-    assert model.initialize(SOURCES, steps=1)[0].ahead.found is None
+    assert plain.precomputed is None
+    assert (memory.precomputed.embedding_products is not None) == model.decoder.feeds_back
+    assert (memory.precomputed.context_products is not None) == model.has_attention
+    assert model.precompute(plain, steps=1).precomputed.context_products is None
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -19,8 +19,8 @@ def decode(mode, decoder, encoded, targets=None, length=None):
     """`(logits, weights)` of one row, a line a step. A row that feeds itself ends after its end token."""
     sequence, summary, states = encoded
     readout = decoder.readout
-    tokens = weights(readout)
-    said, choose, feed, ended = (tokens if readout.vocabulary_size else vectors)(readout, tokens)
+    arrays = weights(readout)
+    said, choose, feed, ended = (tokens if readout.vocabulary_size else vectors)(readout, arrays)
     states = BRIDGES[decoder.bridge](decoder.first_states, summary, states)
     carried, logits, looks = summary, [], []
     while len(logits) < (length if targets is None else len(targets)):
@@ -37,13 +37,13 @@ def decode(mode, decoder, encoded, targets=None, length=None):
             found = [context]
         features = np.concatenate([output, *(found if getattr(decoder, "readout_context", False) else [])])
         if readout.feeds_back_features:
-            carried = features = features @ tokens["vector_kernel"] + tokens["vector_bias"]
+            carried = features = features @ arrays["vector_kernel"] + arrays["vector_bias"]
         kernel = (
-            tokens["kernel"]
-            if "kernel" in tokens
-            else tokens.get("projection", np.eye(len(features))) @ tokens["embedding"].T
+            arrays["kernel"]
+            if "kernel" in arrays
+            else arrays.get("projection", np.eye(len(features))) @ arrays["embedding"].T
         )
-        logits.append(features @ kernel + tokens["bias"])
+        logits.append(features @ kernel + arrays["bias"])
         looks.append(shares if found else None)
         said = choose(logits[-1]) if targets is None else targets[len(logits) - 1]
         if targets is None and ended(said):
@@ -51,13 +51,13 @@ def decode(mode, decoder, encoded, targets=None, length=None):
     return np.array(logits), looks
 
 
-def tokens(readout, tokens):
+def tokens(readout, arrays):
     """What stands before the first output, which output is said, how it is read, and whether it is the last."""
 
     def choose(logits):
         return max((id for id in range(len(logits)) if id not in (0, readout.start)), key=logits.__getitem__)
 
-    return readout.start, choose, lambda token: tokens["embedding"][token], lambda token: token == readout.end
+    return readout.start, choose, lambda token: arrays["embedding"][token], lambda token: token == readout.end
 
 
 def vectors(readout, tokens):

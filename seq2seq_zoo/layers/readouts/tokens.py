@@ -56,7 +56,7 @@ class Tokens(Readout):
         vocabulary_size: Positive,
         embedding_dim: Positive | None = None,
         tied: bool = False,
-        feedback: Literal["token", "vector"] = "token",
+        feedback: Literal["token", "features"] = "token",
         softmax_samples: Positive | None = None,
         start: NonNegative | None = 1,
         end: NonNegative | None = 2,
@@ -69,7 +69,7 @@ class Tokens(Readout):
                 f"Padding (0), start and end must be three ids below vocabulary_size={vocabulary_size}, "
                 f"got start={start} and end={end}."
             )
-        if softmax_samples is not None and feedback == "vector":
+        if softmax_samples is not None and feedback == "features":
             raise ValueError("softmax_samples needs feedback='token': leave one of them out.")
         if softmax_samples is not None and softmax_samples > vocabulary_size - 2:
             raise ValueError(
@@ -92,7 +92,7 @@ class Tokens(Readout):
     def build(self, features: int, feeds_back: bool) -> None:
         """Create the embedding (where outputs are fed back) and the output matrix."""
         self.embedding = self.projection = self.kernel = None
-        self.feeds_back_features = feeds_back and self.feedback == "vector"
+        self.feeds_back_features = feeds_back and self.feedback == "features"
         if self.feeds_back_features:
             shape = (features, self.width)
             self.vector_kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="vector_kernel")
