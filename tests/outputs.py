@@ -1,4 +1,4 @@
-"""What saved models say, asked in a process of its own: `python answers.py FOLDER [MODULE ...]`."""
+"""What saved models say, asked in a process of its own: `python outputs.py FOLDER [MODULE ...]`."""
 
 import importlib
 import os
@@ -18,7 +18,7 @@ SEARCHES = {
 }
 
 
-def answers(model):
+def outputs(model):
     """A model's passes, its loss in a training step, and the forced pass after it."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     eager = keras.backend.backend() != "jax"  # which compiles for seconds what takes a moment
@@ -47,5 +47,5 @@ if __name__ == "__main__":
     for module in sys.argv[2:]:
         importlib.import_module(module)
     for path in Path(sys.argv[1]).glob("*.keras"):
-        found = answers(keras.models.load_model(path))
+        found = outputs(keras.models.load_model(path))
         np.savez(path.parent / f"{path.stem}.{keras.backend.backend()}.npz", **found)

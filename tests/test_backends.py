@@ -5,7 +5,7 @@ import importlib.util
 
 import cases
 import numpy as np
-import outputs as answers
+import outputs
 import pytest
 
 from seq2seq_zoo import Tokens, decoders
@@ -25,9 +25,9 @@ def seen_tokens(tmp_path_factory):
     for name, model in models.items():
         model.save(folder / f"{name}.keras")
     with contextlib.ExitStack() as stack:
-        ask = {backend: answers.ask(folder, KERAS_BACKEND=backend) for backend in BACKENDS}
+        ask = {backend: outputs.ask(folder, KERAS_BACKEND=backend) for backend in BACKENDS}
         processes = {backend: stack.enter_context(process) for backend, process in ask.items()}
-        yield folder, processes, {name: answers.answers(model) for name, model in models.items()}
+        yield folder, processes, {name: outputs.outputs(model) for name, model in models.items()}
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cases import LENGTH, SOURCE, TOKENS, VOCABULARY, Told, cases, close, nll, small, taught, until
 from keras import ops, tree
-from references.beam import beam, steer
+from references.beam import apply_constraints, beam
 from scipy import stats
 
 from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
@@ -490,11 +490,11 @@ def test_samples_are_as_frequent_as_the_softmax_has_it(options):
     expecting = told("feedback")
     tell, sharpening = expecting.row(0), {key: value for key, value in options.items() if key != "seed"}
     chances = {}
-    for first, chance in enumerate(renormalised(steer(tell(())[0], (), expecting.end), **sharpening)):
+    for first, chance in enumerate(renormalised(apply_constraints(tell(())[0], (), expecting.end), **sharpening)):
         if first == expecting.end or not chance:
             chances[first, 0] = chance
             continue
-        following = renormalised(steer(tell((first,))[0], (first,), expecting.end), **sharpening)
+        following = renormalised(apply_constraints(tell((first,))[0], (first,), expecting.end), **sharpening)
         chances |= {(first, second): chance * each for second, each in enumerate(following)}
     # By the row's numbers, and within a row.
     found = expecting.model.search(SOURCES[:1].repeat(50, 0), Sample(max_length=2, n_best=100, **options))

@@ -177,8 +177,8 @@ def test_an_attention_of_another_kind_is_differentiated_automatically(counted):
         gradients_of(lambda: model((ids, ids), training=True), [], [model])
         return [call.__name__ for call in counted]
 
-    assert train(Twice()) == ["run"]
-    assert train("additive") == ["run", "run", "look"]
+    assert train(Twice()) == ["recurrent_pass"]
+    assert train("additive") == ["recurrent_pass", "recurrent_pass", "attention_pass"]
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -188,5 +188,5 @@ def test_half_precision_is_trained_by_hand(policy, counted):
     model.compile(keras.optimizers.Adam(0.03), SmoothedCrossentropy())
     ids = random.integers(3, 9, (32, 3))
     first, *_, last = (float(model.train_on_batch((ids, ids), ids)) for _ in range(25))
-    assert {call.__name__ for call in counted} == {"run", "look"}
+    assert {call.__name__ for call in counted} == {"recurrent_pass", "attention_pass"}
     assert last < first / 2

@@ -4,9 +4,9 @@ import importlib
 import sys
 from pathlib import Path
 
-import answers
 import keras
 import numpy as np
+import outputs
 import pytest
 import tensorflow as tf
 from cases import LENGTH, REAL, SOURCE, TARGET, TOKENS, cases, close, nll, randomise, small, taught
@@ -156,8 +156,8 @@ def test_models_saved_here_say_the_same_in_a_new_process(tmp_path, mean_mode):
             if weight.name == "training_steps":
                 weight.assign(99.0)  # what is told is then a sure thing: never
         model.save(tmp_path / f"{name}.keras")
-    with answers.project_query(tmp_path, "own_mode", KERAS_BACKEND="tensorflow") as process:
-        expected = {name: answers.answers(model) for name, model in models.items()}
+    with outputs.ask(tmp_path, "own_mode", KERAS_BACKEND="tensorflow") as process:
+        expected = {name: outputs.outputs(model) for name, model in models.items()}
     assert process.returncode == 0
     for name, here in expected.items():
         there = np.load(tmp_path / f"{name}.tensorflow.npz")
