@@ -275,7 +275,7 @@ class TextModel(keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def precompute(self, memory: Any, steps: int) -> Any:
-        """The memory with the products that a loop of `steps` steps would otherwise repeat; see `Decoder.precompute`."""
+        """The memory with the products that a loop would otherwise repeat at every step; see `Decoder.precompute`."""
 
     @abc.abstractmethod
     def step(self, previous: Any, states: Any, memory: Any) -> tuple[Any, Any, Any]:
