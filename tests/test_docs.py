@@ -38,6 +38,7 @@ from seq2seq_zoo.config.options import Option, options_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOTES = [ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]  # no examples, but links
 MODULES = ["seq2seq_zoo", *(each.name for each in pkgutil.walk_packages(seq2seq_zoo.__path__, "seq2seq_zoo."))]
 
 FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -85,6 +86,7 @@ def folder(tmp_path, monkeypatch):
     other packages; what is registered in a test is forgotten."""
     from seq2seq_zoo.decoders import modes
     from seq2seq_zoo.decoding import searches
+    from seq2seq_zoo.export import formats
     from seq2seq_zoo.layers.attention import attentions
     from seq2seq_zoo.layers.bridge import bridges
     from seq2seq_zoo.layers.cells import cells
@@ -92,7 +94,7 @@ def folder(tmp_path, monkeypatch):
     from seq2seq_zoo.layers.schedules import schedules
     from seq2seq_zoo.tasks import tasks
 
-    for registry in (modes, attentions, bridges, cells, readouts, schedules, searches, tasks):
+    for registry in (modes, formats, attentions, bridges, cells, readouts, schedules, searches, tasks):
         ours = {name: entry for name, entry in registry.items() if entry.__module__.startswith("seq2seq_zoo.")}
         monkeypatch.setattr(registry, "_entries", ours)
         monkeypatch.setattr(registry, "_entry_points_loaded", registry.group is None)
@@ -360,7 +362,7 @@ def test_every_option_has_its_table(folder):
 # === Links ===
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in [*PAGES, *NOTES]])
 def test_links_lead_somewhere(page):
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
