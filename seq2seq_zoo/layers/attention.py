@@ -7,7 +7,7 @@ from keras import ops
 
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import matmul
-from seq2seq_zoo.layers.sublayer import Sublayer, knows
+from seq2seq_zoo.layers.sublayer import Sublayer
 
 LEAST = -6e4
 """Below every score, and still a number where an exported graph keeps its constants in half precision."""
@@ -58,8 +58,8 @@ class Attention(Sublayer):
     def score(self, asked: Any, keys: Any, *weights: Any) -> Any:
         """`(batch, time, query width)` and `(batch, source length, key width)` to `(batch, time, source length)`.
 
-        `weights` are `score_weights`; a score may as well read them of `self`, and is then differentiated
-        automatically.
+        `weights` are `score_weights`. A score may also read its weights from `self`; such a class cannot be one of
+        `standard_attentions`.
         """
         raise NotImplementedError
 
@@ -69,13 +69,8 @@ class Attention(Sublayer):
 
     @property
     def is_standard(self) -> bool:
-        """Whether it calculates as above, with a score that reads what it is given alone."""
-        own = type(self)
-        return (
-            own.call is Attention.call
-            and own.project_query is Attention.project_query
-            and knows(own, "score_weights", "score")
-        )
+        """Whether exactly this class is one of `standard_attentions`, which have a custom gradient."""
+        return type(self) in standard_attentions
 
     def call(self, query: Any, source: AttentionMemory) -> tuple[Any, Any]:
         """Look.
@@ -177,9 +172,6 @@ class _Product(Attention):
     def score(self, asked: Any, keys: Any) -> Any:
         return ops.matmul(asked, ops.transpose(keys, (0, 2, 1)))
 
-    def score_weights(self) -> tuple[Any, ...]:
-        return ()
-
 
 @attentions.register("dot", "the product s . h; needs a decoder as wide as the encoder's output")
 class DotAttention(_Product):
@@ -235,3 +227,15 @@ class GeneralAttention(_Product):
     def keys(self, sequence: Any) -> Any:
         """`W h`."""
         return matmul(sequence, self.kernel)
+
+
+standard_attentions: set[type[Attention]] = {
+    AdditiveAttention,
+    LinearAttention,
+    DotAttention,
+    ScaledDotAttention,
+    GeneralAttention,
+}
+"""The classes that calculate as `Attention` says, with a score that reads only its arguments. The custom gradient of a
+decoder's pass (`gradients.attention_pass`) is valid for exactly these: a subclass may change any step, so it is
+differentiated automatically until it is added here."""
