@@ -22,6 +22,7 @@ from seq2seq_zoo.config.options import (
     PositiveFloat,
     Probability,
     checked,
+    config_of,
     object_schema,
     options_of,
     resolve,
@@ -376,3 +377,12 @@ def test_import_is_light():
     code = "import seq2seq_zoo.config.options, sys; print({'keras', 'tensorflow', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_config_needs_each_argument_as_an_attribute():
+    class Layer:
+        def __init__(self, units: Positive, name: str = "layer"):
+            del units, name
+
+    with pytest.raises(AttributeError, match=r"Layer cannot be saved.* Set `self\.units = units` in Layer\.__init__"):
+        config_of(Layer(1), serialize=repr)

@@ -302,6 +302,43 @@ def checked(init: Init) -> Init:
     return cast(Init, wrapper)
 
 
+def config_of(instance: Any, serialize: Callable[[Any], Any]) -> dict[str, Any]:
+    """The named arguments of an object's constructor, as its `get_config` returns them.
+
+    Each argument is read from the attribute of the same name. Those of Keras (`KERAS_ARGUMENTS`) are left to Keras.
+
+    Args:
+        instance: an object that has kept its constructor's arguments as attributes.
+        serialize: turns a value into plain data, where it is not a number, string, mapping, list or tuple.
+
+    Raises:
+        AttributeError: an argument has no attribute.
+
+    Example:
+
+    >>> class Layer:
+    ...     def __init__(self, units: Positive, rates: tuple[float, ...] = (0.1, 0.2)):
+    ...         self.units, self.rates = units, rates
+    >>> config_of(Layer(3), serialize=repr)
+    {'units': 3, 'rates': [0.1, 0.2]}
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [plain(each) for each in value]
+        return value if isinstance(value, bool | int | float | str | Mapping | None) else serialize(value)
+
+    names = [name for name in options_of(type(instance)) if name not in KERAS_ARGUMENTS]
+    for name in names:
+        if not hasattr(instance, name):
+            owner = type(instance).__name__
+            raise AttributeError(
+                f"{owner} cannot be saved: its constructor has the argument `{name}`, but no attribute of that name. "
+                f"Set `self.{name} = {name}` in {owner}.__init__."
+            )
+    return {name: plain(getattr(instance, name)) for name in names}
+
+
 def object_schema(options: Mapping[str, Option], **first: dict[str, Any]) -> dict[str, Any]:
     """The JSON Schema of a mapping that holds these options and no other; `first` are required keys before them."""
     required = [name for name, option in options.items() if option.required]

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from seq2seq_zoo.config.options import Named, checked
-from seq2seq_zoo.decoders.decoder import Decoder, modes, named_config
+from seq2seq_zoo.decoders.decoder import Decoder, modes
 from seq2seq_zoo.layers.attention import Attention, AttentionMemory, attentions
 from seq2seq_zoo.layers.encoder import Encoded
 
@@ -91,12 +91,3 @@ class AttentionDecoder(Decoder):
             if type(self).attend is AttentionDecoder.attend and self.attention_layer.is_standard
             else None
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "attention": named_config(self.attention),
-            "input_feeding": self.input_feeding,
-            "readout_context": self.readout_context,
-        }

@@ -15,6 +15,7 @@ from seq2seq_zoo.layers.dropout import DropoutMasks, dropout_mask, dropped
 from seq2seq_zoo.layers.encoder import Encoded
 from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
 from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
+from seq2seq_zoo.layers.saving import WithConfig
 from seq2seq_zoo.layers.scan import scan
 from seq2seq_zoo.layers.schedules import schedules
 from seq2seq_zoo.layers.stack import Stack
@@ -48,7 +49,7 @@ class Memory(NamedTuple):
     """What a loop of steps need not make again and again."""
 
 
-class Decoder(keras.layers.Layer):
+class Decoder(WithConfig, keras.layers.Layer):
     """A recurrent decoder. Abstract: a mode is a subclass that says what a step *reads*, in at most two pure methods.
 
     - `inputs(previous, source)`: what a step reads that does not depend on the state. It serves one step and a whole
@@ -554,23 +555,6 @@ class Decoder(keras.layers.Layer):
         length = self.max_length if targets_shape is None else targets_shape[1]
         return (Encoded(*encoded_shape).summary[0], length, self.readout.output_width)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "readout": keras.saving.serialize_keras_object(self.readout),
-            "cell": self.cell,
-            "depth": self.depth,
-            "bridge": named_config(self.bridge),
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "residual": self.residual,
-            "shared_state": self.shared_state,
-            "sampling": named_config(self.sampling),
-            "max_length": self.max_length,
-        }
-
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Decoder":
         """The decoder of a `get_config`."""
@@ -589,13 +573,6 @@ modes: Registry[Decoder] = Registry(
     group="seq2seq_zoo.decoders",
     serializable=keras.saving.register_keras_serializable,
 )
-
-
-def named_config(identifier: Any) -> Any:
-    """A name or mapping as it is; an object as Keras serialises it."""
-    if identifier is None or isinstance(identifier, str | dict):
-        return identifier
-    return keras.saving.serialize_keras_object(identifier)
 
 
 def _time_first(x: Any) -> Any:

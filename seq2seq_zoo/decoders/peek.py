@@ -53,7 +53,3 @@ class PeekDecoder(Decoder):
                 f"use combine='concatenate'."
             )
         return previous + summary
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "combine": self.combine}

@@ -13,7 +13,7 @@ from keras import ops
 
 from seq2seq_zoo.config.options import Positive, checked
 from seq2seq_zoo.config.registry import Registry
-from seq2seq_zoo.layers.activations import activation_of, name_of
+from seq2seq_zoo.layers.activations import activation_of
 from seq2seq_zoo.layers.backend import supports_custom_gradients
 from seq2seq_zoo.layers.dropout import dropped
 from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
@@ -138,15 +138,6 @@ class Cell(Sublayer):
         # An `adjoint` is right for the step that its own class has or inherits, not for one that a subclass changes.
         right = self.adjoint is not None and knows(type(self), "adjoint", "advance", "combine")
         return right and self.default_activations and supports_custom_gradients()
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": name_of(self.activation),
-            "recurrent_activation": name_of(self.recurrent_activation),
-        }
 
 
 cells: Registry[Cell] = Registry("cell", base=Cell, serializable=keras.saving.register_keras_serializable)

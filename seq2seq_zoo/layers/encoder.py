@@ -9,6 +9,7 @@ from seq2seq_zoo.config.options import Fraction, Named, NonNegative, Positive, c
 from seq2seq_zoo.layers.cells import States, cells
 from seq2seq_zoo.layers.dropout import dropout_mask, dropped
 from seq2seq_zoo.layers.products import EmbeddingLookup
+from seq2seq_zoo.layers.saving import WithConfig
 from seq2seq_zoo.layers.stack import Stack
 from seq2seq_zoo.layers.sublayer import as_ids, unpadded_steps
 
@@ -27,7 +28,7 @@ class Encoded(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
-class Encoder(keras.layers.Layer):
+class Encoder(WithConfig, keras.layers.Layer):
     """Recurrent layers over a source of token ids or of real-valued vectors.
 
     Padding is respected in both directions: the summary and the final states are those of the last real token,
@@ -194,25 +195,6 @@ class Encoder(keras.layers.Layer):
                 3: "vectors of shape (batch, length, features), since it has no vocabulary_size",
             }
             raise ValueError(f"{type(self).__name__} expects {described[wanted]}, got a tensor of rank {rank}.")
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "cell": self.cell,
-            "depth": self.depth,
-            "bidirectional": self.bidirectional,
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "residual": self.residual,
-            "shared_state": self.shared_state,
-            "embedding_dim": self.embedding_dim,
-            "vocabulary_size": self.vocabulary_size,
-            "mask_value": self.mask_value,
-            "word_dropout": self.word_dropout,
-            "unknown": self.unknown,
-        }
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")

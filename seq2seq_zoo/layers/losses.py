@@ -7,10 +7,11 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.config.options import Fraction, Probability, checked
+from seq2seq_zoo.layers.saving import WithConfig
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
-class SmoothedCrossentropy(keras.losses.Loss):
+class SmoothedCrossentropy(WithConfig, keras.losses.Loss):
     """Cross-entropy from logits against ids, with the target's probability shared out a little over all tokens.
 
         loss = (1 - e) * -log p[y] + e * mean over k of -log p[k]
@@ -55,13 +56,9 @@ class SmoothedCrossentropy(keras.losses.Loss):
             loss = (1 - self.label_smoothing) * loss - self.label_smoothing * ops.mean(log_probs, axis=-1)
         return loss
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
-
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
-class GaussianNLL(keras.losses.Loss):
+class GaussianNLL(WithConfig, keras.losses.Loss):
     """Minus the log-density of targets under normal distributions, one for each feature.
 
         loss = mean over features of  ((y - m) / exp(s))^2 / 2 + s + log(2 pi) / 2
@@ -90,7 +87,7 @@ class GaussianNLL(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
-class PinballLoss(keras.losses.Loss):
+class PinballLoss(WithConfig, keras.losses.Loss):
     """What a quantile minimises: a target above it costs `q` a unit, one below it `1 - q`.
 
         loss = mean over features and quantiles of  max(q (y - p), (q - 1) (y - p))
@@ -129,7 +126,3 @@ class PinballLoss(keras.losses.Loss):
         error = ops.tile(y_true, (*[1] * (len(y_true.shape) - 1), count)) - y_pred
         q = ops.repeat(ops.array(self.quantiles, y_pred.dtype), y_true.shape[-1])
         return ops.mean(ops.maximum(q * error, (q - 1) * error), axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "quantiles": list(self.quantiles)}

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from seq2seq_zoo.config.options import PositiveFloat, Probability, checked
+from seq2seq_zoo.config.options import PositiveFloat, Probability, checked, config_of
 from seq2seq_zoo.config.registry import Registry
+from seq2seq_zoo.layers.saving import serialized
 
 
 class Schedule:
@@ -24,7 +25,7 @@ class Schedule:
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return dict(vars(self))
+        return config_of(self, serialized)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Schedule":

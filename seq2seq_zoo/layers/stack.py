@@ -214,20 +214,6 @@ class Stack(Sublayer):
         kernel = layers[0].kernel_of(part)
         return gradients.attention_pass(layers, attend, kernel, noise, self.residual, projected, states, source)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "cell": self.cell,
-            "depth": self.depth,
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "residual": self.residual,
-            "bidirectional": self.bidirectional,
-            "shared_state": self.shared_state,
-        }
-
 
 def _for_all_steps(projected, length):
     """What one step takes from its input, for as many as there are."""

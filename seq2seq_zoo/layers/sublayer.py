@@ -5,8 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from seq2seq_zoo.layers.saving import WithConfig
 
-class Sublayer(keras.layers.Layer):
+
+class Sublayer(WithConfig, keras.layers.Layer):
     """A layer whose owner builds it, with widths that only the owner knows, also after loading."""
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:

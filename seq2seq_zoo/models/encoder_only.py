@@ -8,14 +8,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from seq2seq_zoo.config.options import NonNegativeFloat, checked
+from seq2seq_zoo.config.options import NonNegativeFloat, checked, config_of
 from seq2seq_zoo.data.padding import few_shapes
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
 from seq2seq_zoo.layers.readouts.tokens import Tokens
-from seq2seq_zoo.models.text_model import Hypothesis, Prediction
+from seq2seq_zoo.models.text_model import Hypothesis, Prediction, serialized
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
@@ -201,16 +201,7 @@ class EncoderOnly(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "readout": keras.saving.serialize_keras_object(self.readout),
-            "whole": self.whole,
-            "source_vocabulary": self.source_vocabulary and self.source_vocabulary.get_config(),
-            "target_vocabulary": self.target_vocabulary and self.target_vocabulary.get_config(),
-            "linear_gain": self.linear_gain,
-            "joint_weight": self.joint_weight,
-        }
+        return {**super().get_config(), **config_of(self, serialized)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "EncoderOnly":

@@ -112,10 +112,6 @@ class Ensemble(TextModel):
         """The precision of all."""
         return self.models[0].step_policy
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "models": [keras.saving.serialize_keras_object(each) for each in self.models]}
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextModel":
         """The ensemble of a `get_config`."""

@@ -142,14 +142,6 @@ class Seq2Seq(ReadoutLossModel, TextModel):
 
     # === Keras ===
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
-        }
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextModel":
         """The model of a `get_config`."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from seq2seq_zoo.config.options import config_of
 from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.padding import few_shapes
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
@@ -310,11 +311,7 @@ class TextModel(keras.Model, abc.ABC):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "source_vocabulary": self.source_vocabulary and self.source_vocabulary.get_config(),
-            "target_vocabulary": self.target_vocabulary and self.target_vocabulary.get_config(),
-        }
+        return {**super().get_config(), **config_of(self, serialized)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextModel":
@@ -323,6 +320,11 @@ class TextModel(keras.Model, abc.ABC):
         for side in ("source_vocabulary", "target_vocabulary"):
             config[side] = config[side] and Vocabulary.from_config(config[side])
         return cls(**config)
+
+
+def serialized(value: Any) -> Any:
+    """A vocabulary as plain data, a layer or a model as Keras serializes it."""
+    return value.get_config() if isinstance(value, Vocabulary) else keras.saving.serialize_keras_object(value)
 
 
 def compiled(model: keras.Model) -> Any:

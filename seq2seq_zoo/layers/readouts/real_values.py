@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from seq2seq_zoo.config.options import Positive, PositiveFloat, checked
-from seq2seq_zoo.layers.activations import activation_of, name_of
+from seq2seq_zoo.layers.activations import activation_of
 from seq2seq_zoo.layers.losses import GaussianNLL, PinballLoss
 from seq2seq_zoo.layers.products import matmul
 from seq2seq_zoo.layers.readouts.readout import Readout, readouts
@@ -97,10 +97,6 @@ class Values(Readout):
         """What there is to minimise."""
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "size": self.size, "mask_value": self.mask_value}
-
 
 @readouts.register("vectors", "real-valued vectors, fed back as they are; trained by squared error")
 class Vectors(Values):
@@ -133,10 +129,6 @@ class Vectors(Values):
     def value_loss(self) -> keras.losses.Loss:
         """The mean squared error."""
         return keras.losses.MeanSquaredError()
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "activation": name_of(self.activation)}
 
 
 @readouts.register("gaussian", "a normal distribution for each feature; its mean is fed back")
@@ -191,7 +183,3 @@ class Quantiles(Values):
     def value_loss(self) -> keras.losses.Loss:
         """The pinball loss."""
         return PinballLoss(self.quantiles)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "quantiles": list(self.quantiles)}

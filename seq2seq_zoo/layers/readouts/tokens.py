@@ -221,16 +221,3 @@ class Tokens(Readout):
                 f"{self.softmax_samples} leaves most of them out: give one of the two."
             )
         return SmoothedCrossentropy(label_smoothing)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "embedding_dim": self.embedding_dim,
-            "tied": self.tied,
-            "feedback": self.feedback,
-            "softmax_samples": self.softmax_samples,
-            "start": self.start,
-            "end": self.end,
-        }
