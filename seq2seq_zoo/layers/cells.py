@@ -1,32 +1,33 @@
-"""Recurrent cells, and the stack of them that encoder and decoders share.
+"""Recurrent cells: one layer's weights and the equations of its step.
 
-A cell's step is split where speed needs it split: `project` (what it takes from its input) leaves the loop over time
-as one large matrix product, `advance` (what it takes from its state) stays in it.
+A step has two parts. `project`, the product with the input, needs no state: it leaves the loop over time as one large
+matrix product. `advance`, which reads the states, stays in the loop.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from seq2seq_zoo.config.options import Positive, checked
 from seq2seq_zoo.config.registry import Registry
-from seq2seq_zoo.layers.activations import activation_of
-from seq2seq_zoo.layers.backend import supports_custom_gradients
+from seq2seq_zoo.layers.activations import activation_of, lstm_gates
 from seq2seq_zoo.layers.dropout import dropped
 from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
-from seq2seq_zoo.layers.sublayer import Sublayer, knows
+from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
 
-States = tuple[tuple[Any, ...], ...]  # one tuple a layer, the layer's output state first
+LayerStates = tuple[Tensor, ...]
+"""One layer's states, `(batch, units)` each. The first is the layer's output."""
+States = tuple[LayerStates, ...]
+"""The states of all layers, from the lowest to the highest."""
 
 
 class Cell(Sublayer):
-    """One recurrent layer's weights and step. Abstract: `LSTMCell`, `GRUCell` and `SimpleCell` are the final ones.
+    """One recurrent layer's weights and step. Abstract: a subclass defines `combine`, or all of `advance`.
 
-    The input may come in parts, each with its own width: a product with a concatenation is the sum of the products
-    with its parts, so a part that never changes is projected once, whatever the others do.
+    The input may come in parts, each with a width of its own. The product of a kernel with a concatenation is the sum
+    of the products with its parts, so a part that is the same at every step is projected only once.
 
     Args:
         units: width of each state.
@@ -35,9 +36,9 @@ class Cell(Sublayer):
     """
 
     gates: int
-    """How many `units`-wide blocks the projection has."""
+    """Number of blocks of `units` columns in the projection."""
     state_count: int
-    """How many state tensors there are; the first is the output."""
+    """Number of state tensors; the first is the output."""
 
     @checked
     def __init__(self, units: Positive, activation: str = "tanh", recurrent_activation: str = "sigmoid", **kwargs: Any):
@@ -57,87 +58,80 @@ class Cell(Sublayer):
         self.bias = self.add_weight(shape=(width,), initializer=self.initial_bias, name="bias")
         self.built = True
 
-    def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """The bias before training."""
+    def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+        """The bias before training: zeros."""
         return ops.zeros(shape, dtype=dtype)
 
-    def project(self, parts: Sequence[Any], first: int = 0, kernels: Sequence[Any] | None = None) -> Any:
-        """What the gates take from the input.
+    def project(
+        self, parts: Sequence[Tensor | EmbeddingLookup], first: int = 0, kernels: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """The product of the kernel with input parts, `W x + b`.
 
         Args:
-            parts: tensors of shape `(..., width)`, which broadcast against one another, or an `EmbeddingLookup`.
-            first: the position of `parts[0]` among the widths that the cell was built with. The bias comes with part 0.
-            kernels: `kernels()` at hand.
+            parts: tensors of shape `(..., width)`, which broadcast against one another, or `EmbeddingLookup`s.
+            first: the position of `parts[0]` among the widths that the cell was built with. The bias is added with
+                part 0.
+            kernels: the result of `kernels()`, if the caller has it already.
 
         Returns:
             A tensor of shape `(..., gates * units)`.
         """
         kernels = (self.kernels() if kernels is None else kernels)[first : first + len(parts)]
         total = sum(
-            part.times(kernel) if isinstance(part, EmbeddingLookup) else matmul(part, kernel)
+            part.project(kernel) if isinstance(part, EmbeddingLookup) else matmul(part, kernel)
             for part, kernel in zip(parts, kernels, strict=True)
         )
         return total + self.bias if first == 0 else total
 
-    def kernels(self) -> tuple[Any, ...]:
-        """The kernel in its parts."""
+    def kernels(self) -> tuple[Tensor, ...]:
+        """The kernel, cut into one matrix for each input part."""
         return tuple(self.kernel_of(part) for part in range(len(self.widths)))
 
-    def kernel_of(self, part: int) -> Any:
-        """The rows of the kernel that are for one part."""
+    def kernel_of(self, part: int) -> Tensor:
+        """The rows of the kernel that one input part is multiplied with."""
         row = sum(self.widths[:part])
         return self.kernel[row : row + self.widths[part]]
 
-    def advance(self, projected: Any, states: tuple[Any, ...], keep: Any = None) -> tuple[Any, ...]:
+    def advance(self, projected: Tensor, states: LayerStates, keep: Tensor | None = None) -> LayerStates:
         """One step.
 
         Args:
-            projected: `(batch, gates * units)`, from `project`; a search has an axis of hypotheses after the batch.
-            states: tensors of shape `(batch, units)`, with the same axis.
-            keep: a dropout mask on what the recurrent product reads, or `None`.
+            projected: from `project`: `(batch, gates * units)`, or `(batch, hypotheses, gates * units)` in a search.
+            states: tensors of shape `(batch, units)`, or `(batch, hypotheses, units)`.
+            keep: a dropout mask on the state that the recurrent product reads, or `None`.
 
         Returns:
             The next states.
         """
-        return self.combine(projected, self.recur(states[0], keep), states)[0]
+        return self.combine(projected, self.recur(states[0], keep), states)
 
-    def recur(self, h: Any, keep: Any, weights: tuple[Any, ...] | None = None) -> Any:
-        """The recurrent product, and what is added to it, if anything; `weights` are `recurrent_weights` at hand."""
+    def recur(self, h: Tensor, keep: Tensor | None, weights: tuple[Tensor, ...] | None = None) -> Tensor:
+        """The recurrent product, `U h` plus the recurrent bias if there is one.
+
+        Args:
+            h: the state that is multiplied.
+            keep: a dropout mask on it, or `None`.
+            weights: the result of `recurrent_weights()`, if the caller has it already.
+        """
         kernel, *biases = weights or self.recurrent_weights()
         return sum(biases, matmul(dropped(h, keep), kernel))
 
-    def recurrent_weights(self) -> tuple[Any, ...]:
-        """The matrix of the recurrent product, and what is added to the product, if anything."""
+    def recurrent_weights(self) -> tuple[Tensor, ...]:
+        """The recurrent kernel; after it, the recurrent bias if there is one."""
         return (ops.convert_to_tensor(self.recurrent_kernel),)
 
-    def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
-        """What a step does beside its products, element by element; a cell says this, or all of `advance`.
+    def combine(self, projected: Tensor, product: Tensor, states: LayerStates) -> LayerStates:
+        """The part of a step that works element by element.
 
         Args:
             projected: from `project`.
             product: from `recur`.
-            states: the states before.
+            states: the states before the step.
 
         Returns:
-            `(states, saved)`: the next states, and whatever `adjoint` needs to know.
+            The next states.
         """
         raise NotImplementedError
-
-    adjoint: Callable[[Any, tuple[Any, ...]], tuple[Any, Any, tuple[Any, ...]]] | None = None
-    """The gradient of `combine` by hand, for the usual activations: `(saved, gradients of the next states) ->
-    gradients of (projected, product, the states before)`, to the last of which the product adds. `None` for a cell
-    that is to be differentiated automatically."""
-
-    @property
-    def default_activations(self) -> bool:
-        """Whether the activations are the usual ones, which `adjoint` is written for."""
-        return (self.activation, self.recurrent_activation) == (keras.activations.tanh, keras.activations.sigmoid)
-
-    def has_custom_gradient(self) -> bool:
-        """Whether a pass over time takes its gradient by hand, here and now."""
-        # An `adjoint` is right for the step that its own class has or inherits, not for one that a subclass changes.
-        right = self.adjoint is not None and knows(type(self), "adjoint", "advance", "combine")
-        return right and self.default_activations and supports_custom_gradients()
 
 
 cells: Registry[Cell] = Registry("cell", base=Cell, serializable=keras.saving.register_keras_serializable)
@@ -158,42 +152,19 @@ class LSTMCell(Cell):
     gates = 4
     state_count = 2
 
-    def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """Zeros, and ones for the forget gate."""
+    def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+        """The bias before training: ones for the forget gate, zeros for the others."""
         del shape
         block = (self.units,)
         zeros, ones = ops.zeros(block, dtype=dtype), ops.ones(block, dtype=dtype)
         return ops.concatenate([zeros, ones, zeros, zeros])
 
-    def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+    def combine(self, projected: Tensor, product: Tensor, states: LayerStates) -> LayerStates:
         """The next `(h, c)`."""
-        _, before = states
-        i, f, g, o = self.activated(projected + product)
-        c = f * before + i * g
-        return (o * self.activation(c), c), (i, f, g, o, before)
-
-    def activated(self, gates: Any) -> Any:
-        """The four gates after their activations."""
-        if not self.default_activations:
-            i, f, g, o = ops.split(gates, 4, axis=-1)
-            i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
-            return i, f, self.activation(g), o
-        # One tanh for all, since sigmoid(x) = (1 + tanh(x / 2)) / 2: one pass over memory instead of four.
-        half = ops.cast(np.repeat([0.5, 0.5, 1.0, 0.5], self.units), gates.dtype)
-        return ops.split(ops.tanh(gates * half) * half + (1 - half), 4, axis=-1)
-
-    def adjoint(self, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
-        """Of the equations above."""
-        i, f, g, o, before = saved
-        dh, dc = gradients
-        bounded = ops.tanh(f * before + i * g)
-        dc = dc + dh * o * (1 - bounded * bounded)
-        di = dc * g * i * (1 - i)
-        df = dc * before * f * (1 - f)
-        dg = dc * i * (1 - g * g)
-        do = dh * bounded * o * (1 - o)
-        together = ops.concatenate([di, df, dg, do], axis=-1)
-        return together, together, (ops.zeros_like(dh), dc * f)
+        _, c = states
+        i, f, g, o = lstm_gates(projected + product, self.activation, self.recurrent_activation)
+        c = f * c + i * g
+        return o * self.activation(c), c
 
 
 @cells.register("gru", "gated recurrent unit: two gates, one state")
@@ -203,7 +174,7 @@ class GRUCell(Cell):
         z, r = sigmoid(W x + U h + b)
         h' = z * h + (1 - z) * tanh(W x + b + r * (U h + d))
 
-    `d` is `recurrent_bias`; the gates need no second bias, since theirs would only be added to `b`.
+    `d` is `recurrent_bias`; the gates need no second bias, since it would only be added to `b`.
 
     Reference:
         Cho et al. 2014, arXiv:1406.1078v1, where the reset gate comes after the product.
@@ -217,29 +188,17 @@ class GRUCell(Cell):
         super().build(widths)
         self.recurrent_bias = self.add_weight(shape=(self.units,), initializer="zeros", name="recurrent_bias")
 
-    def recurrent_weights(self) -> tuple[Any, ...]:
-        """The matrix, and the candidate's second bias."""
+    def recurrent_weights(self) -> tuple[Tensor, ...]:
+        """The recurrent kernel, and `d` with zeros for the gates."""
         return *super().recurrent_weights(), ops.pad(self.recurrent_bias, [[2 * self.units, 0]])
 
-    def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+    def combine(self, projected: Tensor, product: Tensor, states: LayerStates) -> LayerStates:
         """The next `(h,)`."""
-        (before,) = states
+        (h,) = states
         xz, xr, xh = ops.split(projected, 3, axis=-1)
         hz, hr, hh = ops.split(product, 3, axis=-1)
         z, r = self.recurrent_activation(xz + hz), self.recurrent_activation(xr + hr)
-        candidate = self.activation(xh + r * hh)
-        return (z * before + (1 - z) * candidate,), (z, r, candidate, hh, before)
-
-    def adjoint(self, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
-        """Of the equations above."""
-        z, r, candidate, hh, before = saved
-        (dh,) = gradients
-        dz = dh * (before - candidate) * z * (1 - z)
-        dh_candidate = dh * (1 - z) * (1 - candidate * candidate)
-        dr = dh_candidate * hh * r * (1 - r)
-        projected = ops.concatenate([dz, dr, dh_candidate], axis=-1)
-        product = ops.concatenate([dz, dr, dh_candidate * r], axis=-1)
-        return projected, product, (dh * z,)
+        return (z * h + (1 - z) * self.activation(xh + r * hh),)
 
 
 @cells.register("simple", "Elman's plain recurrence, for comparison")
@@ -253,14 +212,7 @@ class SimpleCell(Cell):
     gates = 1
     state_count = 1
 
-    def combine(self, projected: Any, product: Any, states: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+    def combine(self, projected: Tensor, product: Tensor, states: LayerStates) -> LayerStates:
         """The next `(h,)`."""
         del states
-        h = self.activation(projected + product)
-        return (h,), h
-
-    def adjoint(self, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
-        """Of the equation above."""
-        (dh,) = gradients
-        d = dh * (1 - saved * saved)
-        return d, d, (ops.zeros_like(dh),)
+        return (self.activation(projected + product),)

@@ -5,21 +5,28 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from seq2seq_zoo.layers.sublayer import Tensor
+
 
 class DropoutMasks(NamedTuple):
-    """One layer's dropout masks, drawn before the loop and the same at every step; `None` where nothing is dropped."""
+    """One layer's dropout masks. They are drawn before the loop and hold for all steps; `None` drops nothing."""
 
-    states: tuple[Any, ...]  # (batch, units) for each direction, on the state that the recurrent product reads
-    output: Any  # (batch, units * directions), on the layer's output
+    states: tuple[Tensor, ...]
+    """For each direction, the mask on the state that the recurrent product reads: `(batch, units)`."""
+    output: Tensor
+    """The mask on the layer's output: `(batch, units * directions)`."""
 
 
-def dropout_mask(shape: tuple[Any, ...], rate: float, seed: Any, dtype: str, training: bool | None) -> Any:
-    """Zeros at `rate`, the rest scaled up so that the mean stays one; `None` where nothing is to be dropped."""
+def dropout_mask(shape: tuple[Any, ...], rate: float, seed: Any, dtype: str, training: bool | None) -> Tensor:
+    """A mask that is zero with probability `rate` and `1 / (1 - rate)` elsewhere, so that the mean stays one.
+
+    It is `None` outside training and at rate zero.
+    """
     if not training or not rate:
         return None
     return keras.random.dropout(ops.ones(shape, dtype=dtype), rate, seed=seed)
 
 
-def dropped(x: Any, mask: Any) -> Any:
-    """`x` under a dropout mask, or `x` itself."""
+def dropped(x: Tensor, mask: Tensor) -> Tensor:
+    """`x` times a dropout mask; `x` itself if there is none."""
     return x if mask is None else x * mask

@@ -1,13 +1,18 @@
-"""Matrix products with a kernel, of vectors and of looked-up embeddings."""
+"""Matrix products with a kernel: of vectors, and of embeddings."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras import ops
 
+from seq2seq_zoo.layers.sublayer import Tensor
 
-def matmul(x: Any, kernel: Any) -> Any:
-    """`x @ kernel` over the last axis, as one flat product: a batched one would have a gradient for each row."""
+
+def matmul(x: Tensor, kernel: Tensor) -> Tensor:
+    """`x @ kernel` over the last axis, for `x` of any rank.
+
+    It is computed as one flat product, since the gradient of a batched product would compute one for each row.
+    """
     if len(x.shape) <= 2:
         return ops.matmul(x, kernel)
     shape = ops.shape(x)
@@ -16,21 +21,25 @@ def matmul(x: Any, kernel: Any) -> Any:
 
 
 class EmbeddingLookup(NamedTuple):
-    """Tokens' vectors as a part of what a cell reads: multiplied once for each token there is, and then looked up."""
+    """Embedded tokens, before they are looked up: an input part that a cell projects faster than the embeddings.
 
-    ids: Any
-    """Which tokens: of any shape."""
-    vectors: Any
-    """`(vocabulary, width)`."""
-    products: Any = None
-    """The vectors times the part's kernel, where somebody has made them before."""
+    The product with a kernel is computed once for each token of the vocabulary, and the products are looked up. Where
+    there are more ids than tokens, this takes fewer multiplications than looking up the embeddings first.
+    """
+
+    ids: Tensor
+    """The tokens' ids, of any shape."""
+    vectors: Tensor
+    """The embedding matrix, `(vocabulary, width)`."""
+    products: Tensor = None
+    """The embedding matrix times the kernel, `(vocabulary, gates * units)`, if it is precomputed."""
 
     @property
     def pays_off(self) -> bool:
-        """Whether there are no fewer ids than tokens; a length that is not known yet is taken to be a word's."""
+        """Whether there are at least as many ids as tokens; an unknown length counts as 8, about that of a word."""
         return math.prod(size or 8 for size in self.ids.shape) >= self.vectors.shape[0]
 
-    def times(self, kernel: Any) -> Any:
-        """The vectors of the ids, times a kernel."""
+    def project(self, kernel: Tensor) -> Tensor:
+        """The embeddings of the ids, times a kernel: `(*ids.shape, gates * units)`."""
         products = matmul(self.vectors, kernel) if self.products is None else self.products
         return ops.take(products, self.ids, axis=0)

@@ -1,4 +1,4 @@
-"""How layers and losses are saved: by the arguments of their constructors."""
+"""How layers and losses are saved: by their constructors' arguments."""
 
 import inspect
 from typing import Any
@@ -8,13 +8,13 @@ import keras
 from seq2seq_zoo.config.options import config_of
 from seq2seq_zoo.layers.activations import name_of
 
-_Keras: Any = object  # To a type checker, a mixin's base may have all that the Keras class after it has.
+_Keras: Any = object  # For type checkers: the Keras class that follows the mixin provides the other methods.
 
 
 class WithConfig(_Keras):
-    """Mixin, before a Keras class, that derives `get_config` from the constructor's signature.
+    """Mixin that derives `get_config` from the constructor's signature; it stands before a Keras class.
 
-    A subclass sets each constructor argument as the attribute of the same name and needs no `get_config` of its own.
+    A subclass keeps each constructor argument in the attribute of the same name and needs no `get_config` of its own.
     """
 
     def get_config(self) -> dict[str, Any]:
@@ -23,5 +23,5 @@ class WithConfig(_Keras):
 
 
 def serialized(value: Any) -> Any:
-    """An activation as its name, an object as Keras serializes it."""
+    """An activation's name, or an object as Keras serializes it."""
     return name_of(value) if inspect.isfunction(value) else keras.saving.serialize_keras_object(value)

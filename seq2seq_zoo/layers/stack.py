@@ -1,6 +1,6 @@
 """The stack of recurrent layers that encoder and decoders share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import keras
@@ -8,18 +8,23 @@ from keras import ops, tree
 
 from seq2seq_zoo.config.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.layers import gradients
+from seq2seq_zoo.layers.attention import Attention, AttentionMemory
 from seq2seq_zoo.layers.backend import is_unpadded
-from seq2seq_zoo.layers.cells import Cell, States, cells
+from seq2seq_zoo.layers.cells import Cell, LayerStates, States, cells
 from seq2seq_zoo.layers.dropout import DropoutMasks, dropout_mask, dropped
+from seq2seq_zoo.layers.products import EmbeddingLookup
 from seq2seq_zoo.layers.scan import scan
-from seq2seq_zoo.layers.sublayer import Sublayer
+from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
+
+Parts = Sequence[Tensor | EmbeddingLookup]
+"""What a first layer reads: tensors side by side, each with a width of its own."""
 
 
 class Stack(Sublayer):
     """Recurrent layers on top of one another: the body of the encoder and of every decoder.
 
     Dropout masks are drawn once a sequence and hold for all its steps, as in Gal and Ghahramani 2016
-    (arXiv:1512.05287), so that a step inside a search, inside training and inside the sequence pass is the same step.
+    (arXiv:1512.05287). So a step is the same step in a search, in training and in a pass over a whole sequence.
 
     Args:
         units: width of each layer (of each direction).
@@ -28,12 +33,12 @@ class Stack(Sublayer):
         dropout: share of each layer's outputs to drop in training.
         recurrent_dropout: share of the state that the recurrent product reads to drop in training.
         residual: whether each layer after the first adds its input to its output.
-        bidirectional: whether each layer reads in both directions and concatenates the two.
-        shared_state: whether all layers thread one state through a step: each starts from the state that the layer
-            below has left, and the first from what the last left one step before.
+        bidirectional: whether each layer reads in both directions and concatenates the two outputs.
+        shared_state: whether all layers share one state: within a step, each layer starts from the state that the
+            layer below has reached, and the first layer from the last layer's state one step before.
 
     Raises:
-        ValueError: one state for layers of two directions, which do not go through a sequence together.
+        ValueError: `shared_state` and `bidirectional` are both set.
     """
 
     @checked
@@ -52,8 +57,8 @@ class Stack(Sublayer):
         super().__init__(**kwargs)
         if shared_state and bidirectional:
             raise ValueError(
-                "shared_state=True hands one state from layer to layer within a step, which layers of two directions "
-                "never are at together: set bidirectional or shared_state to False."
+                "shared_state=True passes one state from layer to layer within a step, but with bidirectional=True the "
+                "two directions never reach a step together. Set bidirectional or shared_state to False."
             )
         self.units = units
         self.cell = cell
@@ -83,14 +88,14 @@ class Stack(Sublayer):
 
     @property
     def state_widths(self) -> tuple[tuple[int, ...], ...]:
-        """The width of every state tensor, a tuple a layer, or one for all layers that share theirs."""
+        """The width of each state tensor: one tuple a layer, or a single one for a shared state."""
         widths = tuple((self.width,) * layer[0].state_count for layer in self.cells)
         return widths[:1] if self.shared_state else widths
 
     def dropout_masks(self, batch: Any, training: bool | None) -> tuple[DropoutMasks, ...]:
         """Dropout masks for a batch of sequences, one entry a layer."""
 
-        def mask(width: int, rate: float) -> Any:
+        def mask(width: int, rate: float) -> Tensor | None:
             return dropout_mask((batch, width), rate, self.seed_generator, self.compute_dtype, training)
 
         return tuple(
@@ -98,27 +103,29 @@ class Stack(Sublayer):
             for layer in self.cells
         )
 
-    def project(self, parts: Sequence[Any], first: int = 0, kernels: Sequence[Any] | None = None) -> Any:
-        """What the first layer takes from its input parts; see `Cell.project`."""
+    def project(self, parts: Parts, first: int = 0, kernels: Sequence[Tensor] | None = None) -> Tensor:
+        """The product of the first layer's kernel with its input parts; see `Cell.project`."""
         return self.cells[0][0].project(parts, first, kernels)
 
-    def kernels(self) -> tuple[Any, ...]:
-        """The first layer's kernel in its parts."""
+    def kernels(self) -> tuple[Tensor, ...]:
+        """The first layer's kernel, cut into one matrix for each input part."""
         return self.cells[0][0].kernels()
 
-    def advance(self, projected: Any, states: States, noise: Sequence[DropoutMasks]) -> tuple[Any, States]:
+    def advance(
+        self, projected: Tensor, states: States, dropout_masks: Sequence[DropoutMasks]
+    ) -> tuple[Tensor, States]:
         """One step through all layers, for a stack of one direction.
 
         Args:
             projected: of shape `(batch, gates * units)`, from `project`.
-            states: one tuple a layer, or one for all.
-            noise: from `noise`.
+            states: one tuple a layer, or a single one if the state is shared.
+            dropout_masks: from `dropout_masks()`.
 
         Returns:
             `(output, states)`, the output of shape `(batch, units)`.
         """
         output, following = None, []
-        for layer, ((cell,), masks) in enumerate(zip(self.cells, noise, strict=True)):
+        for layer, ((cell,), masks) in enumerate(zip(self.cells, dropout_masks, strict=True)):
             if output is not None:
                 projected = cell.project((output,))
             state = following[-1] if self.shared_state and layer else states[layer]
@@ -130,46 +137,48 @@ class Stack(Sublayer):
 
     def scan(
         self,
-        parts: Sequence[Any],
-        noise: Sequence[DropoutMasks],
+        parts: Parts,
+        dropout_masks: Sequence[DropoutMasks],
         states: States | None = None,
-        mask: Any = None,
+        mask: Tensor | None = None,
         length: Any = None,
         training: bool | None = None,
-    ) -> tuple[Any, Any, States]:
-        """All steps, layer by layer, so that every layer's input projection is one product.
+    ) -> tuple[Tensor, Tensor, States]:
+        """All steps. Layers run one after another, so that each layer's input projection is one product.
 
         Args:
-            parts: time-major input parts of shape `(time or 1, batch, width)`, or `EmbeddingLookup` with such ids.
-            noise: from `noise`.
-            states: the first states, one tuple a layer; `None` for zeros. A stack of two directions starts from zeros.
-            mask: `(time, batch)`, or `None`; where it is false the states stay as they are.
-            length: the number of steps, where no part has them all.
-            training: whether a gradient will be asked for, and is worth saving something for.
+            parts: time-major input parts of shape `(time or 1, batch, width)`, or `EmbeddingLookup`s of such ids.
+            dropout_masks: from `dropout_masks()`.
+            states: the initial states, one tuple a layer; `None` for zeros. A stack of two directions starts from
+                zeros.
+            mask: boolean `(time, batch)`, or `None`; where it is false, the states stay as they are.
+            length: the number of steps, where each part has only one.
+            training: whether a gradient will be taken; only then may the pass save values for a custom gradient.
 
         Returns:
-            `(outputs, last, states)`: outputs `(time, batch, width)`; the output after each direction's last real step,
-            `(batch, width)`; the last states.
+            `(outputs, last, states)`: the outputs, `(time, batch, width)`; the output after each direction's last real
+            step, `(batch, width)`; the final states.
         """
         if self.shared_state:
-            return self._scan_together(parts, noise, states, mask, length)
+            return self._scan_shared_state(parts, dropout_masks, states, mask, length)
         outputs, last, finals = None, None, []
-        for layer, (directions, masks) in enumerate(zip(self.cells, noise, strict=True)):
-            state = None if states is None else states[layer]
-            runs = [
-                _run(cell, parts, state, keep, mask, length, way == 1, training)
-                for way, (cell, keep) in enumerate(zip(directions, masks.states, strict=True))
+        for layer, (directions, masks) in enumerate(zip(self.cells, dropout_masks, strict=True)):
+            initial = None if states is None else states[layer]
+            passes = [
+                _scan_layer(cell, parts, initial, keep, mask, length, direction == 1, training)
+                for direction, (cell, keep) in enumerate(zip(directions, masks.states, strict=True))
             ]
-            finals.append(tuple(_joined(tensors) for tensors in zip(*(final for _, final in runs), strict=True)))
-            below, outputs = outputs, dropped(_joined([sequence for sequence, _ in runs]), masks.output)
+            sequences, states_by_direction = zip(*passes, strict=True)
+            finals.append(tuple(map(_concatenated, zip(*states_by_direction, strict=True))))
+            below, outputs = outputs, dropped(_concatenated(sequences), masks.output)
             last_below, last = last, dropped(finals[-1][0], masks.output)
             if self.residual and below is not None:
                 outputs, last = outputs + below, last + last_below
             parts = (outputs,)
         return outputs, last, tuple(finals)
 
-    def _scan_together(self, parts, noise, states, mask, length):
-        """All layers step by step, as a step of one needs the step of all."""
+    def _scan_shared_state(self, parts, dropout_masks, states, mask, length):
+        """All steps of layers that share a state: each step runs through all layers before the next begins."""
         projected = _for_all_steps(self.project(parts), length)
         if states is None:
             states = tuple(
@@ -179,7 +188,7 @@ class Stack(Sublayer):
 
         def step(carry, x):
             projected, real = x
-            output, states = self.advance(projected, carry[0], noise)
+            output, states = self.advance(projected, carry[0], dropout_masks)
             following = states, output
             if mask is not None:
                 following = tree.map_structure(lambda new, old: ops.where(real, new, old), following, carry)
@@ -190,71 +199,82 @@ class Stack(Sublayer):
         return outputs, last, states
 
     def has_custom_gradient(self) -> bool:
-        """Whether `look` can be used, here and now."""
-        return not self.shared_state and all(cell.has_custom_gradient() for (cell,) in self.cells)
+        """Whether `attention_pass` can be used here and now. For a stack of one direction."""
+        return not self.shared_state and all(gradients.has_custom_gradient(cell) for (cell,) in self.cells)
 
     def attention_pass(
-        self, attend: Any, part: int, projected: Any, noise: Sequence[DropoutMasks], states: States, source: Any
-    ) -> Any:
-        """All steps of a stack whose first layer reads what its last has found, with a gradient by hand.
+        self,
+        attention: Attention,
+        context_part: int,
+        projected: Tensor,
+        dropout_masks: Sequence[DropoutMasks],
+        states: States,
+        source: AttentionMemory,
+    ) -> tuple[Tensor, Tensor]:
+        """All steps of a stack whose first layer reads the attention's context, with a custom gradient.
 
         Args:
-            attend: the `Attention`.
-            part: the position, among the first layer's parts, of what was found.
-            projected: what the first layer takes from the other parts, `(time, batch, gates * units)`.
-            noise: from `noise`.
-            states: the first states, one tuple a layer.
-            source: what `attend` looks at.
+            attention: one that `is_standard`.
+            context_part: the context's position among the first layer's input parts.
+            projected: the product with the other parts, `(time, batch, gates * units)`.
+            dropout_masks: from `dropout_masks()`.
+            states: the initial states, one tuple a layer.
+            source: what the attention prepared of the source.
 
         Returns:
-            `(features, weights)`: outputs and, beside them, what was found, `(time, batch, units + width)`; the
-            attention weights, `(time, batch, source length)`.
+            `(features, weights)`: the outputs beside the contexts, `(time, batch, units + width)`; the attention
+            weights, `(time, batch, source length)`.
         """
         layers = [cell for (cell,) in self.cells]
-        kernel = layers[0].kernel_of(part)
-        return gradients.attention_pass(layers, attend, kernel, noise, self.residual, projected, states, source)
+        context_kernel = layers[0].kernel_of(context_part)
+        return gradients.attention_pass(
+            layers, attention, context_kernel, dropout_masks, self.residual, projected, states, source
+        )
 
 
-def _for_all_steps(projected, length):
-    """What one step takes from its input, for as many as there are."""
-    if length is not None and projected.shape[0] == 1:
-        return ops.broadcast_to(projected, (length, *ops.shape(projected)[1:]))
-    return projected
-
-
-def _run(cell, parts, states, keep, mask, length, reverse, training):
-    """One layer in one direction, over all steps."""
+def _scan_layer(cell, parts, states, keep, mask, length, reverse, training):
+    """All steps of one layer in one direction: the outputs and the final states."""
     projected = _for_all_steps(cell.project(parts), length)  # (time, batch, gates * units)
     if states is None:
-        first = ops.zeros((ops.shape(projected)[1], cell.units), dtype=projected.dtype)
-        states = (first,) * cell.state_count
-
-    if training and cell.has_custom_gradient():
+        zeros = ops.zeros((ops.shape(projected)[1], cell.units), dtype=projected.dtype)
+        states = (zeros,) * cell.state_count
+    if training and gradients.has_custom_gradient(cell):
         return gradients.recurrent_pass(cell, projected, states, keep, mask, reverse)
 
-    advance = cell.advance
-    if type(cell).advance is Cell.advance:
-        weights = cell.recurrent_weights()  # once, not at every step
-
-        def advance(projected, states, keep):
-            return cell.combine(projected, cell.recur(states[0], keep, weights), states)[0]
+    advance = _advance_in_a_loop(cell, keep)
 
     def step(states, projected):
-        following = advance(projected, states, keep)
+        following = advance(projected, states)
         return following, following[0]
 
-    def step_where_real(states, x):
+    def masked_step(states, x):
         projected, real = x
-        following = advance(projected, states, keep)
+        following = advance(projected, states)
         following = tuple(ops.where(real, new, old) for new, old in zip(following, states, strict=True))
         return following, following[0]
 
     if mask is None or is_unpadded(mask):
         states, outputs = scan(step, states, projected, reverse=reverse)
     else:
-        states, outputs = scan(step_where_real, states, (projected, ops.expand_dims(mask, -1)), reverse=reverse)
+        states, outputs = scan(masked_step, states, (projected, ops.expand_dims(mask, -1)), reverse=reverse)
     return outputs, states
 
 
-def _joined(tensors):
+def _advance_in_a_loop(cell: Cell, keep: Tensor | None) -> Callable[[Tensor, LayerStates], LayerStates]:
+    """`cell.advance`, which reads the recurrent weights once before the loop instead of at every step."""
+    if type(cell).advance is not Cell.advance:  # a cell that defines the whole step
+        return lambda projected, states: cell.advance(projected, states, keep)
+    weights = cell.recurrent_weights()
+    return lambda projected, states: cell.combine(projected, cell.recur(states[0], keep, weights), states)
+
+
+def _for_all_steps(projected, length):
+    """A projection of one step, repeated for `length` steps; any other as it is."""
+    if length is not None and projected.shape[0] == 1:
+        return ops.broadcast_to(projected, (length, *ops.shape(projected)[1:]))
+    return projected
+
+
+def _concatenated(tensors):
+    """The tensors of all directions, side by side."""
     return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)

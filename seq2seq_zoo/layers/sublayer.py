@@ -1,4 +1,4 @@
-"""What layers are made of: layers inside layers, ids, and vectors some of which are padding."""
+"""The base class of layers inside layers, and helpers for ids and padded vectors."""
 
 from typing import Any
 
@@ -7,40 +7,38 @@ from keras import ops
 
 from seq2seq_zoo.layers.saving import WithConfig
 
+Tensor = Any
+"""A tensor of the backend, a NumPy array or a `KerasTensor`: they have no type in common."""
+
 
 class Sublayer(WithConfig, keras.layers.Layer):
-    """A layer whose owner builds it, with widths that only the owner knows, also after loading."""
+    """A layer that its owner builds, after loading as well: only the owner knows the widths."""
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """Nothing: masks are arguments here, and the one that Keras attaches to a tensor goes no further."""
+        """Return no mask: sublayers take masks as arguments, and Keras must not attach one to a tensor."""
 
     def get_build_config(self) -> None:
-        """Nothing: the owner's is enough."""
+        """Return nothing: the owner's configuration suffices to build this layer."""
 
 
-def knows(cls: type, method: str, *others: str) -> bool:
-    """Whether a class's method was written in sight of the other methods that the class has: no subclass changed them
-    since."""
-    first = {name: next(each for each in cls.__mro__ if name in vars(each)) for name in (method, *others)}
-    return all(issubclass(first[method], each) for each in first.values())
-
-
-def as_ids(ids: Any, owner: str) -> Any:
-    """Ids as integers, whatever an `Input` without a dtype made of them.
+def as_ids(ids: Tensor, owner: str) -> Tensor:
+    """Cast ids to integers: an `Input` without a dtype turns them into floats.
 
     Raises:
-        ValueError: they are in half precision.
+        ValueError: the ids are in half precision.
     """
     dtype = keras.backend.standardize_dtype(ids.dtype)
     if dtype in ("float16", "bfloat16"):
         raise ValueError(
-            f"{owner} got ids as {dtype}, which cannot tell all of them apart. Give integers: an Input before it needs "
-            f"dtype='int32'."
+            f"{owner} expects integer ids, got {dtype}, which cannot tell all of them apart. Give integers: an Input "
+            f"before it needs dtype='int32'."
         )
     return ids if dtype.startswith(("int", "uint")) else ops.cast(ids, "int32")
 
 
-def unpadded_steps(vectors: Any, mask_value: float) -> Any:
-    """Which steps of `(batch, length, features)` are not padding, all of whose features equal a value: boolean
-    `(batch, length)`."""
+def unpadded_steps(vectors: Tensor, mask_value: float) -> Tensor:
+    """Which steps of `(batch, length, features)` are real: boolean `(batch, length)`.
+
+    A step is padding if all its features equal `mask_value`.
+    """
     return ops.any(ops.not_equal(vectors, ops.cast(mask_value, vectors.dtype)), axis=-1)

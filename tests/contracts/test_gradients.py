@@ -1,4 +1,4 @@
-"""Gradients by hand are those that TensorFlow finds by itself."""
+"""Custom gradients equal the automatic ones of TensorFlow."""
 
 import functools
 
@@ -25,14 +25,14 @@ REAL = tf.constant([[True] * SOURCE, [True] * 3 + [False] * 4, [False] * SOURCE]
 
 PASSES = {
     "plain": {},
-    "both ways": {"bidirectional": True},
+    "bidirectional": {"bidirectional": True},
     "deep": {"depth": 2, "residual": True, "dropout": 0.3, "recurrent_dropout": 0.3},
 }
 
 
 @pytest.fixture
-def counted(monkeypatch):
-    """How often a gradient was taken by hand."""
+def used(monkeypatch):
+    """The custom gradients that were used, in order."""
     calls = []
     for name in ("recurrent_pass", "attention_pass"):
         original = getattr(gradients, name)
@@ -59,7 +59,7 @@ def stacked(cell, **options):
 
 
 def gradients_of(function, inputs, layers):
-    """The gradients of all outputs, each by a curve of its own, in a graph."""
+    """The loss and its gradients in a graph; each output enters the loss through a function of its own."""
     variables = [weight.value for layer in layers for weight in layer.trainable_weights]
 
     @functools.partial(tf.function, autograph=False)
@@ -79,28 +79,28 @@ def close(ours, automatic):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("mask", [None, MASK], ids=["all real", "masked"])
+@pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
 @pytest.mark.parametrize("options", PASSES.values(), ids=PASSES)
 @pytest.mark.parametrize("cell", cells)
-def test_a_pass_by_hand_has_the_automatic_gradient(cell, options, mask, counted):
-    stack, first, noise = stacked(cell, **options)
+def test_a_recurrent_pass_has_the_automatic_gradient(cell, options, mask, used):
+    stack, first, dropout_masks = stacked(cell, **options)
 
     def scanned(training):
-        return stack.scan((X,), noise, first, mask=mask, training=training)
+        return stack.scan((X,), dropout_masks, first, mask=mask, training=training)
 
     inputs = [X, *tf.nest.flatten(first or ())]
     automatic = gradients_of(lambda: scanned(False), inputs, [stack])
-    assert not counted
+    assert not used
     ours = gradients_of(lambda: scanned(True), inputs, [stack])
-    if cells[cell].__module__.startswith("seq2seq_zoo."):  # an own cell may have no adjoint
-        assert len(counted) == sum(map(len, stack.cells))
+    if cells[cell].__module__.startswith("seq2seq_zoo."):  # another package's cell may have no adjoint
+        assert len(used) == sum(map(len, stack.cells))
     close(ours, automatic)
 
 
 @pytest.mark.parametrize("attention", attentions)
 @pytest.mark.parametrize("options", [PASSES["plain"], PASSES["deep"]], ids=["plain", "deep"])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_looking_by_hand_has_the_automatic_gradient(cell, options, attention):
+def test_an_attention_pass_has_the_automatic_gradient(cell, options, attention):
     attend = attentions.create(attention, dtype="float64")
     attend.build(UNITS, UNITS)
     randomise(attend)
@@ -108,64 +108,66 @@ def test_looking_by_hand_has_the_automatic_gradient(cell, options, attention):
     stack.build((WIDTH, UNITS))
     randomise(stack)
     _, first, _ = stacked(cell, depth=options.get("depth", 1))
-    noise = stack.dropout_masks(BATCH, training=True)
+    dropout_masks = stack.dropout_masks(BATCH, training=True)
 
-    def looked(has_custom_gradient):
+    def passed(custom):
         projected, source = stack.project((X,)), attend.prepare(KEYS, REAL)
-        if has_custom_gradient:
-            return stack.attention_pass(attend, 1, projected, noise, first, source)
+        if custom:
+            return stack.attention_pass(attend, 1, projected, dropout_masks, first, source)
 
         def step(states, projected):
             context, weights = attend(states[-1][0][:, None], source)
             projected = projected + stack.project((context[:, 0],), first=1)
-            output, states = stack.advance(projected, states, noise)
+            output, states = stack.advance(projected, states, dropout_masks)
             return states, (tf.concat([output, context[:, 0]], -1), weights[:, 0])
 
         return scan(step, first, projected)[1]
 
     inputs = [X, KEYS, *tf.nest.flatten(first)]
-    close(*(gradients_of(lambda hand=hand: looked(hand), inputs, [stack, attend]) for hand in (True, False)))
+    close(*(gradients_of(lambda custom=custom: passed(custom), inputs, [stack, attend]) for custom in (True, False)))
 
 
 @pytest.mark.parametrize("cell", cells)
-def test_a_pass_by_hand_has_the_gradient_of_finite_differences(cell):
-    stack, first, noise = stacked(cell)
+def test_a_recurrent_pass_has_the_gradient_of_finite_differences(cell):
+    stack, first, dropout_masks = stacked(cell)
 
     @functools.partial(tf.function, autograph=False)
     def outputs(x):
-        return stack.scan((x,), noise, first, mask=MASK, training=True)[0]
+        return stack.scan((x,), dropout_masks, first, mask=MASK, training=True)[0]
 
     analytic, numeric = tf.test.compute_gradient(outputs, [X], delta=1e-5)
     np.testing.assert_allclose(analytic, numeric, atol=1e-8)
 
 
 class Leaky(LSTMCell):
-    """An LSTM whose step is another one."""
+    """An LSTM with a different step."""
 
     def combine(self, projected, product, states):
-        """Half of what was."""
-        (h, c), saved = super().combine(projected, product, states)
-        return (h + states[0] / 2, c), saved
+        """The LSTM's, plus half of the output before."""
+        h, c = super().combine(projected, product, states)
+        return h + states[0] / 2, c
 
 
-def test_a_step_of_another_kind_is_differentiated_automatically(counted):
-    stack, first, noise = stacked({"name": "lstm", "activation": "softsign", "recurrent_activation": "hard_sigmoid"})
-    gradients_of(lambda: stack.scan((X,), noise, first, training=True), [X], [stack])
-    assert not counted
-    stack, first, noise = stacked("lstm")
-    gradients_of(lambda: stack.scan((X,), noise, first, training=True), [X], [stack])
-    assert len(counted) == 1
+def test_other_activations_and_subclasses_are_differentiated_automatically(used):
+    stack, first, dropout_masks = stacked(
+        {"name": "lstm", "activation": "softsign", "recurrent_activation": "hard_sigmoid"}
+    )
+    gradients_of(lambda: stack.scan((X,), dropout_masks, first, training=True), [X], [stack])
+    assert not used
+    stack, first, dropout_masks = stacked("lstm")
+    gradients_of(lambda: stack.scan((X,), dropout_masks, first, training=True), [X], [stack])
+    assert len(used) == 1
     stack.cells[0][0].__class__ = Leaky
-    gradients_of(lambda: stack.scan((X,), noise, first, training=True), [X], [stack])
-    assert len(counted) == 1
+    gradients_of(lambda: stack.scan((X,), dropout_masks, first, training=True), [X], [stack])
+    assert len(used) == 1
 
 
-def test_an_attention_of_another_kind_is_differentiated_automatically(counted):
+def test_a_subclass_of_an_attention_is_differentiated_automatically(used):
     class Twice(AdditiveAttention):
-        """An attention that finds something else."""
+        """An attention with a different context."""
 
         def call(self, query, source):
-            """Twice as much."""
+            """Twice the context."""
             context, weights = super().call(query, source)
             return 2 * context, weights
 
@@ -175,18 +177,18 @@ def test_an_attention_of_another_kind_is_differentiated_automatically(counted):
         model.build((None, None))
         ids = tf.constant([[4, 5, 2]])
         gradients_of(lambda: model((ids, ids), training=True), [], [model])
-        return [call.__name__ for call in counted]
+        return [call.__name__ for call in used]
 
     assert train(Twice()) == ["recurrent_pass"]
     assert train("additive") == ["recurrent_pass", "recurrent_pass", "attention_pass"]
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_half_precision_is_trained_by_hand(policy, counted):
+def test_training_in_half_precision_uses_custom_gradients(policy, used):
     decoder = AttentionDecoder(16, Tokens(9, dtype=policy), depth=2, recurrent_dropout=0.1, dtype=policy)
     model = Seq2Seq(Encoder(16, vocabulary_size=9, bidirectional=True, dtype=policy), decoder)
     model.compile(keras.optimizers.Adam(0.03), SmoothedCrossentropy())
     ids = random.integers(3, 9, (32, 3))
     first, *_, last = (float(model.train_on_batch((ids, ids), ids)) for _ in range(25))
-    assert {call.__name__ for call in counted} == {"recurrent_pass", "attention_pass"}
+    assert {call.__name__ for call in used} == {"recurrent_pass", "attention_pass"}
     assert last < first / 2

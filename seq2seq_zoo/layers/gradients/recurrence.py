@@ -1,91 +1,103 @@
-"""Gradients by hand of the passes over time, where automatic ones are slow.
-
-An automatic gradient keeps every intermediate of every step, and adds up each weight's gradient step by step in small
-products. By hand, a step keeps what its cell's `adjoint` needs and no more, the way back carries the states' gradients
-alone, and each weight's gradient is one product over all steps.
-"""
+"""The custom gradient of one layer's pass over time in one direction."""
 
 from typing import Any
 
 from keras import ops
 
 from seq2seq_zoo.layers.backend import custom_gradient
+from seq2seq_zoo.layers.cells import Cell, LayerStates
+from seq2seq_zoo.layers.gradients.adjoints import adjoint_of
 from seq2seq_zoo.layers.scan import scan
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
 def recurrent_pass(
-    cell: Any, projected: Any, states: tuple[Any, ...], keep: Any, mask: Any, reverse: bool
-) -> tuple[Any, tuple[Any, ...]]:
+    cell: Cell, projected: Tensor, states: LayerStates, keep: Tensor | None, mask: Tensor | None, reverse: bool
+) -> tuple[Tensor, LayerStates]:
     """All steps of one layer in one direction.
 
     Args:
-        cell: with an `adjoint`.
+        cell: a cell for which `has_custom_gradient` holds.
         projected: `(time, batch, gates * units)`.
-        states: the first states, `(batch, units)` each.
-        keep: a dropout mask on what the recurrent product reads, or `None`.
-        mask: boolean `(time, batch)`, or `None`; where it is false the states stay as they are.
+        states: the initial states, `(batch, units)` each.
+        keep: a dropout mask on the state that the recurrent product reads, or `None`.
+        mask: boolean `(time, batch)`, or `None`; where it is false, the states stay as they are.
         reverse: whether to run from the last step to the first.
 
     Returns:
-        `(outputs, states)`: `(time, batch, units)`, and the last states.
+        `(outputs, states)`: `(time, batch, units)`, and the final states.
     """
+    adjoint = adjoint_of(cell)
     real = () if mask is None else ops.expand_dims(mask, -1)
 
-    def forward(projected: Any, states: Any, weights: Any) -> tuple[Any, Any]:
-        def step(states: Any, x: Any) -> Any:
+    def forward(projected: Tensor, states: LayerStates, weights: Any) -> tuple[Any, Any]:
+        def step(states: LayerStates, x: Any) -> Any:
             projected, real = x
-            following, saved = cell.combine(projected, cell.recur(states[0], keep, weights), states)
+            following, saved = adjoint.forward(projected, cell.recur(states[0], keep, weights), states)
             if mask is not None:
                 following = tuple(ops.where(real, new, old) for new, old in zip(following, states, strict=True))
             return following, (following[0], saved)
 
-        last, (outputs, saved) = scan(step, states, (projected, real), reverse=reverse)
-        return (outputs, last), (outputs, saved, states[0], weights)
+        final, (outputs, saved) = scan(step, states, (projected, real), reverse=reverse)
+        return (outputs, final), (outputs, saved, states[0], weights)
 
     def backward(kept: Any, gradients: Any) -> tuple[Any, ...]:
-        outputs, saved, first, weights = kept
-        of_outputs, of_states = gradients
+        outputs, saved, initial, weights = kept
+        d_outputs, d_final = gradients
         transposed = ops.transpose(weights[0])
 
-        def step(of_states: Any, x: Any) -> Any:
-            of_output, saved, real = x
-            of_states = (of_states[0] + of_output, *of_states[1:])
-            through = of_states
+        def step(d_states: LayerStates, x: Any) -> Any:
+            d_output, saved, real = x
+            d_states = (d_states[0] + d_output, *d_states[1:])
+            d_following = d_states
             if mask is not None:
-                through = tuple(ops.where(real, each, 0.0) for each in of_states)
-            of_projected, of_product, before = _back(cell, transposed, keep, saved, through)
+                d_following = tuple(ops.where(real, each, 0.0) for each in d_states)
+            d_projected, d_product, d_before = step_backward(cell, transposed, keep, saved, d_following)
             if mask is not None:
-                before = tuple(ops.where(real, each, held) for each, held in zip(before, of_states, strict=True))
-            return before, (of_projected, of_product)
+                d_before = tuple(ops.where(real, each, kept) for each, kept in zip(d_before, d_states, strict=True))
+            return d_before, (d_projected, d_product)
 
-        of_states, (of_projected, of_product) = scan(step, of_states, (of_outputs, saved, real), reverse=not reverse)
-        return of_projected, of_states, _of_weights(weights, _before(outputs, first, reverse), keep, of_product)
+        d_initial, (d_projected, d_product) = scan(step, d_final, (d_outputs, saved, real), reverse=not reverse)
+        before = states_before(outputs, initial, reverse)
+        return d_projected, d_initial, recurrent_weights_gradient(weights, before, keep, d_product)
 
     return custom_gradient(forward, backward)(projected, states, cell.recurrent_weights())
 
 
-def _back(cell: Any, transposed: Any, keep: Any, saved: Any, gradients: tuple[Any, ...]) -> tuple[Any, Any, Any]:
-    """One step of one layer backwards: gradients of `projected`, of the recurrent product and of the states before.
+def step_backward(
+    cell: Cell, transposed: Tensor, keep: Tensor | None, saved: Any, d_states: LayerStates
+) -> tuple[Tensor, Tensor, LayerStates]:
+    """The gradient of one step of one layer.
 
-    `transposed` is the recurrent kernel's transpose.
+    Args:
+        cell: the layer's cell.
+        transposed: the transpose of the recurrent kernel.
+        keep: a dropout mask on the state that the recurrent product reads, or `None`.
+        saved: from the adjoint's `forward`.
+        d_states: the gradients of the states after the step.
+
+    Returns:
+        `(d_projected, d_product, d_before)`; the last are the gradients of the states before the step.
     """
-    of_projected, of_product, (of_h, *others) = cell.adjoint(saved, gradients)
-    of_read = ops.matmul(of_product, transposed)
-    return of_projected, of_product, (of_h + (of_read if keep is None else of_read * keep), *others)
+    d_projected, d_product, (dh, *d_others) = adjoint_of(cell).backward(saved, d_states)
+    d_read = ops.matmul(d_product, transposed)
+    return d_projected, d_product, (dh + (d_read if keep is None else d_read * keep), *d_others)
 
 
-def _before(outputs: Any, first: Any, reverse: bool) -> Any:
-    """What stood before each step."""
-    return ops.concatenate([outputs[1:], first[None]] if reverse else [first[None], outputs[:-1]], axis=0)
+def states_before(outputs: Tensor, initial: Tensor, reverse: bool) -> Tensor:
+    """The output state before each step: the outputs, shifted by one step."""
+    return ops.concatenate([outputs[1:], initial[None]] if reverse else [initial[None], outputs[:-1]], axis=0)
 
 
-def _of_weights(weights: Any, read: Any, keep: Any, of_product: Any) -> tuple[Any, ...]:
-    """The gradients of `Cell.recurrent_weights`."""
-    of_kernel = _of_kernel(read if keep is None else read * keep, of_product)
-    return of_kernel, *[ops.sum(of_product, axis=(0, 1)) for _ in weights[1:]]
+def recurrent_weights_gradient(
+    weights: Any, before: Tensor, keep: Tensor | None, d_product: Tensor
+) -> tuple[Tensor, ...]:
+    """The gradients of `Cell.recurrent_weights`, from the states before each step and the products' gradients."""
+    d_kernel = kernel_gradient(before if keep is None else before * keep, d_product)
+    return d_kernel, *[ops.sum(d_product, axis=(0, 1)) for _ in weights[1:]]
 
 
-def _of_kernel(read: Any, of_product: Any) -> Any:
-    """The gradient of what `read` is multiplied with at every step: one product over all steps."""
-    read, of_product = (ops.reshape(each, (-1, each.shape[-1])) for each in (read, of_product))
-    return ops.matmul(ops.transpose(read), of_product)
+def kernel_gradient(x: Tensor, d_product: Tensor) -> Tensor:
+    """The gradient of a kernel that `x` is multiplied with at every step: one product over all steps."""
+    x, d_product = (ops.reshape(each, (-1, each.shape[-1])) for each in (x, d_product))
+    return ops.matmul(ops.transpose(x), d_product)
