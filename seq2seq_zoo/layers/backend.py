@@ -1,4 +1,4 @@
-"""What depends on the Keras backend, but for the loop over time (`scan`)."""
+"""What depends on the Keras backend, apart from the loop over time (`scan`)."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ _exporting: ContextVar[bool] = ContextVar("exporting", default=False)
 
 @contextlib.contextmanager
 def exporting() -> Iterator[None]:
-    """TensorFlow's loops traced inside keep their inputs and outputs in plain tensors.
+    """Context in which TensorFlow's loops are traced for another runtime: with plain tensors instead of `TensorArray`s.
 
-    Other runtimes have no arrays of tensors, or take them to be written once a round and in order, which a loop that
-    stops early or runs backwards does not do. Such a loop has no gradient that XLA could compile.
+    Other runtimes have no `TensorArray`, or expect one to be written once an iteration and in order; a loop that stops
+    early or runs backwards does not do so. XLA cannot compile the gradient of such a loop.
     """
     token = _exporting.set(True)
     try:
@@ -26,19 +26,19 @@ def exporting() -> Iterator[None]:
 
 
 def is_exporting() -> bool:
-    """Whether a graph for another runtime is being traced."""
+    """Whether a graph is being traced for another runtime."""
     return _exporting.get()
 
 
 def use_xla() -> bool:
-    """Whether XLA is to be asked for: Keras leaves it out on TensorFlow without a GPU, where these loops gain by it."""
+    """Whether to compile with XLA: on TensorFlow, where Keras leaves it out without a GPU although these loops gain."""
     return keras.backend.backend() == "tensorflow"
 
 
 def compiled(function: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    """A function of named arrays, compiled by XLA once for each of their shapes and types, on TensorFlow.
+    """A function of named arrays, compiled by XLA once for each combination of shapes and types. TensorFlow only.
 
-    What Keras and TensorFlow otherwise ask of the arguments at every call takes as long as a small search.
+    It skips the checks of arguments that Keras and TensorFlow make at every call, which take as long as a small search.
     """
     import tensorflow as tf
 
@@ -58,12 +58,12 @@ def compiled(function: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, A
 
 
 def is_unpadded(mask: Any) -> bool:
-    """Whether a mask leaves nothing out, where it can be asked: on torch, which runs step by step."""
+    """Whether a mask is true everywhere. Only torch, which runs eagerly, can tell; elsewhere the result is false."""
     return keras.backend.backend() == "torch" and not mask.is_meta and bool(mask.all())
 
 
 def supports_custom_gradients() -> bool:
-    """Whether `custom_gradient` can be used here: in a graph of TensorFlow that is not for another runtime."""
+    """Whether `custom_gradient` works here: in a TensorFlow graph that is not traced for another runtime."""
     if keras.backend.backend() != "tensorflow" or is_exporting():
         return False
     import tensorflow as tf
@@ -72,12 +72,15 @@ def supports_custom_gradients() -> bool:
 
 
 def custom_gradient(forward: Callable[..., Any], backward: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """A function of structures of tensors, with a gradient by hand.
+    """A function of structures of tensors, with a custom gradient.
 
     Args:
         forward: `(*inputs) -> (outputs, saved)`.
-        backward: `(saved, gradients) -> gradients`, from those of the outputs to those of the inputs, in their
-            structures.
+        backward: `(saved, gradients of the outputs) -> gradients of the inputs`, in the structures of the outputs and
+            inputs.
+
+    Returns:
+        `(*inputs) -> outputs`.
     """
     import tensorflow as tf
 
@@ -102,7 +105,7 @@ def custom_gradient(forward: Callable[..., Any], backward: Callable[[Any, Any], 
 
 
 def gradient_of(function: Callable[..., Any], inputs: tuple[Any, ...], gradients: Any) -> Any:
-    """The automatic gradient of a function, inside a gradient by hand: of its inputs, given that of its output."""
+    """The automatic gradient of a function, for use inside a custom gradient: `gradients` are those of its output."""
     import tensorflow as tf
 
     tensors = tree.flatten(inputs)

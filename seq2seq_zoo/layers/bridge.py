@@ -1,4 +1,4 @@
-"""From the encoder's last states to the decoder's first."""
+"""Bridges: the decoder's initial states, from the encoder's final states or its summary."""
 
 import keras
 from keras import ops
@@ -9,33 +9,34 @@ from seq2seq_zoo.layers.encoder import Encoded
 from seq2seq_zoo.layers.sublayer import Sublayer
 
 Widths = tuple[tuple[int, ...], ...]
+"""The width of each state tensor, one tuple a layer."""
 
 
 class Bridge(Sublayer):
-    """How a decoder starts. Abstract: subclasses give `call`, and weights in `build` if they have any.
+    """Initializes the decoder's states. Abstract: a subclass defines `call`, and creates its weights in `build`.
 
     Call arguments:
         encoded: an `Encoded`.
 
     Returns:
-        The decoder's first states, a tuple a layer, `(batch, width)` each.
+        The decoder's initial states, one tuple a layer, `(batch, width)` each.
     """
 
-    def build(self, summary: int, states: Widths, wanted: Widths) -> None:
-        """Prepare for an encoder's summary width and state widths, and a decoder's state widths."""
-        del summary, states
-        self.wanted = wanted
+    def build(self, summary: int, encoder_widths: Widths, decoder_widths: Widths) -> None:
+        """Prepare for the widths of an encoder's summary and states, and of a decoder's states."""
+        del summary, encoder_widths
+        self.decoder_widths = decoder_widths
         self.built = True
 
     def call(self, encoded: Encoded) -> States:
-        """The first states."""
+        """The initial states."""
         raise NotImplementedError
 
 
 bridges: Registry[Bridge] = Registry("bridge", base=Bridge, serializable=keras.saving.register_keras_serializable)
 
 
-@bridges.register("zero", "starts from zeros: the source arrives only through what the steps read")
+@bridges.register("zero", "starts from zeros: the source arrives only through the inputs of the steps")
 class ZeroBridge(Bridge):
     """`s[0] = 0`, as in Keras's own recurrent layers without an initial state."""
 
@@ -43,11 +44,12 @@ class ZeroBridge(Bridge):
         """Zeros."""
         batch = ops.shape(encoded.summary)[0]
         return tuple(
-            tuple(ops.zeros((batch, width), dtype=encoded.summary.dtype) for width in widths) for widths in self.wanted
+            tuple(ops.zeros((batch, width), dtype=encoded.summary.dtype) for width in widths)
+            for widths in self.decoder_widths
         )
 
 
-@bridges.register("copy", "starts from the encoder's last states as they are; needs equal cell, depth and units")
+@bridges.register("copy", "starts from the encoder's final states; needs the same cell, depth and units in both")
 class CopyBridge(Bridge):
     """`s[0] = s_encoder[T]`, layer by layer.
 
@@ -58,39 +60,41 @@ class CopyBridge(Bridge):
         Sutskever et al. 2014, arXiv:1409.3215, section 2.
     """
 
-    def build(self, summary: int, states: Widths, wanted: Widths) -> None:
-        """Check that the states fit."""
-        super().build(summary, states, wanted)
-        if states != wanted:
+    def build(self, summary: int, encoder_widths: Widths, decoder_widths: Widths) -> None:
+        """Check that both have states of the same widths."""
+        super().build(summary, encoder_widths, decoder_widths)
+        if encoder_widths != decoder_widths:
             raise ValueError(
-                "The copy bridge needs an encoder whose states are those of the decoder, layer by layer: the decoder "
-                f"has {_described(wanted)}, the encoder {_described(states)}. Give both the same cell, depth and units "
-                f"(an encoder of two directions counts twice its units), or use bridge='dense'."
+                f"bridge='copy' needs an encoder whose states have the widths of the decoder's, layer by layer: the "
+                f"decoder has {_described(decoder_widths)}, the encoder {_described(encoder_widths)}. Give both the "
+                f"same cell, depth and units (a bidirectional encoder's states are 2 * units wide), or use "
+                f"bridge='dense'."
             )
 
     def call(self, encoded: Encoded) -> States:
-        """The encoder's last states."""
+        """The encoder's final states."""
         return encoded.states
 
 
 @bridges.register("dense", "starts from a learned projection of the summary; fits any encoder to any decoder")
 class DenseBridge(Bridge):
-    """`s[0] = tanh(V c + b)`, with a `V` of its own for every layer and state.
+    """`s[0] = tanh(V c + b)`, with separate weights for each state of each layer.
 
     Reference:
         Cho et al. 2014, arXiv:1406.1078, appendix A.1.1; Bahdanau et al. 2015, arXiv:1409.0473, appendix A.2.2.
     """
 
-    def build(self, summary: int, states: Widths, wanted: Widths) -> None:
+    def build(self, summary: int, encoder_widths: Widths, decoder_widths: Widths) -> None:
         """Create the projection."""
-        super().build(summary, states, wanted)
-        self.dense = keras.layers.Dense(sum(map(sum, wanted)), activation="tanh", name="dense", dtype=self.dtype_policy)
+        super().build(summary, encoder_widths, decoder_widths)
+        units = sum(map(sum, decoder_widths))
+        self.dense = keras.layers.Dense(units, activation="tanh", name="dense", dtype=self.dtype_policy)
         self.dense.build((None, summary))
 
     def call(self, encoded: Encoded) -> States:
         """The projected summary, cut into states."""
         projected, column, states = self.dense(encoded.summary), 0, []
-        for widths in self.wanted:
+        for widths in self.decoder_widths:
             layer = []
             for width in widths:
                 layer.append(projected[:, column : column + width])

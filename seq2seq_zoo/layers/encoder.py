@@ -1,4 +1,4 @@
-"""The encoder that every mode shares."""
+"""The encoder, which all decoder modes share, and its substitute for language models."""
 
 from typing import Annotated, Any, NamedTuple
 
@@ -15,53 +15,54 @@ from seq2seq_zoo.layers.sublayer import as_ids, unpadded_steps
 
 
 class Encoded(NamedTuple):
-    """What an encoder knows of its source, for a decoder to read. Made by hand, it puts any encoder before one."""
+    """An encoder's outputs, which a decoder reads. Any other encoder fits a decoder if it returns one of these."""
 
     sequence: Any
-    """`H`, every step's output: `(batch, source length, width)`."""
+    """`H`, the output of every step: `(batch, source length, width)`."""
     summary: Any
     """`c`, the output after the last real step (of each direction): `(batch, width)`."""
     states: States
-    """The last states, a tuple a layer: `(batch, width)` each."""
+    """The final states, one tuple a layer: `(batch, width)` each."""
     mask: Any = None
-    """Which steps are real: boolean `(batch, source length)`; `None` where all are."""
+    """Which steps are real, not padding: boolean `(batch, source length)`; `None` if all are."""
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class Encoder(WithConfig, keras.layers.Layer):
     """Recurrent layers over a source of token ids or of real-valued vectors.
 
-    Padding is respected in both directions: the summary and the final states are those of the last real token,
-    whichever side the padding is on, and more padding changes nothing.
+    Padding changes no result, on whichever side of the source it is: in each direction, the summary and the final
+    states are those after the last real token.
 
     Args:
         units: width of each layer (of each direction).
         cell: a registered cell's name, or a mapping of its `name` and arguments.
         depth: number of layers.
-        bidirectional: whether each layer reads in both directions; outputs are then `2 * units` wide.
+        bidirectional: whether each layer reads in both directions; its outputs are then `2 * units` wide.
         dropout: share of the embedding and of each layer's outputs to drop in training.
         recurrent_dropout: share of the state that each recurrent product reads to drop in training.
         residual: whether each layer after the first adds its input to its output.
-        shared_state: whether all layers thread one state through a step: each starts from the state that the layer
-            below has left, and the first from what the last left one step before.
-        embedding_dim: width of the tokens' vectors; `units` if not given.
+        shared_state: whether all layers share one state: within a step, each layer starts from the state that the
+            layer below has reached, and the first layer from the last layer's state one step before.
+        embedding_dim: width of the embedding; `units` if not given.
         vocabulary_size: number of token ids, padding included; `None` for a source of vectors.
-        mask_value: in a source of vectors, a step all of whose features equal it is padding; `None` if there is none.
-        word_dropout: share of a source's tokens that are read as the unknown one in training; so the unknown token's
-            vector is trained, which no text to train on has where the vocabulary was made of all of them.
+        mask_value: in a source of vectors, a step is padding if all its features equal this value; `None` if no value
+            marks padding.
+        word_dropout: share of the source's tokens that the unknown token replaces in training. This trains the unknown
+            token's embedding, even if every token of the training texts is in the vocabulary.
         unknown: id of the unknown token; `None` if there is none.
 
     Call arguments:
         inputs: ids `(batch, source length)`, where 0 is padding; or vectors `(batch, source length, features)`.
-        mask: boolean `(batch, source length)`, of vectors whose padding has no value of its own. Keras passes it on
-            from a `Masking` layer by itself.
-        training: whether to drop out.
+        mask: boolean `(batch, source length)`, true at real steps. Keras passes the mask of a `Masking` layer on
+            automatically.
+        training: whether to apply dropout.
 
     Returns:
         An `Encoded`.
 
     Raises:
-        ValueError: a `mask_value` for ids; `word_dropout` for vectors, or without an unknown token.
+        ValueError: `mask_value` is given for ids; `word_dropout` for vectors, or without an unknown token.
 
     Example:
 
@@ -72,7 +73,7 @@ class Encoder(WithConfig, keras.layers.Layer):
     (TensorShape([2, 3, 16]), TensorShape([2, 16]))
 
     Reference:
-        Sutskever et al. 2014, arXiv:1409.3215, section 2; in both directions: Bahdanau et al. 2015, arXiv:1409.0473,
+        Sutskever et al. 2014, arXiv:1409.3215, section 2; bidirectional: Bahdanau et al. 2015, arXiv:1409.0473,
         A.2.1.
     """
 
@@ -98,13 +99,17 @@ class Encoder(WithConfig, keras.layers.Layer):
         if vocabulary_size is not None and mask_value is not None:
             raise ValueError(
                 f"mask_value={mask_value} is for a source of vectors, but this {type(self).__name__} has a "
-                f"vocabulary_size: of ids, 0 is padding."
+                f"vocabulary_size. Leave mask_value out: among ids, 0 is padding."
             )
         if vocabulary_size is None and word_dropout:
-            raise ValueError(f"word_dropout={word_dropout} is for ids, but this {type(self).__name__} reads vectors.")
+            raise ValueError(
+                f"word_dropout={word_dropout} is for ids, but this {type(self).__name__} reads vectors. Give it a "
+                f"vocabulary_size, or leave word_dropout out."
+            )
         if unknown is None and word_dropout:
             raise ValueError(
-                f"word_dropout={word_dropout} reads tokens as the unknown one, which is not there: leave it out."
+                f"word_dropout={word_dropout} replaces tokens by the unknown token, but unknown is None. Give its id, "
+                f"or leave word_dropout out."
             )
         self.units = units
         self.cell = cell
@@ -149,16 +154,16 @@ class Encoder(WithConfig, keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Encoded:
-        """Read the source."""
+        """Encode the source."""
         self._check_rank(len(inputs.shape))
         batch, length = ops.shape(inputs)[:2]
         if self.embedding is not None:
             inputs = as_ids(inputs, type(self).__name__)
             real = ops.not_equal(inputs, 0)
             if training and self.word_dropout:
-                lost = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) < self.word_dropout
-                inputs = ops.where(lost, ops.cast(self.unknown, inputs.dtype), inputs)
-            inputs = ops.transpose(inputs)  # time first, where it is still only ids
+                replaced = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) < self.word_dropout
+                inputs = ops.where(replaced, ops.cast(self.unknown, inputs.dtype), inputs)
+            inputs = ops.transpose(inputs)  # time first: ids are cheaper to transpose than embeddings
             x = self.embedding(inputs)
         else:
             real = None if self.mask_value is None else unpadded_steps(inputs, self.mask_value)
@@ -166,11 +171,11 @@ class Encoder(WithConfig, keras.layers.Layer):
         if real is not None:
             mask = real if mask is None else ops.logical_and(real, mask)
         steps = None if mask is None else ops.transpose(mask)
-        noise = dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training)
-        x = dropped(x, noise)
-        if self.embedding is not None and noise is None:
-            tokens = EmbeddingLookup(inputs, ops.convert_to_tensor(self.embedding.embeddings))
-            x = tokens if tokens.pays_off else x
+        input_dropout = dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training)
+        x = dropped(x, input_dropout)
+        if self.embedding is not None and input_dropout is None:
+            lookup = EmbeddingLookup(inputs, ops.convert_to_tensor(self.embedding.embeddings))
+            x = lookup if lookup.pays_off else x
         sequence, summary, states = self.stack.scan(
             (x,), self.stack.dropout_masks(batch, training), mask=steps, training=training
         )
@@ -179,10 +184,10 @@ class Encoder(WithConfig, keras.layers.Layer):
         return Encoded(ops.transpose(sequence, (1, 0, 2)), summary, states, mask)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """Nothing that Keras should attach to a tensor: the mask is a field of the `Encoded`."""
+        """Return no mask for Keras to attach to a tensor: the mask is a field of the `Encoded`."""
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Encoded:
-        """The shapes of what `call` returns."""
+        """The shapes of `call`'s outputs."""
         batch, length = input_shape[:2]
         states = tuple(tuple((batch, width) for width in widths) for widths in self.stack.state_widths)
         return Encoded((batch, length, self.stack.width), (batch, self.stack.width), states, (batch, length))
@@ -199,15 +204,15 @@ class Encoder(WithConfig, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class NoEncoder(keras.layers.Layer):
-    """In place of an encoder, where there is nothing to read: with it, a decoder is a language model.
+    """Takes the place of an encoder where there is no source: it makes a decoder a language model.
 
-    With the bridge "dense" the decoder's first states are then learned, with "zero" they are zeros.
+    With the bridge "dense" the decoder's initial states are then learned; with "zero" they are zeros.
 
     Call arguments:
-        inputs: anything that has one entry for each row, such as empty sources `(batch, 1)` of padding.
+        inputs: anything with one entry a row, such as sources of padding alone, `(batch, 1)`.
 
     Returns:
-        An `Encoded` of zeros, without states and all of it padding.
+        An `Encoded` of zeros, without states, whose only step is padding.
 
     Example:
 
@@ -219,19 +224,19 @@ class NoEncoder(keras.layers.Layer):
     """
 
     def build(self, input_shape: Any) -> None:
-        """There is nothing to create."""
+        """Create nothing: there are no weights."""
         self.built = True
 
     def call(self, inputs: Any) -> Encoded:
-        """Read nothing."""
+        """Return zeros."""
         batch = ops.shape(inputs)[0]
         summary = ops.zeros((batch, 1), dtype=self.compute_dtype)
         return Encoded(summary[:, None], summary, (), ops.zeros((batch, 1), dtype="bool"))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """Nothing that Keras should attach to a tensor."""
+        """Return no mask for Keras to attach to a tensor."""
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Encoded:
-        """The shapes of what `call` returns."""
+        """The shapes of `call`'s outputs."""
         batch = input_shape[0]
         return Encoded((batch, 1, 1), (batch, 1), (), (batch, 1))

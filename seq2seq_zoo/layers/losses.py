@@ -1,4 +1,4 @@
-"""What models are trained with: the loss of tokens, of distributions and of quantiles."""
+"""Losses: of tokens, of normal distributions and of quantiles."""
 
 import math
 from typing import Any
@@ -12,15 +12,15 @@ from seq2seq_zoo.layers.saving import WithConfig
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class SmoothedCrossentropy(WithConfig, keras.losses.Loss):
-    """Cross-entropy from logits against ids, with the target's probability shared out a little over all tokens.
+    """Cross-entropy of token ids under logits, with label smoothing.
 
         loss = (1 - e) * -log p[y] + e * mean over k of -log p[k]
 
-    Without smoothing it is Keras's `SparseCategoricalCrossentropy(from_logits=True)`, which knows no smoothing.
-    Padding is left out by the mask that a decoder's logits carry.
+    Without smoothing it equals Keras's `SparseCategoricalCrossentropy(from_logits=True)`, which has no smoothing. The
+    mask attached to a decoder's logits excludes padding.
 
     Args:
-        label_smoothing: the share `e`.
+        label_smoothing: `e`, the share of the target's probability that is spread evenly over all tokens.
         name: as in Keras.
         reduction: as in Keras.
         dtype: as in Keras.
@@ -48,7 +48,7 @@ class SmoothedCrossentropy(WithConfig, keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each target: `(batch, length)` ids and `(batch, length, vocabulary_size)` logits."""
+        """The loss of each target: ids `(batch, length)` and logits `(batch, length, vocabulary_size)`."""
         log_probs = ops.log_softmax(y_pred, axis=-1)
         ids = ops.expand_dims(ops.cast(y_true, "int32"), -1)
         loss = -ops.squeeze(ops.take_along_axis(log_probs, ids, axis=-1), -1)
@@ -59,7 +59,7 @@ class SmoothedCrossentropy(WithConfig, keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class GaussianNLL(WithConfig, keras.losses.Loss):
-    """Minus the log-density of targets under normal distributions, one for each feature.
+    """Negative log-likelihood of targets under normal distributions, one for each feature.
 
         loss = mean over features of  ((y - m) / exp(s))^2 / 2 + s + log(2 pi) / 2
 
@@ -80,7 +80,7 @@ class GaussianNLL(WithConfig, keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each step: `(..., size)` targets; means, then logarithms of scales, `(..., 2 * size)`."""
+        """The loss of each step: targets `(..., size)`; means, then logarithms of scales, `(..., 2 * size)`."""
         mean, log_scale = ops.split(y_pred, 2, axis=-1)
         z = (y_true - mean) * ops.exp(-log_scale)
         return ops.mean(0.5 * z * z + log_scale, axis=-1) + 0.5 * math.log(2 * math.pi)
@@ -88,12 +88,12 @@ class GaussianNLL(WithConfig, keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class PinballLoss(WithConfig, keras.losses.Loss):
-    """What a quantile minimises: a target above it costs `q` a unit, one below it `1 - q`.
+    """Pinball loss, which a quantile `q` minimizes: a unit above the prediction costs `q`, a unit below it `1 - q`.
 
         loss = mean over features and quantiles of  max(q (y - p), (q - 1) (y - p))
 
     Args:
-        quantiles: the `q`s, in the order of the predictions.
+        quantiles: the levels `q`, in the order of the predictions.
         name: as in Keras.
         reduction: as in Keras.
         dtype: as in Keras.
@@ -101,7 +101,7 @@ class PinballLoss(WithConfig, keras.losses.Loss):
     Example:
 
     >>> import numpy as np
-    >>> loss = PinballLoss((0.1, 0.5))  # predictions 0 and 0, the target 2
+    >>> loss = PinballLoss((0.1, 0.5))  # predictions 0 and 0, target 2
     >>> round(float(loss(np.array([[[2.0]]]), np.array([[[0.0, 0.0]]]))), 4)
     0.6
 
@@ -121,7 +121,7 @@ class PinballLoss(WithConfig, keras.losses.Loss):
         self.quantiles = quantiles
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each step: `(..., size)` targets; `size` numbers for each quantile, `(..., quantiles * size)`."""
+        """The loss of each step: targets `(..., size)`; `size` numbers for each quantile, `(..., quantiles * size)`."""
         count = len(self.quantiles)
         error = ops.tile(y_true, (*[1] * (len(y_true.shape) - 1), count)) - y_pred
         q = ops.repeat(ops.array(self.quantiles, y_pred.dtype), y_true.shape[-1])

@@ -1,7 +1,7 @@
-"""The loop over time: the only file that asks which backend runs.
+"""The loop over time, on each backend.
 
-Keras has `ops.scan`, but on TensorFlow its loop has no static bound (so XLA cannot differentiate it) and it asks that
-every output look like the carry. A small scan of our own lifts both limits.
+Keras has `ops.scan`, with two limits on TensorFlow: its loop has no static bound, so XLA cannot differentiate it, and
+every output must have the carry's structure. This scan has neither.
 """
 
 from collections.abc import Callable
@@ -13,27 +13,28 @@ from keras import ops, tree
 from seq2seq_zoo.layers.backend import is_exporting
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
-
-
 Until = Callable[[Any], Any]
 
 
 def scan(
     step: Step, carry: Any, xs: Any = (), length: Any = None, reverse: bool = False, until: Until | None = None
 ) -> tuple[Any, Any]:
-    """Run a step over the leading axis of `xs`, threading a carry through.
+    """Run a step over the leading axis of `xs`, passing a carry from each step to the next.
 
     Args:
         step: `(carry, x) -> (carry, y)`; all may be nested structures. The carry keeps its shapes and types.
-        carry: the first carry.
-        xs: a structure of tensors of shape `(time, ...)`, or `None`.
+        carry: the initial carry.
+        xs: a structure of tensors of shape `(time, ...)`; it may be empty.
         length: the number of steps; needed only where `xs` holds no tensor.
         reverse: whether to run from the last step to the first. The outputs keep the order of `xs`.
-        until: `carry -> scalar bool`: the loop ends before the first step at which it holds, but never before one
-            step has run; what the other steps would have put out is zero. On JAX such a loop has no gradient.
+        until: `carry -> scalar bool`. After the first step, the loop ends as soon as it holds; the outputs of the steps
+            that did not run are zeros. On JAX such a loop has no gradient.
 
     Returns:
-        `(carry, ys)`: the last carry, and each output stacked along a new leading axis.
+        `(carry, ys)`: the final carry, and each output stacked along a new leading axis.
+
+    Raises:
+        ValueError: there are no steps, outside a graph.
 
     Example:
 
@@ -61,25 +62,25 @@ def _tensorflow_scan(step, carry, xs, length, reverse, until):
     def at(i):
         return length - 1 - i if reverse else i
 
-    def keeping_shapes(following, carry):
+    def with_shapes_of(carry, following):
         for leaf, first in zip(tree.flatten(following), tree.flatten(carry), strict=True):
-            leaf.set_shape(first.shape)  # a batch size lost on the way (None) is still the one that went in
+            leaf.set_shape(first.shape)  # the step may have lost a static batch size
         return following
 
-    # The loop must know the outputs' structure, types and shapes before it starts.
+    # The loop needs to know the outputs' structure, types and shapes before it starts.
     if is_exporting():
         read, stack = tf.gather, tf.identity
 
         def write(tensor, t, value):
             return tf.tensor_scatter_nd_update(tensor, [[t]], value[None])
 
-        # Shapes may be known only when it runs, from a step: the first, which the loop then need not do again.
+        # Some shapes are known only at run time, from an actual step: run the first one before the loop.
         done, inputs = 1, xs
         following, y = step(carry, tree.map_structure(lambda x: x[at(0)], xs))
-        carry = keeping_shapes(following, carry)
+        carry = with_shapes_of(carry, following)
         outputs = tree.map_structure(lambda y: write(tf.zeros((length, *ops.shape(y)), y.dtype), at(0), y), y)
     else:
-        # Trace a step for them.
+        # Tracing a step tells them; it is not run.
         def first_output(carry, xs):
             return step(carry, tree.map_structure(lambda x: x[0], xs))[1]
 
@@ -95,13 +96,13 @@ def _tensorflow_scan(step, carry, xs, length, reverse, until):
         t = at(i)
         following, y = step(carry, tree.map_structure(lambda each: read(each, t), inputs))
         outputs = tree.map_structure(lambda each, value: write(each, t, value), outputs, y)
-        return i + 1, keeping_shapes(following, carry), outputs
+        return i + 1, with_shapes_of(carry, following), outputs
 
-    def go_on(i, carry, outputs):
+    def running(i, carry, outputs):
         return True if until is None else tf.logical_or(tf.equal(i, 0), tf.logical_not(until(carry)))
 
-    # `maximum_iterations` is what lets XLA size the gradient's storage.
-    _, carry, outputs = tf.while_loop(go_on, body, (done, carry, outputs), maximum_iterations=length - done)
+    # With `maximum_iterations`, XLA can allocate the gradient's storage.
+    _, carry, outputs = tf.while_loop(running, body, (done, carry, outputs), maximum_iterations=length - done)
     return carry, tree.map_structure(stack, outputs)
 
 
@@ -121,20 +122,20 @@ def _jax_scan(step, carry, xs, length, reverse, until):
         carry, y = step(carry, x)
         return i + 1, carry, jax.tree.map(lambda output, value: output.at[t].set(value), outputs, y)
 
-    def go_on(state):
+    def running(state):
         i, carry, _ = state
         return (i < length) & ((i == 0) | ~until(carry))
 
     shapes = jax.eval_shape(lambda carry: step(carry, at(0)[1])[1], carry)
     outputs = jax.tree.map(lambda y: jax.numpy.zeros((length, *y.shape), y.dtype), shapes)
-    _, carry, outputs = jax.lax.while_loop(go_on, body, (0, carry, outputs))
+    _, carry, outputs = jax.lax.while_loop(running, body, (0, carry, outputs))
     return carry, outputs
 
 
 def _python_scan(step, carry, xs, length, reverse, until):
     if not length:
-        raise ValueError("A sequence of no steps has nothing to loop over. Give it at least one, which may be padding.")
-    # Cut once: the gradient of every cut by itself would be as long as the whole.
+        raise ValueError("A sequence needs at least one step, got none. Give it a step of padding.")
+    # Unstacked once: the gradient of each single slice would be as long as the whole.
     cut = [ops.unstack(x, length) for x in tree.flatten(xs)]
     slices = [tree.pack_sequence_as(xs, parts) for parts in zip(*cut, strict=True)] if tree.is_nested(xs) else cut[0]
     ys = []

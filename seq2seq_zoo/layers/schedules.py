@@ -1,4 +1,4 @@
-"""How often a decoder in training is told the right answer, over the training steps (scheduled sampling)."""
+"""Scheduled sampling: how often a decoder in training reads the target, as a function of the training step."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ from seq2seq_zoo.layers.saving import serialized
 
 
 class Schedule:
-    """The probability that a step reads the right previous token rather than the decoder's own.
+    """The probability that a step reads the previous target instead of the decoder's own previous output.
 
-    Abstract: subclasses give `__call__`.
+    Abstract: a subclass defines `__call__`.
 
     Reference:
         Bengio et al. 2015, arXiv:1506.03099, section 2.4.
     """
 
     def __call__(self, step: Any) -> Any:
-        """The probability at a training step (a float32 scalar tensor)."""
+        """The probability at a training step, a scalar tensor of type float32."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -29,7 +29,7 @@ class Schedule:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Schedule":
-        """The schedule of a `get_config`."""
+        """The schedule that `get_config` described."""
         return cls(**config)
 
 
@@ -55,13 +55,13 @@ class Constant(Schedule):
         return ops.convert_to_tensor(self.p, dtype="float32")
 
 
-@schedules.register("linear", "falls from 1 by the same amount every step, down to a floor")
+@schedules.register("linear", "falls from 1 by the same amount at every step, down to a floor")
 class Linear(Schedule):
     """`max(floor, 1 - (1 - floor) * step / steps)`.
 
     Args:
-        steps: training steps until the floor is reached.
-        floor: the last probability.
+        steps: number of training steps until the floor is reached.
+        floor: the lowest probability.
     """
 
     @checked
@@ -74,12 +74,12 @@ class Linear(Schedule):
         return ops.maximum(self.floor, 1.0 - (1.0 - self.floor) * step / self.steps)
 
 
-@schedules.register("exponential", "multiplied by the same factor every step")
+@schedules.register("exponential", "starts at 1 and is multiplied by the same factor at every step")
 class Exponential(Schedule):
     """`k ** step`.
 
     Args:
-        k: the factor, below 1.
+        k: the factor, at most 1.
     """
 
     @checked
@@ -96,7 +96,8 @@ class InverseSigmoid(Schedule):
     """`k / (k + exp(step / k))`.
 
     Args:
-        k: at least 1; the larger, the later and the slower the fall (one half is reached at `k ln k` steps).
+        k: at least 1. The larger it is, the later and the more slowly the probability falls; it is one half after
+            `k ln k` steps.
     """
 
     @checked

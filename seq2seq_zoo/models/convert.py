@@ -136,7 +136,7 @@ class _Torch:
             case Tokens():
                 yield from self.tokens(where, part, names)
             case DenseBridge():
-                kernel, widths = part.dense.kernel, [width for layer in part.wanted for width in layer]
+                kernel, widths = part.dense.kernel, [width for layer in part.decoder_widths for width in layer]
                 if _one_or_each(where, names, "state", len(widths)) == 1:
                     widths = [sum(widths)]
                 linears = [

@@ -82,7 +82,9 @@ def test_without_unknown_tokens_one_is_named():
         ValueError, match=r"The token '26' is not in this vocabulary, which has no id for unknown ones\."
     ):
         model.generate(["25 26"])
-    with pytest.raises(ValueError, match=r"word_dropout=0\.1 reads tokens as the unknown one, which is not there"):
+    with pytest.raises(
+        ValueError, match=r"word_dropout=0\.1 replaces tokens by the unknown token, but unknown is None"
+    ):
         Encoder(4, vocabulary_size=9, word_dropout=0.1, unknown=None)
     with pytest.raises(ValueError, match=r"softmax_samples needs feedback='token': leave one of them out\."):
         Tokens(99, feedback="features", softmax_samples=9)

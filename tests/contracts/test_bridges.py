@@ -1,4 +1,4 @@
-"""From the encoder's last states to the decoder's first."""
+"""The bridges, from the encoder's final states to the decoder's initial ones."""
 
 import keras
 import numpy as np
@@ -17,22 +17,24 @@ FOUR = ((4, 4), (4, 4))
 
 
 @pytest.mark.parametrize("name", bridges)
-@pytest.mark.parametrize("wanted", [FOUR, ((7,), (2,), (3,))], ids=["alike", "unlike"])
-def test_first_states_are_what_the_twin_says(name, wanted):
+@pytest.mark.parametrize("decoder_widths", [FOUR, ((7,), (2,), (3,))], ids=["same widths", "other widths"])
+def test_initial_states_equal_the_numpy_reference(name, decoder_widths):
     if name not in BRIDGES:
         ours = bridges[name].__module__.startswith("seq2seq_zoo.")
-        (pytest.fail if ours else pytest.skip)(f"No twin of bridge {name!r}: write one in tests/references/bridges.py.")
-    if name == "copy" and wanted != FOUR:
-        return  # a refusal: see below
+        (pytest.fail if ours else pytest.skip)(
+            f"Bridge {name!r} has no NumPy reference: write one in tests/references/bridges.py."
+        )
+    if name == "copy" and decoder_widths != FOUR:
+        return  # refused: see below
     bridge = bridges.create(name)
-    bridge.build(5, FOUR, wanted)
+    bridge.build(5, FOUR, decoder_widths)
     randomise(bridge)
     first = bridge(ENCODED)
-    assert tuple(tuple(state.shape[1] for state in layer) for layer in first) == wanted
+    assert tuple(tuple(state.shape[1] for state in layer) for layer in first) == decoder_widths
     for row in range(3):
-        twin = BRIDGES[name](bridge, SUMMARY[row], [[state[row] for state in layer] for layer in STATES])
+        expected = BRIDGES[name](bridge, SUMMARY[row], [[state[row] for state in layer] for layer in STATES])
         keras.tree.map_structure(
-            close, [[state[row] for state in layer] for layer in first], [list(each) for each in twin]
+            close, [[state[row] for state in layer] for layer in first], [list(each) for each in expected]
         )
 
 
@@ -45,7 +47,7 @@ def test_first_states_are_what_the_twin_says(name, wanted):
         ({"bidirectional": True}, {}, "the decoder has layer 1: 2 x 4, the encoder layer 1: 2 x 8."),
     ],
 )
-def test_copy_says_what_does_not_fit(encoder, decoder, words):
+def test_the_copy_bridge_refuses_states_of_other_widths(encoder, decoder, words):
     encoded = Encoder(4, vocabulary_size=9, **encoder)(np.array([[4, 5]]))
     with pytest.raises(ValueError, match=words) as caught:
         FeedbackDecoder(**{"units": 4, **decoder}, readout=Tokens(9), bridge="copy")(encoded)

@@ -12,6 +12,7 @@ from seq2seq_zoo import AttentionDecoder, Encoder, Seq2Seq, Tokens
 from seq2seq_zoo.layers import gradients
 from seq2seq_zoo.layers.attention import AdditiveAttention, attentions
 from seq2seq_zoo.layers.cells import LSTMCell, cells
+from seq2seq_zoo.layers.gradients.adjoints import adjoint_of
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.scan import scan
 from seq2seq_zoo.layers.stack import Stack
@@ -137,6 +138,15 @@ def test_a_recurrent_pass_has_the_gradient_of_finite_differences(cell):
 
     analytic, numeric = tf.test.compute_gradient(outputs, [X], delta=1e-5)
     np.testing.assert_allclose(analytic, numeric, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "simple"])
+def test_an_adjoints_forward_equals_the_cells_step(name):
+    cell = cells.create(name, units=UNITS)
+    states = tuple(random.normal(size=(cell.state_count, BATCH, UNITS)))
+    projected, product = random.normal(size=(2, BATCH, cell.gates * UNITS))
+    following, _ = adjoint_of(cell).forward(projected, product, states)
+    np.testing.assert_array_equal(following, cell.combine(projected, product, states))
 
 
 class Leaky(LSTMCell):

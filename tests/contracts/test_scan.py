@@ -1,4 +1,4 @@
-"""The loop over time: the same in eager mode, in a graph, compiled and exported."""
+"""The loop over time, with the same results in eager mode, in a graph, compiled and exported."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def run(xs=X, **options):
     return scan(counting, tuple(map(ops.convert_to_tensor, START)), ops.convert_to_tensor(xs), **options)
 
 
-def test_a_scan_threads_the_carry_and_stacks_the_outputs(way):
+def test_a_scan_passes_the_carry_on_and_stacks_the_outputs(way):
     (total, steps), outputs = way(run)()
     assert (float(total), int(steps)) == (15, 5)
     close(outputs["total"], np.cumsum(X))
@@ -57,13 +57,13 @@ def test_a_reversed_scan_keeps_the_order_of_its_outputs(way):
 
 
 @pytest.mark.parametrize(("limit", "steps"), [(-1, 1), (3, 2), (4, 3), (99, 5)])
-def test_a_scan_ends_before_the_step_at_which_it_may_but_not_before_the_first(way, limit, steps):
+def test_a_scan_with_until_ends_early_but_runs_at_least_one_step(way, limit, steps):
     (total, counted), outputs = way(lambda: run(until=lambda carry: carry[0] >= limit))()
     assert (float(total), int(counted)) == (X[:steps].sum(), steps)
     close(outputs["total"], np.where(np.arange(5) < steps, np.cumsum(X), 0))
 
 
-def test_a_scan_of_nothing_needs_a_length(way):
+def test_a_scan_without_inputs_needs_a_length(way):
     def powers():
         return scan(lambda carry, _: (2 * carry, carry), ops.ones((2,)), length=4)
 
@@ -83,5 +83,5 @@ def test_a_scan_has_a_gradient(way):
 
 
 def test_a_scan_of_no_steps_is_refused():
-    with pytest.raises(ValueError, match="A sequence of no steps has nothing to loop over"):
+    with pytest.raises(ValueError, match="A sequence needs at least one step, got none"):
         run(X[:0])

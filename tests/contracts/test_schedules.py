@@ -1,4 +1,4 @@
-"""How often the right answer is told."""
+"""Schedules of scheduled sampling."""
 
 import keras
 import numpy as np
@@ -17,24 +17,26 @@ CURVES = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "curve"), CURVES)
-def test_a_schedule_is_its_formula(name, arguments, curve):
+def test_a_schedule_follows_its_formula(name, arguments, curve):
     schedule = schedules.create({"name": name, **arguments})
     close([float(schedule(np.float32(step))) for step in STEPS], curve(STEPS))
 
 
-def test_each_schedule_of_ours_has_a_formula_here():
+def test_each_schedule_of_the_package_has_a_formula_here():
     ours = {name for name in schedules if schedules[name].__module__.startswith("seq2seq_zoo.")}
     assert ours == {name for name, *_ in CURVES}
 
 
 @pytest.mark.parametrize("name", schedules)
-def test_a_schedule_is_a_probability_and_is_built_again_from_its_config(name):
+def test_a_schedule_gives_probabilities_and_is_rebuilt_from_its_config(name):
     schedule = schedules.create(name)
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
     assert type(twin) is type(schedule)
     assert twin.get_config() == schedule.get_config()
-    told = [float(schedule(np.float32(step))) for step in (*STEPS, 1e9)]
-    assert all(0 <= p <= 1 and p == float(twin(np.float32(step))) for p, step in zip(told, (*STEPS, 1e9), strict=True))
+    for step in (*STEPS, 1e9):
+        probability = float(schedule(np.float32(step)))
+        assert 0 <= probability <= 1
+        assert probability == float(twin(np.float32(step)))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,6 @@ def test_a_schedule_is_a_probability_and_is_built_again_from_its_config(name):
         ("inverse_sigmoid", {"k": 0.5}, "`k` must be at least 1, got 0.5"),
     ],
 )
-def test_what_is_no_probability_is_refused(name, arguments, words):
+def test_arguments_out_of_range_are_refused(name, arguments, words):
     with pytest.raises(ValueError, match=words):
         schedules.create(name, **arguments)

@@ -1,10 +1,10 @@
-"""One step of one layer, and of layers on top of one another."""
+"""The cells in NumPy, for one row: a step of one layer, and of a stack."""
 
 import numpy as np
 
 
 def weights(layer):
-    """A layer's weights by name."""
+    """A layer's weights, by name."""
     return {weight.name: np.asarray(weight, "float64") for weight in layer.weights}
 
 
@@ -37,7 +37,7 @@ STATES = {"lstm": 2, "gru": 1, "simple": 1}
 
 
 def stack_step(name, stack, x, states):
-    """One step through layers of one direction: the output, and the next states."""
+    """One step through a stack of one direction: the output and the next states."""
     following = []
     for layer, (cell,) in enumerate(stack.cells):
         state = following.pop() if stack.shared_state and layer else states[layer]

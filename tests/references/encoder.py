@@ -1,4 +1,4 @@
-"""The encoder's reading of one row of real tokens."""
+"""The encoder in NumPy, for one row without padding."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from references.cells import CELLS, STATES, stack_step, weights
 
 
 def encode(name, encoder, row):
-    """`(sequence, summary, states)` of ids or of vectors."""
+    """`(sequence, summary, states)` for a row of ids or of vectors."""
     x = weights(encoder.embedding)["embeddings"][row] if encoder.embedding else np.asarray(row, "float64")
     if encoder.stack.shared_state:
-        return _together(name, encoder.stack, x)
+        return _shared_state(name, encoder.stack, x)
     summary, all_states = 0, []
     for layer, directions in enumerate(encoder.stack.cells):
         sequences, finals = zip(
@@ -23,8 +23,8 @@ def encode(name, encoder, row):
     return x, summary, all_states
 
 
-def _together(name, stack, x):
-    """All layers step by step: they have one state."""
+def _shared_state(name, stack, x):
+    """Layers that share a state: each step runs through all of them."""
     states, outputs = [[np.zeros(stack.units)] * STATES[name]], np.zeros((len(x), stack.units))
     for t, step in enumerate(x):
         outputs[t], states = stack_step(name, stack, step, states)
