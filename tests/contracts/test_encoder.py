@@ -52,7 +52,7 @@ def test_each_row_equals_the_numpy_reference(case):
         keras.tree.map_structure(close, [[state[row] for state in layer] for layer in encoded.states], states)
 
 
-def test_padding_and_other_rows_change_no_row(case):
+def test_padding_and_neighbours_change_no_row(case):
     encoded = read(case)
     for padding in (((0, 0), (3, 0)), ((0, 0), (0, 3))):
         longer = read(case, padding, rows=slice(1, 4))
