@@ -1,4 +1,4 @@
-"""Where a query looks in a source: scores, and one softmax over the real positions."""
+"""Attention: scores of queries against keys, a softmax over the real positions, and a weighted mean of values."""
 
 from typing import Any, NamedTuple
 
@@ -7,64 +7,70 @@ from keras import ops
 
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import matmul
-from seq2seq_zoo.layers.sublayer import Sublayer
+from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
 
-LEAST = -6e4
-"""Below every score, and still a number where an exported graph keeps its constants in half precision."""
+MASKED = -6e4
+"""The score of a masked position: below every real score, and finite even in half precision, in which an exported graph
+may keep its constants."""
 
 
 class AttentionMemory(NamedTuple):
-    """A source ready to be looked at: everything that stays the same over time."""
+    """A source prepared for attention: everything that is constant over time."""
 
-    keys: Any  # (batch, source length, key width)
-    values: Any  # (batch, source length, width)
-    mask: Any  # (batch, source length)
+    keys: Tensor
+    """What the score compares queries with, `(batch, source length, key width)`."""
+    values: Tensor
+    """What the context is a weighted mean of, `(batch, source length, width)`."""
+    mask: Tensor
+    """Which positions are real: boolean `(batch, source length)`."""
 
 
 class Attention(Sublayer):
-    """Weights over a source's positions, from a score between a query and each key.
+    """A weighted mean of a source's values, with weights from the scores of a query against each key.
 
     The calculation follows the steps:
 
-    1. `keys = prepare(H)`, once a source.
-    2. `e[t, j] = score(ask(q[t]), keys[j])`.
-    3. `a[t] = softmax(e[t])` over the real positions; padding gets exactly zero. A source of padding alone gets zeros.
-    4. `context[t] = sum_j a[t, j] H[j]`.
+    1. `keys, values = prepare(H)`, once for each source. The values are `H` unless a subclass changes them.
+    2. `e[t, j] = score(project_query(q[t]), keys[j])`.
+    3. `a[t] = softmax(e[t])` over the real positions. Padding gets a weight of exactly zero; a source that is all
+       padding gets zeros.
+    4. `context[t] = sum_j a[t, j] values[j]`.
 
-    Abstract: subclasses give `score`, and `prepare` and weights if they have any.
+    Abstract: a subclass defines `score`, and `keys` or `prepare` and weights if it needs them.
     """
 
     def build(self, query: int, key: int) -> None:
-        """Prepare for queries and keys of the given widths."""
+        """Create the weights for queries and encoder outputs of the given widths."""
         del query, key
         self.built = True
 
-    def prepare(self, sequence: Any, mask: Any) -> AttentionMemory:
-        """What stays the same over time, from `H` `(batch, source length, width)` and its mask."""
+    def prepare(self, sequence: Tensor, mask: Tensor) -> AttentionMemory:
+        """The keys and values of `H`, `(batch, source length, width)`, with its mask `(batch, source length)`."""
         return AttentionMemory(self.keys(sequence), sequence, mask)
 
-    def keys(self, sequence: Any) -> Any:
-        """What the score compares a query with."""
+    def keys(self, sequence: Tensor) -> Tensor:
+        """The keys of `H`; by default `H` itself."""
         return sequence
 
     query_kernel: Any = None
-    """What a query is multiplied with before it is compared, if anything: apart from the score, so that its gradient is
-    one product over all steps."""
+    """The matrix that projects the query, if there is one. It is kept apart from the score so that its gradient is one
+    product over all steps."""
 
-    def project_query(self, query: Any) -> Any:
-        """What the score compares with the keys."""
+    def project_query(self, query: Tensor) -> Tensor:
+        """The query as the score takes it."""
         return query if self.query_kernel is None else matmul(query, self.query_kernel)
 
-    def score(self, asked: Any, keys: Any, *weights: Any) -> Any:
-        """`(batch, time, query width)` and `(batch, source length, key width)` to `(batch, time, source length)`.
+    def score(self, query: Tensor, keys: Tensor, *weights: Tensor) -> Tensor:
+        """How well each query matches each key, before the softmax.
 
+        From `(batch, time, query width)` and `(batch, source length, key width)` to `(batch, time, source length)`.
         `weights` are `score_weights`. A score may also read its weights from `self`; such a class cannot be one of
         `standard_attentions`.
         """
         raise NotImplementedError
 
     def score_weights(self) -> tuple[Any, ...]:
-        """The weights that `score` is given."""
+        """The weights that `score` takes as arguments."""
         return ()
 
     @property
@@ -72,8 +78,8 @@ class Attention(Sublayer):
         """Whether exactly this class is one of `standard_attentions`, which have a custom gradient."""
         return type(self) in standard_attentions
 
-    def call(self, query: Any, source: AttentionMemory) -> tuple[Any, Any]:
-        """Look.
+    def call(self, query: Tensor, source: AttentionMemory) -> tuple[Tensor, Tensor]:
+        """Attend to the source.
 
         Args:
             query: `(batch, time, query width)`.
@@ -86,12 +92,12 @@ class Attention(Sublayer):
         weights = self.masked_softmax(scores, ops.expand_dims(source.mask, 1))
         return ops.matmul(weights, source.values), weights
 
-    def masked_softmax(self, scores: Any, mask: Any) -> Any:
+    def masked_softmax(self, scores: Tensor, mask: Tensor) -> Tensor:
         """The softmax over the real positions, on the last axis of both."""
         dtype = keras.backend.standardize_dtype(scores.dtype)
         wide = dtype if dtype == "float64" else "float32"
-        scores = ops.where(mask, ops.cast(scores, wide), LEAST)
-        # A softmax by hand: padding gets exactly zero, and padding alone divides by something.
+        scores = ops.where(mask, ops.cast(scores, wide), MASKED)
+        # Not ops.softmax: padding must get exactly zero, also where there is nothing but padding.
         exponentials = ops.where(mask, ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)), 0.0)
         total = ops.sum(exponentials, axis=-1, keepdims=True)
         return ops.cast(exponentials / ops.where(total > 0, total, 1.0), dtype)
@@ -102,7 +108,7 @@ attentions: Registry[Attention] = Registry(
 )
 
 
-@attentions.register("additive", "a small network's score: v . tanh(W s + U h)")
+@attentions.register("additive", "the score of a small network: v . tanh(W s + U h)")
 class AdditiveAttention(Attention):
     """`e = v . tanh(W q + U h + b)`: the only score here that is not linear in the query.
 
@@ -118,27 +124,27 @@ class AdditiveAttention(Attention):
         self.scale = self.add_weight(shape=(query, 1), initializer="glorot_uniform", name="scale")
         super().build(query, key)
 
-    def keys(self, sequence: Any) -> Any:
+    def keys(self, sequence: Tensor) -> Tensor:
         """`U h + b`."""
         return matmul(sequence, self.key_kernel) + self.bias
 
-    def score(self, asked: Any, keys: Any, scale: Any) -> Any:
-        """`v . tanh(W q + key)`."""
-        asked = ops.expand_dims(asked, 2)  # (batch, time, 1, width)
-        return ops.squeeze(matmul(ops.tanh(asked + ops.expand_dims(keys, 1)), scale), -1)
+    def score(self, query: Tensor, keys: Tensor, scale: Tensor) -> Tensor:
+        """`v . tanh(W q + key)`, where the query is `W q` already."""
+        query = ops.expand_dims(query, 2)  # (batch, time, 1, width)
+        return ops.squeeze(matmul(ops.tanh(query + ops.expand_dims(keys, 1)), scale), -1)
 
     def score_weights(self) -> tuple[Any, ...]:
         """`v`."""
         return (self.scale,)
 
 
-@attentions.register("linear", "a linear score, in which the state cancels: the same weights at every step (2016)")
+@attentions.register("linear", "a linear score, in which the query cancels out: the same weights at every step (2016)")
 class LinearAttention(Attention):
-    """`e = w . (h' + q) + b` over `h' = W h + d`, which take the place of `h` as values, too.
+    """`e = w . (h' + q) + b` with `h' = W h + d`; the `h'` are the values as well.
 
-    For fidelity to an ancestor, not for use: a softmax does not see what is added to all scores alike, and `w . q + b`
-    is. So the weights depend on the source alone and are the same at every step. `additive` differs by the tanh that
-    keeps the query from cancelling.
+    For fidelity to an ancestor, not for use: `w . q + b` is the same for all positions, and a softmax does not change
+    when all its inputs grow by the same number. The weights therefore depend on the source alone and are the same at
+    every step. In `additive`, the tanh keeps the query from cancelling out.
 
     Reference:
         https://github.com/jacoxu/encoder_decoder
@@ -152,14 +158,14 @@ class LinearAttention(Attention):
         self.shift = self.add_weight(shape=(1,), initializer="zeros", name="shift")
         super().build(query, key)
 
-    def prepare(self, sequence: Any, mask: Any) -> AttentionMemory:
+    def prepare(self, sequence: Tensor, mask: Tensor) -> AttentionMemory:
         """`W h + d`, as keys and as values."""
         projected = matmul(sequence, self.kernel) + self.bias
         return AttentionMemory(projected, projected, mask)
 
-    def score(self, asked: Any, keys: Any, scale: Any, shift: Any) -> Any:
-        """`w . (key + q) + b`, term by term."""
-        return matmul(asked, scale) + ops.transpose(matmul(keys, scale), (0, 2, 1)) + shift
+    def score(self, query: Tensor, keys: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """`w . q + w . key + b`."""
+        return matmul(query, scale) + ops.transpose(matmul(keys, scale), (0, 2, 1)) + shift
 
     def score_weights(self) -> tuple[Any, ...]:
         """`w` and `b`."""
@@ -167,13 +173,13 @@ class LinearAttention(Attention):
 
 
 class _Product(Attention):
-    """Scores that are the product of a query with a key."""
+    """Scores that are the inner product of a query with a key."""
 
-    def score(self, asked: Any, keys: Any) -> Any:
-        return ops.matmul(asked, ops.transpose(keys, (0, 2, 1)))
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
 
 
-@attentions.register("dot", "the product s . h; needs a decoder as wide as the encoder's output")
+@attentions.register("dot", "the inner product s . h; needs a decoder as wide as the encoder's output")
 class DotAttention(_Product):
     """`e = q . h`.
 
@@ -188,16 +194,16 @@ class DotAttention(_Product):
         """Check that query and key are equally wide."""
         if query != key:
             raise ValueError(
-                f"{type(self).__name__} multiplies the decoder's state with the encoder's output, which must be "
-                f"equally wide: got {query} and {key}. Change the units of one (an encoder of two directions puts out "
-                f"twice its units), or use attention='general'."
+                f"{type(self).__name__} multiplies the decoder's state by the encoder's output, so both must have the "
+                f"same width: got {query} and {key}. Change the units of one (a bidirectional encoder puts out twice "
+                f"its units), or use attention='general'."
             )
         super().build(query, key)
 
 
-@attentions.register("scaled_dot", "the product s . h over the square root of its width")
+@attentions.register("scaled_dot", "the inner product s . h, divided by the square root of its width")
 class ScaledDotAttention(DotAttention):
-    """`e = q . h / sqrt(width)`: keeps the softmax from saturating where states are wide.
+    """`e = q . h / sqrt(width)`, which keeps the softmax of wide states from saturating.
 
     Raises:
         ValueError: query and key differ in width.
@@ -206,7 +212,7 @@ class ScaledDotAttention(DotAttention):
         Vaswani et al. 2017, arXiv:1706.03762, section 3.2.1.
     """
 
-    def keys(self, sequence: Any) -> Any:
+    def keys(self, sequence: Tensor) -> Tensor:
         """`h / sqrt(width)`."""
         return sequence / sequence.shape[-1] ** 0.5
 
@@ -224,7 +230,7 @@ class GeneralAttention(_Product):
         self.kernel = self.add_weight(shape=(key, query), initializer="glorot_uniform", name="kernel")
         super().build(query, key)
 
-    def keys(self, sequence: Any) -> Any:
+    def keys(self, sequence: Tensor) -> Tensor:
         """`W h`."""
         return matmul(sequence, self.kernel)
 
