@@ -1,4 +1,4 @@
-"""Small models of every registered kind, for the relations that must hold whatever the kind."""
+"""Small models of every registered mode, cell, bridge and attention, for the relations that must hold for all."""
 
 import functools
 import itertools
@@ -42,21 +42,20 @@ OPTIONS = {
     "combine": ["concatenate", "add"],
 }
 
-UNMOVED = {"linear"}
-"""Attentions whose weights do not depend on the query: a score to which the query is only added, which a softmax does
-not see. All others must."""
+QUERY_CANCELS = {"linear"}
+"""Attentions whose weights do not depend on the query, since their score is linear in the sum of query and key."""
 
 
 class Case:
-    """One mode with one choice of each option; builds its encoder and decoder, every weight at random."""
+    """One mode with one value for each option; builds an encoder and a decoder with random weights."""
 
     def __init__(self, mode, **chosen):
         self.mode = mode
         self.chosen = chosen
 
     def __str__(self):
-        said = (value if isinstance(value, str) else name for name, value in self.chosen.items() if value)
-        return "-".join([self.mode, *said])
+        values = (value if isinstance(value, str) else name for name, value in self.chosen.items() if value)
+        return "-".join([self.mode, *values])
 
     def build(self):
         own = dict(self.chosen)
@@ -66,9 +65,9 @@ class Case:
         units = 5 if own.get("bridge") != "copy" and "attention" not in own else 4
         encoder = {"units": 2 if bidirectional else 4, "bidirectional": bidirectional, "embedding_dim": 3}
         self.encoder = Encoder(vocabulary_size=TOKENS, **encoder, **shared)
-        if self.says_tokens:
-            width = FEATURES if own.get("combine") == "add" or readout == "vector" else 3
-            own_readout = {"tied": {"tied": True}, "vector": {"feedback": "features"}}.get(readout, {})
+        if self.has_tokens:
+            width = FEATURES if own.get("combine") == "add" or readout == "features" else 3
+            own_readout = {"tied": {"tied": True}, "features": {"feedback": "features"}}.get(readout, {})
             self.target, readout = TARGET, Tokens(TOKENS, embedding_dim=width, **own_readout)
         else:
             self.target, readout = VECTORS, Vectors(FEATURES, mask_value=0.0)
@@ -79,29 +78,29 @@ class Case:
         return self
 
     @property
-    def says_tokens(self):
+    def has_tokens(self):
         return self.chosen["readout"] != "vectors"
 
-    def forced(self, source=SOURCE, target=None):
+    def teacher_forced(self, source=SOURCE, target=None):
         return np.asarray(self.model((source, self.target if target is None else target)))
 
-    def free(self, source=SOURCE):
+    def free_running(self, source=SOURCE):
         return np.asarray(self.model(source))
 
-    logits = functools.cached_property(forced)
-    outputs = functools.cached_property(free)
+    logits = functools.cached_property(teacher_forced)
+    outputs = functools.cached_property(free_running)
     encoded = functools.cached_property(lambda self: self.encoder(SOURCE))
 
 
 def randomise(layer, seed=1):
-    """Every weight at random, biases too, so that none hides behind its zeros."""
+    """Give every weight random values, biases as well, whose initial zeros would hide errors."""
     random = np.random.default_rng(seed)
     for weight in layer.trainable_weights:
         weight.assign(random.normal(0, 0.7, weight.shape))
 
 
 def small(mode, **options):
-    """A model of 4 units and of any mode, every weight at random."""
+    """A model of any mode, with 4 units and random weights."""
     options = {"units": 4, "readout": Tokens(TOKENS), "max_length": LENGTH, **options}
     model = Seq2Seq(Encoder(4, vocabulary_size=TOKENS), decoders.create(mode, **options))
     model.build((None, None))
@@ -115,8 +114,8 @@ VOCABULARY = Vocabulary(["<pad>", "<start>", "<end>", *LETTERS, "<unk>", "8", "9
 
 @functools.cache
 def taught():
-    """Models of all modes, taught to reverse three letters, and that "8" is answered by "88" or by "99", equally often;
-    and what they were taught."""
+    """Models of all modes, trained to reverse three letters and to turn "8" into "88" or "99", equally often; and their
+    training data, `(models, sources, targets)`."""
     keras.utils.set_random_seed(1)
     source = np.array([*itertools.product(range(3, 7), repeat=3), *[(8, 0, 0)] * 32])
     target = np.array([(*row[::-1], 2) for row in source[:64]] + [(8, 8, 2, 0), (9, 9, 2, 0)] * 16)
@@ -135,8 +134,8 @@ def taught():
 
 
 def cases():
-    """Every mode, with few choices of its options, in which any two values of two options meet; with one state for all
-    layers, which those of two directions cannot have; and as in 2016."""
+    """Every mode, with a small set of option values in which any two values of two options occur together; with one
+    state shared by all layers; and as in 2016."""
     for mode in decoders.list():
         known = {**options_of(decoders.modes[mode]), "body": ..., "bidirectional": ...}
         options = {k: list(v) for k, v in OPTIONS.items() if k in known}
@@ -145,21 +144,21 @@ def cases():
         yield from (Case(mode, **choice) for choice in pairwise(options))
         first = {option: values[0] for option, values in options.items()}
         yield Case(mode, **first | {"body": "shared", "cell": "lstm"})
-        old = {"readout": "vector", "bridge": "zero", "attention": "linear", "readout_context": False}
+        old = {"readout": "features", "bridge": "zero", "attention": "linear", "readout_context": False}
         yield Case(mode, **first | {option: value for option, value in old.items() if option in known})
 
 
 def pairwise(options):
-    """Few choices of one value of each option, in which every two values of two options meet."""
+    """A small set of choices of a value for each option, in which any two values of two options occur together."""
     choices = [dict(zip(options, values, strict=True)) for values in itertools.product(*options.values())]
 
-    def meetings(choice):
+    def pairs(choice):
         return {str(pair) for pair in itertools.combinations(choice.items(), 2)}
 
-    missing = set().union(*map(meetings, choices))
+    missing = set().union(*map(pairs, choices))
     while missing:
-        best = max(choices, key=lambda choice: len(meetings(choice) & missing))
-        missing -= meetings(best)
+        best = max(choices, key=lambda choice: len(pairs(choice) & missing))
+        missing -= pairs(best)
         yield best
 
 
@@ -177,44 +176,44 @@ def gradients(model, loss):
 
 
 def nll(logits, targets=TARGET):
-    """Minus the log-probability of each target, zero on padding."""
+    """The negative log-probability of each target, zero on padding."""
     logits = np.asarray(logits, "float64")
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     return np.where(targets != 0, -np.take_along_axis(log_probs, targets[..., None], -1)[..., 0], 0)
 
 
 class Told:
-    """A model's forced pass over every output of at most four tokens, for the searches of tests/references."""
+    """A model's teacher-forced log-probabilities for every output of at most four tokens, for tests/references."""
 
     def __init__(self, model, sources=SOURCE):
         self.model, self.sources, self.end = model, sources, model.readout.end
         self.tokens = sorted({*range(model.readout.vocabulary_size)} - {0, model.readout.start, self.end})
-        said = [(*tokens, self.end) for tokens in itertools.product(self.tokens, repeat=3)]
-        self.places = {tokens[:length]: place for place, tokens in enumerate(said) for length in range(4)}
-        inputs = np.repeat(sources, len(said), 0), np.tile(said, (len(sources), 1))
+        outputs = [(*tokens, self.end) for tokens in itertools.product(self.tokens, repeat=3)]
+        self.places = {tokens[:length]: place for place, tokens in enumerate(outputs) for length in range(4)}
+        inputs = np.repeat(sources, len(outputs), 0), np.tile(outputs, (len(sources), 1))
         logits, weights = model(inputs, return_attention_scores=True) if model.has_attention else (model(inputs), None)
-        shape = (len(sources), len(said), 4, -1)
+        shape = (len(sources), len(outputs), 4, -1)
         self.log_probs = np.reshape(logits - ops.logsumexp(logits, axis=-1, keepdims=True), shape).astype("float64")
         self.weights = None if weights is None else np.reshape(weights, shape).astype("float64")
 
     def row(self, row):
-        """What `tests/references/beam.py` asks, of one source."""
+        """One source as tests/references/beam.py takes it: from a prefix to the next log-probabilities and weights."""
 
-        def tell(said):
-            place = row, self.places[said], len(said)
-            looks = () if self.weights is None else tuple(self.weights[place][self.sources[row] != 0].tolist())
-            return self.log_probs[place].tolist(), looks
+        def next_step(prefix):
+            place = row, self.places[prefix], len(prefix)
+            weights = () if self.weights is None else tuple(self.weights[place][self.sources[row] != 0].tolist())
+            return self.log_probs[place].tolist(), weights
 
-        return tell
+        return next_step
 
 
 def until(end, ids):
-    """Ids up to and with the end of each row; padding after it."""
+    """Ids up to and including the end of each row; padding after it."""
     return np.where(np.cumsum(ids == end, axis=1) - (ids == end), 0, ids)
 
 
 def memorised(model):
-    """Every random generator's state and every counter, to `recall`."""
+    """The state of every random generator and counter, to `recall`."""
     return [(weight, np.asarray(weight)) for weight in model.non_trainable_variables]
 
 

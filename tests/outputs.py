@@ -19,21 +19,21 @@ SEARCHES = {
 
 
 def outputs(model):
-    """A model's passes, its loss in a training step, and the forced pass after it."""
+    """A model's passes and searches, the loss of a training step, and the teacher-forced pass after it."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    eager = keras.backend.backend() != "jax"  # which compiles for seconds what takes a moment
+    eager = keras.backend.backend() != "jax"  # where compiling takes far longer than running
     model.compile(keras.optimizers.SGD(0.5), loss, run_eagerly=eager)
     found = {}
     if isinstance(model, Seq2Seq):
-        found["free"] = model.predict_on_batch(SOURCE)
+        found["free-running"] = model.predict_on_batch(SOURCE)
         for name, search in SEARCHES.items():
             model.searcher(search).run_eagerly = eager
             fields = model.search(SOURCE, search)._asdict().items()
             found |= {f"{name} {field}": value for field, value in fields if value is not None}
-    told = SOURCE if isinstance(model, keras.Sequential) else (SOURCE, TARGET)
-    found["forced"] = model.predict_on_batch(told)
-    found["loss"] = model.train_on_batch(told, TARGET)
-    found["taught"] = model.predict_on_batch(told)
+    inputs = SOURCE if isinstance(model, keras.Sequential) else (SOURCE, TARGET)
+    found["teacher-forced"] = model.predict_on_batch(inputs)
+    found["loss"] = model.train_on_batch(inputs, TARGET)
+    found["trained"] = model.predict_on_batch(inputs)
     return found
 
 

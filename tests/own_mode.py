@@ -1,4 +1,4 @@
-"""A mode of one's own: reads its own last output, and the mean of the source."""
+"""A mode from outside the package: reads the previous output and the mean of the source."""
 
 from keras import ops
 
@@ -7,10 +7,10 @@ from seq2seq_zoo import Decoder, decoders
 
 @decoders.register("mean", "reads its own last output and the mean of the source")
 class MeanDecoder(Decoder):
-    """A decoder that reads its own last output and the mean of `H`."""
+    """A decoder whose steps read the previous output and the mean of `H`."""
 
     def prepare(self, encoded):
-        """The mean over the real steps."""
+        """The mean over the real positions."""
         real = ops.cast(encoded.mask, encoded.sequence.dtype)[:, :, None]
         total = ops.sum(real * encoded.sequence, axis=1, keepdims=True)
         return total / ops.maximum(ops.sum(real, axis=1, keepdims=True), 1)

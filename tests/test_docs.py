@@ -300,7 +300,7 @@ def tables() -> dict[str, str]:
     from seq2seq_zoo.decoding import Search, searches
     from seq2seq_zoo.experiment import factory
     from seq2seq_zoo.layers.readouts.readout import readouts
-    from seq2seq_zoo.layers.readouts.real_values import Values
+    from seq2seq_zoo.layers.readouts.real_values import RealValues
     from seq2seq_zoo.layers.readouts.tokens import Tokens
     from seq2seq_zoo.layers.schedules import schedules
     from seq2seq_zoo.tasks import tasks
@@ -333,7 +333,7 @@ def tables() -> dict[str, str]:
     values = {
         name: options_of(entry, exclude={"size", "mask_value"})
         for name, entry in readouts.items()
-        if issubclass(entry, Values)
+        if issubclass(entry, RealValues)
     }
     found |= {f"readout {name}": table(options) for name, options in values.items() if options}
     found |= {f"task {name}": table(options_of(entry)) for name, entry in tasks.items() if options_of(entry)}

@@ -9,7 +9,7 @@ from cases import close, randomise
 from seq2seq_zoo import Ensemble, FeedbackDecoder, NoEncoder, Seq2Seq, Tokens, average
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.models import seq2seq as model
-from seq2seq_zoo.models.stateful import Stream
+from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.models.text_model import TextError
 from seq2seq_zoo.tasks.task import Data
 from seq2seq_zoo.training import Training, evaluation, training
@@ -45,14 +45,14 @@ def texts_of(ids):
 @pytest.mark.parametrize("length", [1, 4, 12])
 def test_windows_one_after_another_are_one_long_pass(body, length):
     made = small(**body)
-    stream = Stream(made, batch=3)
+    stream = StatefulLanguageModel(made, batch=3)
     windows = [TEXT[:, start : start + length] for start in range(0, 12, length)]
     logits = [stream((GO_ON if place else BEGIN, window)) for place, window in enumerate(windows)]
     close(np.concatenate(logits, axis=1), made((BEGIN, TEXT)))
 
 
 def test_what_begins_anew_forgets_and_no_text_knows_another():
-    stream, other = Stream(small(), batch=3), np.roll(TEXT, 1, axis=1)
+    stream, other = StatefulLanguageModel(small(), batch=3), np.roll(TEXT, 1, axis=1)
     first, second = TEXT[:, :4], TEXT[:, 4:8]
 
     def after(text, goes_on):
@@ -74,7 +74,7 @@ def test_what_begins_anew_forgets_and_no_text_knows_another():
 @pytest.mark.parametrize("body", BODIES[:2], ids=str)
 def test_no_gradient_goes_back_into_the_window_before(body):
     made = small(**body)
-    stream, first, second = Stream(made, batch=3), TEXT[:, :4], TEXT[:, 4:8]
+    stream, first, second = StatefulLanguageModel(made, batch=3), TEXT[:, :4], TEXT[:, 4:8]
     loss = made.readout.loss()
 
     def gradients(run):

@@ -79,7 +79,7 @@ def test_files_of_other_versions(saved, tmp_path):
     future = {"registered_name": "seq2seq_zoo>FutureDecoder", "class_name": "FutureDecoder"}
     assert message(lambda config: config["decoder"].update(future)) == "Could not locate class 'FutureDecoder'."
     assert message(lambda config: config["target_vocabulary"]["tokens"].append("f")) == (
-        "The target vocabulary does not fit Tokens: vocabulary_size is 10 for the one and 9 for the other."
+        "The target vocabulary does not fit Tokens: vocabulary_size is 10 in the vocabulary and 9 in the layer."
     )
 
 
@@ -102,9 +102,9 @@ def test_a_vocabulary_that_does_not_fit_is_refused():
     short = Vocabulary(LETTERS.tokens[:-1], separator="")
     other = Vocabulary(LETTERS.tokens, separator="", end=3, unknown=2)
     for vocabularies, message in (
-        ((short, LETTERS), "source vocabulary does not fit Encoder: vocabulary_size is 8 for the one and 9"),
-        ((LETTERS, short), "target vocabulary does not fit Tokens: vocabulary_size is 8 for the one and 9"),
-        ((LETTERS, other), "target vocabulary does not fit Tokens: end is 3 for the one and 2"),
+        ((short, LETTERS), "source vocabulary does not fit Encoder: vocabulary_size is 8 in the vocabulary and 9"),
+        ((LETTERS, short), "target vocabulary does not fit Tokens: vocabulary_size is 8 in the vocabulary and 9"),
+        ((LETTERS, other), "target vocabulary does not fit Tokens: end is 3 in the vocabulary and 2"),
     ):
         with pytest.raises(ValueError, match=message):
             Seq2Seq(model.encoder, model.decoder, *vocabularies)

@@ -1,4 +1,4 @@
-"""What differs between modes: one mode, one file, one class.
+"""Decoders: the base class, and the four modes, one file for each.
 
 >>> from seq2seq_zoo import decoders
 >>> print(*decoders.list())

@@ -1,4 +1,4 @@
-"""The attention mode: its own last output, and what it finds in the source by asking with its state."""
+"""The attention mode: each step reads the previous output and the attention context."""
 
 from typing import Annotated, Any
 
@@ -6,30 +6,33 @@ from seq2seq_zoo.config.options import Named, checked
 from seq2seq_zoo.decoders.decoder import Decoder, modes
 from seq2seq_zoo.layers.attention import Attention, AttentionMemory, attentions
 from seq2seq_zoo.layers.encoder import Encoded
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
-@modes.register("attention", "reads its own last output and looks at the whole source with its state (Bahdanau et al.)")
+@modes.register(
+    "attention", "reads its own last output and attends to the whole source with its state (Bahdanau et al.)"
+)
 class AttentionDecoder(Decoder):
-    """A decoder that reads its own last output and a weighted mean of the source, weighted by its state.
+    """A decoder whose steps read the previous output and a weighted mean of the encoder's outputs.
 
         a[t] = softmax over j of score(s[t-1], H[j])
         x[t] = [y[t-1]; sum_j a[t, j] H[j]]
         s[t] = cell(x[t], s[t-1]),  s[0] = bridge(encoder)
         y[t] = readout([s[t]; sum_j a[t, j] H[j]])
 
-    Without input feeding, the cell reads `y[t-1]` alone and the score asks with `s[t]`: only the readout knows what was
-    found, and all looking leaves the loop over time. Without `readout_context` it is the other way round: only the cell
-    knows.
+    Without `input_feeding`, the cell reads `y[t-1]` alone and the query is `s[t]`: only the readout reads the context,
+    and under teacher forcing all attention is computed outside the loop over time. Without `readout_context`, only the
+    cell reads the context.
 
-    Arguments, call arguments and return value are `Decoder`'s, and:
+    Arguments, call arguments and return value are those of `Decoder`, and:
 
     Args:
-        attention: a registered attention's name, a mapping of its `name` and arguments, or an `Attention`.
-        input_feeding: whether the cell reads what was found.
-        readout_context: whether the readout reads what was found.
+        attention: the name of a registered attention, a mapping of its `name` and arguments, or an `Attention`.
+        input_feeding: whether the cell reads the context.
+        readout_context: whether the readout reads the context.
 
     Raises:
-        ValueError: neither does.
+        ValueError: neither reads the context.
 
     Example:
 
@@ -58,36 +61,32 @@ class AttentionDecoder(Decoder):
         super().__init__(*args, **kwargs)
         if not (input_feeding or readout_context):
             raise ValueError(
-                "With neither input_feeding nor readout_context nothing reads what was found: set one of them to true."
+                "With neither input_feeding nor readout_context nothing reads the attention context: set one of them "
+                "to true."
             )
         self.attention = attention
-        self.input_feeding = input_feeding
-        self.readout_context = readout_context
         self.input_feeding = input_feeding
         self.readout_context = readout_context
         self.attention_layer = attentions.create(attention, name="attention", dtype=self.dtype_policy)
 
     def build_attention(self, width: int) -> None:
-        """Create the score's weights."""
+        """Create the weights of the score."""
         self.attention_layer.build(query=self.units, key=width)
 
     def prepare(self, encoded: Encoded) -> AttentionMemory:
         """The keys, the values and the mask."""
         return self.attention_layer.prepare(encoded.sequence, encoded.mask)
 
-    def inputs(self, previous: Any, source: AttentionMemory) -> tuple[Any, ...]:
+    def inputs(self, previous: Tensor, source: AttentionMemory) -> tuple[Tensor, ...]:
         """`y[t-1]`."""
         return (previous,)
 
-    def attend(self, query: Any, source: AttentionMemory) -> tuple[Any, Any]:
+    def attend(self, query: Tensor, source: AttentionMemory) -> tuple[Tensor, Tensor]:
         """`sum_j a[t, j] H[j]`, and `a[t]`."""
         return self.attention_layer(query, source)
 
     @property
     def standard_attention(self) -> Attention | None:
-        """The attention, unless a subclass looks or finds in a way of its own."""
-        return (
-            self.attention_layer
-            if type(self).attend is AttentionDecoder.attend and self.attention_layer.is_standard
-            else None
-        )
+        """The attention layer, unless a subclass attends in another way."""
+        is_standard = type(self).attend is AttentionDecoder.attend and self.attention_layer.is_standard
+        return self.attention_layer if is_standard else None

@@ -1,20 +1,21 @@
-"""The basic mode: the summary at every step, nothing else."""
+"""The basic mode: each step reads the summary, and no step reads an output."""
 
 from typing import Any
 
 from seq2seq_zoo.decoders.decoder import Decoder, modes
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
 @modes.register("basic", "reads the source's summary at every step, never its own output (RepeatVector)")
 class BasicDecoder(Decoder):
-    """A decoder that reads `c` at every step and never its own output.
+    """A decoder whose steps read `c`, the encoder's summary, and never an output.
 
         x[t] = c
         s[t] = cell(x[t], s[t-1])
         y[t] = readout(s[t])
 
-    Its outputs are conditionally independent given the source: it cannot know which of several good answers it has
-    begun. Arguments, call arguments and return value are `Decoder`'s.
+    Given the source, its outputs are independent of one another: it cannot choose one of several correct targets and
+    stay consistent with it. Arguments, call arguments and return value are those of `Decoder`.
 
     Example:
 
@@ -25,11 +26,12 @@ class BasicDecoder(Decoder):
     TensorShape([1, 5, 12])
 
     Reference:
-        Cho et al. 2014, arXiv:1406.1078, without the feedback; Keras's `RepeatVector` and its addition_rnn example.
+        Cho et al. 2014, arXiv:1406.1078, without the feedback; the `RepeatVector` of Keras and its example
+        addition_rnn.
     """
 
     feeds_back = False
 
-    def inputs(self, previous: Any, source: Any) -> tuple[Any, ...]:
+    def inputs(self, previous: Tensor, source: Any) -> tuple[Tensor, ...]:
         """`c`."""
         return (source.summary[:, None],)

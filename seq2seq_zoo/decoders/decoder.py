@@ -1,4 +1,4 @@
-"""The decoder that every mode is: one recurrent step, a forced pass and a free pass over it."""
+"""The base class of all decoders: one recurrent step, and the teacher-forced and the free-running pass over it."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
@@ -8,93 +8,91 @@ from keras import ops, tree
 
 from seq2seq_zoo.config.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.config.registry import Registry
+from seq2seq_zoo.decoders.feature_feedback import FeatureFeedback
+from seq2seq_zoo.decoders.precomputed import Precomputed, precompute
 from seq2seq_zoo.layers.attention import Attention
 from seq2seq_zoo.layers.bridge import bridges
 from seq2seq_zoo.layers.cells import States, cells
 from seq2seq_zoo.layers.dropout import DropoutMasks, dropout_mask, dropped
 from seq2seq_zoo.layers.encoder import Encoded
-from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
+from seq2seq_zoo.layers.products import EmbeddingLookup
 from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
 from seq2seq_zoo.layers.saving import WithConfig
 from seq2seq_zoo.layers.scan import scan
-from seq2seq_zoo.layers.schedules import schedules
+from seq2seq_zoo.layers.schedules import Schedule, schedules
 from seq2seq_zoo.layers.stack import Stack
-
-
-class Precomputed(NamedTuple):
-    """Products with the first layer's kernel that are made before a loop, so that no step makes them."""
-
-    kernels: tuple[Any, ...]
-    """The kernel in its parts, since to cut it is to copy it."""
-    embedding_products: Any
-    """What the layer's gates take from each token's vector, `(vocabulary, gates * units)`, to be looked up; or
-    `None`."""
-    context_products: Any
-    """What they take from each position of the source, `(batch, source length, gates * units)`, to be weighed by
-    attention in its place; or `None`."""
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
 class Memory(NamedTuple):
-    """Everything that stays the same while one batch is decoded."""
+    """Everything that stays constant while one batch is decoded."""
 
     source: Any
-    """What the mode's `prepare` made of the encoded source."""
-    embedding_dropout: Any
-    """Dropout mask on the embedded previous output, or `None`."""
+    """What the mode's `prepare` returned."""
+    embedding_dropout: Tensor | None
+    """The dropout mask of the embedded previous output; `None` where nothing is dropped."""
     layer_dropout: tuple[DropoutMasks, ...]
-    """Dropout masks of the recurrent layers."""
-    mask: Any
+    """The dropout masks of the recurrent layers."""
+    mask: Tensor
     """Which source positions are real: boolean `(batch, source length)`."""
-    precomputed: Precomputed | None = None
-    """What a loop of steps need not make again and again."""
+    precomputed: Precomputed = Precomputed()
+    """Products that `precompute` computed for a loop over single steps; by default each step computes its own."""
 
 
 class Decoder(WithConfig, keras.layers.Layer):
-    """A recurrent decoder. Abstract: a mode is a subclass that says what a step *reads*, in at most two pure methods.
+    """A recurrent decoder. Abstract: a mode is a subclass that defines what a step reads, in at most two pure methods.
 
-    - `inputs(previous, source)`: what a step reads that does not depend on the state. It serves one step and a whole
-      sequence alike, so in training its product with the kernel leaves the loop over time.
-    - `look(query, source)`: what a step reads that does (attention). Most modes have none.
+    - `inputs(previous, source)`: what a step reads that does not depend on the state. It serves single steps and whole
+      sequences, so in training its product with the kernel is computed once, outside the loop over time.
+    - `attend(query, source)`: what a step reads that depends on the state. Only modes with attention define it.
 
-    `prepare(encoded)` makes whatever `source` they want of the encoded source, once a sequence. All else is here.
+    Both take `source` from `prepare(encoded)`, which computes once for each batch what is constant over time.
+
+    The base class does the rest:
+
+    1. `initialize(encoded)` returns the memory, which is constant over time, and the initial states.
+    2. `step(previous, states, memory)` takes one step: it returns logits, the next states and the attention weights.
+    3. The teacher-forced pass knows the targets: each step reads the previous target, and all steps are one pass.
+    4. The free-running pass does not: each step reads the output of the step before.
 
     Args:
         units: width of each recurrent layer.
         readout: what an output is: `Tokens(...)`, `Vectors(...)`, `Gaussian(...)` or `Quantiles(...)`.
-        cell: a registered cell's name, or a mapping of its `name` and arguments.
+        cell: the name of a registered cell, or a mapping of its `name` and arguments.
         depth: number of recurrent layers.
-        bridge: how the encoder's last states become the first: a registered bridge's name, a mapping, or a `Bridge`.
-        dropout: share of the embedding and of each layer's outputs to drop in training.
-        recurrent_dropout: share of the state that each recurrent product reads to drop in training.
+        bridge: how the encoder's final states become the decoder's initial states: the name of a registered bridge, a
+            mapping of its `name` and arguments, or a `Bridge`.
+        dropout: share of the embedded outputs and of each layer's outputs that is dropped in training.
+        recurrent_dropout: share of the state that is dropped before each recurrent product in training.
         residual: whether each layer after the first adds its input to its output.
-        shared_state: whether all layers thread one state through a step: each starts from the state that the layer
-            below has left, and the first from what the last left one step before.
-        sampling: a registered schedule's name, a mapping, or a `Schedule`: the probability, over training steps, that
-            a step reads the right previous output rather than the decoder's own; `None` for always.
-        max_length: the most outputs of a free run.
+        shared_state: whether all layers share one state: within a step, each layer starts from the state that the
+            layer below computed, and the first layer starts from the state of the last layer one step before.
+        sampling: scheduled sampling: the name of a registered schedule, a mapping of its `name` and arguments, or a
+            `Schedule`. It gives, for each training step, the probability that a decoder step reads the previous target
+            rather than the decoder's own output; `None` for teacher forcing alone.
+        max_length: the largest number of outputs of a free-running pass.
 
     Call arguments:
         encoded: an `Encoded`.
-        targets: the right answers, `(batch, target length)` ids whose padding is 0, or `(batch, target length, size)`
-            vectors. With them, the step for `targets[:, t]` reads `targets[:, t - 1]` (the shift happens inside).
-            Without them, the decoder runs freely for at most `max_length` outputs, each step reading the output
-            before; outputs after the end of every row are zeros.
+        targets: for teacher forcing: `(batch, target length)` ids padded with 0, or `(batch, target length, size)`
+            vectors. Step t reads `targets[:, t - 1]`; the decoder shifts the targets itself. Without targets, the pass
+            is free-running: at most `max_length` outputs, where outputs after the end of a row are zeros.
         return_attention_scores: whether to return the attention weights as well.
-        training: whether to drop out and to sample by schedule.
+        training: whether to apply dropout and scheduled sampling.
 
     Returns:
-        Logits `(batch, target length or max_length, vocabulary_size)`, or what else the readout puts out, in float32.
-        They carry the mask of real targets for Keras's losses and metrics. With attention scores, `(logits, weights)`,
-        the weights `(batch, length, source length)`.
+        Logits `(batch, target length or max_length, vocabulary_size)` in float32, or whatever else the readout puts
+        out. They carry the mask of the targets for the losses and metrics of Keras. With `return_attention_scores`,
+        `(logits, weights)`, where the weights are `(batch, length, source length)`.
     """
 
     feeds_back: bool = True
-    """Whether a step reads the output before it."""
+    """Whether a step reads the previous output."""
     input_feeding: bool = True
-    """Whether `look` asks with the state before the step, so that the cell reads what it saw; else it asks with the
-    state after, and only the readout reads it."""
+    """Whether the cell reads the context. The query is then the state before the step; otherwise it is the state after
+    the step, and only the readout reads the context."""
     readout_context: bool = True
-    """Whether the readout reads what `look` saw."""
+    """Whether the readout reads the context."""
 
     @checked
     def __init__(
@@ -145,31 +143,33 @@ class Decoder(WithConfig, keras.layers.Layer):
         self.masked = WithMask(name="masked", dtype="float32", autocast=False)
         self.first_states = bridges.create(bridge, name="bridge", dtype=self.dtype_policy)
         self.schedule = None if sampling is None else schedules.create(sampling)
+        self.feature_feedback: FeatureFeedback | None = None
 
-    # === What a mode says ===
+    # === What a mode defines ===
 
     def prepare(self, encoded: Encoded) -> Any:
-        """What stays the same over time; the encoded source itself unless a mode wants more."""
+        """What the mode computes from the source once for each batch; by default the encoded source itself."""
         return encoded
 
-    def inputs(self, previous: Any, source: Any) -> tuple[Any, ...]:
-        """What a step reads whatever its state.
+    def inputs(self, previous: Tensor, source: Any) -> tuple[Tensor, ...]:
+        """What a step reads that does not depend on the state.
 
         Args:
-            previous: the output before, embedded: `(batch, time, width)`; in a search, hypotheses stand in for time.
-                `None` in a mode that does not feed back.
+            previous: the embedded previous output, `(batch, time, width)`; in a search, the hypotheses of a row take
+                the place of time. `None` in a mode that does not feed back.
             source: from `prepare`.
 
         Returns:
-            Tensors of shape `(batch, time or 1, width)`, which the cell reads side by side.
+            The input parts, `(batch, time or 1, width)` each. The cell reads their concatenation.
         """
         raise NotImplementedError
 
-    def attend(self, query: Any, source: Any) -> tuple[Any, Any]:
-        """What a step reads by asking with its state; a mode that does not look leaves this as it is.
+    def attend(self, query: Tensor, source: Any) -> tuple[Tensor, Tensor]:
+        """What a step reads that depends on the state; only a mode with attention defines it.
 
         Args:
-            query: top states `(batch, time, units)`; in a search, hypotheses stand in for time.
+            query: states of the top layer, `(batch, time, units)`; in a search, the hypotheses of a row take the place
+                of time.
             source: from `prepare`.
 
         Returns:
@@ -177,307 +177,326 @@ class Decoder(WithConfig, keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def build_attention(self, width: int) -> None:
+        """Create the weights of `prepare` and `attend`, for encoder outputs of the given width."""
+
     @property
     def has_attention(self) -> bool:
-        """Whether this mode looks, and so has attention weights."""
+        """Whether the mode attends to the source, and so has attention weights."""
         return type(self).attend is not Decoder.attend
 
     @property
     def standard_attention(self) -> Attention | None:
-        """The attention of a mode whose `look` asks it and does nothing else: its gradient can be taken by hand."""
+        """The attention layer, if `attend` calls it and does nothing else: its pass has a custom gradient."""
         return None
 
     # === The step ===
 
     def initialize(self, encoded: Encoded, training: bool | None = None) -> tuple[Memory, States]:
-        """The memory and the first states for one batch of sources.
+        """The memory and the initial states for a batch of sources.
 
         Args:
-            encoded: the source.
-            training: whether to apply dropout.
+            encoded: the encoded sources.
+            training: whether to draw dropout masks.
         """
         sequence, summary, states, mask = encoded  # lists, where Keras loaded a functional model
         if mask is None:
             mask = ops.ones(ops.shape(sequence)[:2], dtype="bool")
         encoded = Encoded(sequence, summary, tuple(map(tuple, states)), mask)
         batch = ops.shape(encoded.summary)[0]
-        previous = None
+        embedding_dropout = None
         if self.feeds_back:
             shape = (batch, 1, self.readout.width)
-            previous = dropout_mask(shape, self.dropout, self.seed_generator, self.compute_dtype, training)
+            embedding_dropout = dropout_mask(shape, self.dropout, self.seed_generator, self.compute_dtype, training)
         source = self.prepare(encoded)
-        memory = Memory(source, previous, self.stack.dropout_masks(batch, training), mask)
-        states = self.first_states(encoded)
-        if self.readout.feeds_back_features:
-            states = (*states, (ops.cast(encoded.summary, self.compute_dtype),))
-        return memory, states
+        memory = Memory(source, embedding_dropout, self.stack.dropout_masks(batch, training), mask)
+        return memory, self._recurrence().initial_states(encoded)
 
     def precompute(self, memory: Memory, steps: int) -> Memory:
-        """The memory with the products that a loop of single steps would otherwise repeat at every step.
+        """The memory with products that a loop over `step` would otherwise repeat at every step.
 
-        A product with the embeddings or with the source's positions is made only where a loop is likely to read most of
-        it. Searches and free-running passes call this; it changes no result.
+        Optional: searches and free-running passes call it before their loop. No result changes but for rounding.
 
         Args:
             memory: from `initialize`.
-            steps: the most steps that each row may take, over all hypotheses.
+            steps: the largest possible number of steps of each row, summed over its hypotheses.
         """
-        kernels, products, found = self.stack.kernels(), None, None
-        source, (rows, length) = memory.source, memory.mask.shape
-        rows = rows or 1  # where it is not known yet
-        # Few searches last as long as they may. A product of a few rows takes as long as one of sixteen: the kernel is
-        # read either way.
-        reads = steps * max(rows, 16) // 4
-        tokens = self.readout.lookup(self.readout.initial_output(1))
-        if self._previous_part is not None and tokens is not None and tokens.vectors.shape[0] <= reads:
-            products = matmul(tokens.vectors, kernels[self._previous_part])
-        if self.input_feeding and self.standard_attention is not None and length is not None and rows * length <= reads:
-            found = matmul(source.values, kernels[self._context_part])
-        return memory._replace(precomputed=Precomputed(kernels, products, found))
+        embeddings = values = None
+        lookup = self.readout.lookup(self.readout.initial_output(1))
+        if lookup is not None and self._previous_part is not None:
+            embeddings = self._previous_part, lookup.vectors
+        if self.input_feeding and self.standard_attention is not None:
+            values = self._context_part, memory.source.values
+        precomputed = precompute(self.stack.kernels(), memory.mask.shape, steps, embeddings, values)
+        return memory._replace(precomputed=precomputed)
 
-    def step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
-        """One step of a free run or a search.
+    def step(self, previous: Tensor, states: States, memory: Memory) -> tuple[Tensor, States, Tensor | None]:
+        """One step of a free-running pass or of a search.
 
-        A search may follow several hypotheses of each row. They share the row's memory, which is not copied: to a mode
-        they look like so many steps of time.
+        A search follows several hypotheses of each row. They share the row's memory, which is not copied: in the
+        methods of a mode, the hypotheses take the place of time.
 
         Args:
-            previous: the outputs before, `(batch,)` ids or `(batch, size)` vectors; in a search, `(batch, hypotheses)`.
-            states: the states before, `(batch, units)` or `(batch, hypotheses, units)` each.
+            previous: the previous outputs, `(batch,)` ids or `(batch, size)` vectors; in a search,
+                `(batch, hypotheses)` ids.
+            states: the states before the step, `(batch, units)` or `(batch, hypotheses, units)` each.
             memory: from `initialize`.
 
         Returns:
-            `(logits, states, weights)`: logits `(batch, output width)` or `(batch, hypotheses, output width)`; weights
-            with a last axis of the source's length, or `None` in a mode that does not look.
+            `(logits, states, weights)`: logits `(batch, output width)` or `(batch, hypotheses, output width)`; the next
+            states; attention weights `(batch, source length)` or `(batch, hypotheses, source length)`, `None` without
+            attention.
         """
-        features, states, weights = self._step(previous, states, memory)
+        features, states, weights = self._recurrence().step_features(previous, states, memory)
         return self.readout.read(features), states, weights
 
-    def _step(self, previous: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
-        """A step up to what the readout reads. A vector that is handed on stands behind the layers' states."""
-        one = len(states[0][0].shape) == 2
-        if self.readout.feeds_back_features:
-            states, (previous,) = states[:-1], states[-1]
-        parts = self._parts(ops.expand_dims(previous, 1) if one else previous, memory)
-        projected = self.stack.project(parts, kernels=memory.precomputed and memory.precomputed.kernels)
-        projected = ops.squeeze(projected, 1) if one else projected
-        features, states, weights = self._advance(projected, states, memory)
-        if self.readout.feeds_back_features:
-            features = self.readout.project_feedback(features)
-            states = (*states, (features,))
-        return features, states, weights
+    def _recurrence(self) -> "Decoder | FeatureFeedback":
+        """Whose `initial_states`, `step_features` and `sequence_features` are used: the decoder's own, unless features
+        are fed back."""
+        return self.feature_feedback or self
 
-    def _parts(self, previous: Any, memory: Memory) -> tuple[Any, ...]:
-        """What a step reads whatever its state, `(batch, time or 1, width)` each, for one step or for all."""
+    def initial_states(self, encoded: Encoded) -> States:
+        """The states before the first step, from the bridge."""
+        return self.first_states(encoded)
+
+    def step_features(self, previous: Tensor, states: States, memory: Memory) -> tuple[Tensor, States, Tensor | None]:
+        """One step up to the features that the readout reads; arguments as of `step`."""
+        one_hypothesis = len(states[0][0].shape) == 2
+        parts = self._parts(ops.expand_dims(previous, 1) if one_hypothesis else previous, memory)
+        projected = self.stack.project(parts, kernels=memory.precomputed.kernels)
+        projected = ops.squeeze(projected, 1) if one_hypothesis else projected
+        return self._advance(projected, states, memory)
+
+    def _parts(self, previous: Tensor, memory: Memory) -> tuple[Any, ...]:
+        """The mode's `inputs`, for one step or for all steps, `(batch, time or 1, width)` each."""
         if not self.feeds_back:
             return self.inputs(None, memory.source)
         embedded = dropped(self.readout.embed(previous), memory.embedding_dropout)
         parts = self.inputs(embedded, memory.source)
-        tokens = self.readout.lookup(previous) if memory.embedding_dropout is None else None
-        products = memory.precomputed and memory.precomputed.embedding_products
-        if tokens is None or not (products is not None or tokens.pays_off):
+        if memory.embedding_dropout is not None:
             return parts
-        # Whatever a mode makes of its last output, what it hands on as it is may be multiplied before it is looked up.
-        tokens = tokens._replace(products=products)
-        return tuple(tokens if part is embedded else part for part in parts)
+        # Where the mode passes the embedding on unchanged, it may be multiplied by the kernel before the lookup.
+        lookup = memory.precomputed.lookup(self.readout.lookup(previous))
+        return parts if lookup is None else tuple(lookup if part is embedded else part for part in parts)
 
-    def _advance(self, projected: Any, states: States, memory: Memory) -> tuple[Any, States, Any]:
-        """The part of a step that needs the states: features for the readout, the next states, the weights."""
+    def _advance(self, projected: Tensor, states: States, memory: Memory) -> tuple[Tensor, States, Tensor | None]:
+        """The part of a step that depends on the states, given the product of `inputs` with the kernel."""
         context = weights = None
         if self.has_attention and self.input_feeding:
             context, weights = self._attend(states[-1][0], memory)
-            ahead = memory.precomputed
-            if ahead is None or ahead.context_products is None or len(weights.shape) == 2:
-                projected = projected + self.stack.project((context,), self._context_part, ahead and ahead.kernels)
-            else:
-                projected = projected + ops.matmul(weights, ahead.context_products)
+            product = memory.precomputed.project_context(self.stack, self._context_part, context, weights)
+            projected = projected + product
         output, states = self.stack.advance(projected, states, memory.layer_dropout)
         if self.has_attention and not self.input_feeding:
             context, weights = self._attend(output, memory)
         return self._features(output, context), states, weights
 
-    def _features(self, output: Any, context: Any) -> Any:
-        """What the readout reads of a step, or of all."""
-        if context is None or not self.readout_context:
-            return output
-        return ops.concatenate([output, context], axis=-1)
-
-    def _attend(self, query: Any, memory: Memory) -> tuple[Any, Any]:
+    def _attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """The mode's `attend`, for queries with or without an axis of hypotheses."""
         if len(query.shape) == 3:
             return self.attend(query, memory.source)
         context, weights = self.attend(ops.expand_dims(query, 1), memory.source)
         return ops.squeeze(context, 1), ops.squeeze(weights, 1)
 
-    # === Passes over it ===
+    def _features(self, output: Tensor, context: Tensor | None) -> Tensor:
+        """What the readout reads: the top layer's output, and the context beside it if it reads that."""
+        if context is None or not self.readout_context:
+            return output
+        return ops.concatenate([output, context], axis=-1)
+
+    # === The passes over it ===
 
     def call(
         self,
         encoded: Encoded,
-        targets: Any = None,
+        targets: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
     ) -> Any:
-        """Decode a batch."""
+        """Decode a batch: with teacher forcing if there are targets, free-running otherwise."""
         if return_attention_scores and not self.has_attention:
-            raise ValueError(f"{type(self).__name__} does not look at its source, so it has no attention scores.")
+            raise ValueError(
+                f"{type(self).__name__} does not attend to its source, so it has no attention scores. Leave out "
+                f"return_attention_scores, or use a mode with attention."
+            )
         memory, states = self.initialize(encoded, training)
-        if targets is None and not training:
-            memory = self.precompute(memory, self.max_length)
         if targets is None:
             outputs, weights = self._free_running(memory, states, training)
+        elif training and self.schedule is not None and self.feeds_back:
+            outputs, weights = self._scheduled_sampling(memory, states, targets, self.schedule)
         else:
-            if training and self.schedule is not None and self.feeds_back:
-                probability = self.schedule(self.training_steps.value)
-                self.training_steps.assign_add(1.0)
-                outputs, weights = self._scheduled_sampling(targets, memory, states, probability)
-            else:
-                outputs, weights, _ = self._teacher_forced(memory, states, targets, training=training)
-            outputs = self.masked((outputs, self.readout.mask(targets)))
+            outputs, weights, _ = self._teacher_forced(memory, states, targets, training=training)
         return (outputs, weights) if return_attention_scores else outputs
-
-    def continue_sequence(
-        self, targets: Any, before: Any, states: States, memory: Memory, training: bool | None = None
-    ) -> tuple[Any, States | None]:
-        """Some steps in the middle of a sequence, told the right answers.
-
-        Args:
-            targets: as of a call.
-            before: the outputs before them, `(batch,)` ids or `(batch, size)` vectors.
-            states: the states before them, `(batch, units)` each.
-            memory: from `initialize`.
-            training: whether a gradient will be asked for.
-
-        Returns:
-            `(outputs, states)`: outputs as of a call; the last states, `None` in a mode whose cell looks.
-        """
-        outputs, _, last = self._teacher_forced(memory, states, targets, before=before, training=training)
-        return self.masked((outputs, self.readout.mask(targets))), last
 
     def _teacher_forced(
         self,
         memory: Memory,
         states: States,
-        targets: Any = None,
-        length: Any = None,
-        before: Any = None,
+        targets: Tensor,
+        before: Tensor | None = None,
         training: bool | None = None,
-    ) -> tuple[Any, Any, States | None]:
-        """All steps at once, the output before each being known (or never read): project all, scan only what recurs.
-        The last states come back as well, but of a cell that looks."""
-        told = None
-        if targets is not None:
-            length = ops.shape(targets)[1]
-            told = self.readout.shift(targets, before)
-        if self.readout.feeds_back_features:  # nothing is told
-            features, weights, last = self._feature_feedback(memory, states, length)
-            return self.readout.read(features), weights, last
-        parts = [_time_first(part) for part in self._parts(told, memory)]
-        last = None
-        if self.has_attention and self.input_feeding:
-            projected = self.stack.project(parts)
-            projected = ops.broadcast_to(projected, (length, *ops.shape(projected)[1:]))
-
-            def step(states, projected):
-                features, states, weights = self._advance(projected, states, memory)
-                return states, (features, weights)
-
-            attend = self.standard_attention
-            if training and attend is not None and self.stack.has_custom_gradient():
-                features, weights = self.stack.attention_pass(
-                    attend, self._context_part, projected, memory.layer_dropout, states, memory.source
-                )
-                features = features if self.readout_context else features[..., : self.units]
-            else:
-                _, (features, weights) = scan(step, states, projected)
-            features, weights = _time_first(features), _time_first(weights)
-        else:
-            outputs, _, last = self.stack.scan(parts, memory.layer_dropout, states, length=length, training=training)
-            features, weights = _time_first(outputs), None
-            if self.has_attention:
-                context, weights = self.attend(features, memory.source)
-                features = self._features(features, context)
-        if training and targets is not None:
-            return self.readout.training_outputs(features, targets), weights, last
-        return self.readout.read(features), weights, last
-
-    def _feature_feedback(self, memory: Memory, states: States, length: Any) -> tuple[Any, Any, States]:
-        """All steps, each of which reads what the one before handed on."""
-
-        def step(states, _):
-            features, states, weights = self._step(None, states, memory)
-            return states, (features, weights) if self.has_attention else (features,)
-
-        last, (features, *weights) = scan(step, states, (), length)
-        return _time_first(features), _time_first(weights[0]) if weights else None, last
-
-    def _feedback_loop(
-        self,
-        memory: Memory,
-        states: States,
-        choose: Callable[[Any, Any], tuple[Any, Any]],
-        xs: Any = (),
-        length: int | None = None,
-        early: bool = False,
-    ) -> tuple[Any, Any]:
-        """The loop that feeds each output back: free runs and scheduled sampling.
+    ) -> tuple[Tensor, Tensor | None, States | None]:
+        """Teacher forcing: each step reads the previous target, so all steps are computed in one pass.
 
         Args:
             memory: from `initialize`.
-            states: from `initialize`.
-            choose: `(logits, x) -> (next, kept)`: what the next step reads, and what to keep of this one.
-            xs: a structure of `(length, ...)` tensors, one slice a step for `choose` (what chance decides is drawn
-                before).
-            length: the number of steps, where `xs` holds no tensor.
-            early: whether to stop when every row has ended (such a run has no gradient on JAX).
+            states: the states before the first step.
+            targets: as of a call.
+            before: the outputs before the targets; the readout's initial output if not given.
+            training: whether a gradient will be taken.
 
         Returns:
-            `(kept, weights)`, time first; weights are `None` in a mode that does not look.
+            `(outputs, weights, states)`; the final states are `None` if the cell reads the context.
         """
-        first = self.readout.initial_output(ops.shape(states[0][0])[0])
+        batch = self.readout.teacher_forcing(targets, before)
+        features, weights, final = self._recurrence().sequence_features(
+            batch.previous, states, memory, ops.shape(targets)[1], training
+        )
+        outputs = batch.training_outputs(features) if training else self.readout.read(features)
+        return self.masked((outputs, batch.mask)), weights, final
 
-        def step(carry, x):
-            states, previous, ended = carry
-            logits, states, weights = self.step(previous, states, memory)
-            following, kept = choose(logits, x)
-            ended = ops.logical_or(ended, self.readout.is_end(following))
-            return (states, following, ended), (kept, weights) if self.has_attention else (kept,)
+    def continue_sequence(
+        self, targets: Tensor, before: Tensor, states: States, memory: Memory, training: bool | None = None
+    ) -> tuple[Tensor, States | None]:
+        """Teacher forcing in the middle of a sequence.
 
-        carry = (states, first, self.readout.is_end(first))
-        until = (lambda carry: ops.all(carry[2])) if early else None
-        _, kept = scan(step, carry, xs, length, until=until)
-        return kept if self.has_attention else (*kept, None)
+        Args:
+            targets: as of a call.
+            before: the outputs before the targets, `(batch,)` ids or `(batch, size)` vectors.
+            states: the states after these outputs, `(batch, units)` each.
+            memory: from `initialize`.
+            training: whether a gradient will be taken.
 
-    def _scheduled_sampling(self, targets: Any, memory: Memory, states: States, probability: Any) -> tuple[Any, Any]:
-        """Scheduled sampling: a coin an output says if the next step reads the target or the decoder's own output."""
-        batch, length, *features = ops.shape(targets)
-        coins = keras.random.uniform((length, batch, *[1] * len(features)), seed=self.seed_generator)
+        Returns:
+            `(outputs, states)`: outputs as of a call; the final states, `None` if the cell reads the context.
+        """
+        outputs, _, final = self._teacher_forced(memory, states, targets, before, training)
+        return outputs, final
 
-        def choose(logits, x):
-            told, target = x
-            own = self.readout.predict(logits)
-            return ops.where(told, ops.cast(target, own.dtype), own), logits
+    def sequence_features(
+        self, previous: Tensor, states: States, memory: Memory, length: Any, training: bool | None = None
+    ) -> tuple[Tensor, Tensor | None, States | None]:
+        """The features of all steps, whose previous outputs are known: the inputs of all steps are multiplied by the
+        kernel at once, and only what depends on the states is in the loop over time.
 
-        outputs, weights = self._feedback_loop(memory, states, choose, xs=(coins < probability, _time_first(targets)))
-        return _time_first(outputs), _time_first(weights)
+        Args:
+            previous: what each step reads as its previous output, `(batch, length)` ids or `(batch, length, size)`
+                vectors; `None` in a mode that does not feed back.
+            states: the states before the first step.
+            memory: from `initialize`.
+            length: the number of steps.
+            training: whether a gradient will be taken.
 
-    def _free_running(self, memory: Memory, states: States, training: bool | None) -> tuple[Any, Any]:
-        """A free run of `max_length` outputs; but for training, what comes after a row's end is zero."""
-        if self.feeds_back:
-            outputs, weights = self._feedback_loop(
-                memory,
-                states,
-                lambda logits, _: (self.readout.predict(logits), logits),
-                length=self.max_length,
-                early=not training,
-            )
-            outputs, weights = _time_first(outputs), _time_first(weights)
+        Returns:
+            `(features, weights, states)`: `(batch, length, width)`; `(batch, length, source length)`, `None` without
+            attention; the final states, `None` if the cell reads the context.
+        """
+        parts = [_time_first(part) for part in self._parts(previous, memory)]
+        if self.has_attention and self.input_feeding:
+            projected = self.stack.project(parts)
+            projected = ops.broadcast_to(projected, (length, *ops.shape(projected)[1:]))
+            attention_loop = self._loop_with_custom_gradient if training and self._has_custom_gradient() else self._loop
+            features, weights = attention_loop(projected, states, memory)
+            return _time_first(features), _time_first(weights), None
+        outputs, _, final = self.stack.scan(parts, memory.layer_dropout, states, length=length, training=training)
+        output, context, weights = _time_first(outputs), None, None
+        if self.has_attention:
+            context, weights = self.attend(output, memory.source)
+        return self._features(output, context), weights, final
+
+    def _loop(self, projected: Tensor, states: States, memory: Memory) -> tuple[Tensor, Tensor]:
+        """The loop over time of a cell that reads the context: features and attention weights, time first."""
+
+        def step(states: States, projected: Tensor) -> tuple[States, tuple[Tensor, Tensor]]:
+            features, states, weights = self._advance(projected, states, memory)
+            return states, (features, weights)
+
+        return scan(step, states, projected)[1]
+
+    def _has_custom_gradient(self) -> bool:
+        return self.standard_attention is not None and self.stack.has_custom_gradient()
+
+    def _loop_with_custom_gradient(self, projected: Tensor, states: States, memory: Memory) -> tuple[Tensor, Tensor]:
+        """`_loop` with a custom gradient, which is faster in training; see `layers/gradients`."""
+        features, weights = self.stack.attention_pass(
+            self.standard_attention, self._context_part, projected, memory.layer_dropout, states, memory.source
+        )
+        return features if self.readout_context else features[..., : self.units], weights
+
+    def _free_running(self, memory: Memory, states: States, training: bool | None) -> tuple[Tensor, Tensor | None]:
+        """Free running: each step reads the output of the step before, for `max_length` steps.
+
+        Except in training, the loop stops when every row has ended, and outputs after a row's end are zeros.
+        """
+        if not self.feeds_back:
+            features, weights, _ = self.sequence_features(None, states, memory, self.max_length)
+            outputs = self.readout.read(features)
         else:
-            outputs, weights, _ = self._teacher_forced(memory, states, length=self.max_length)
+            if not training:
+                memory = self.precompute(memory, self.max_length)
+            outputs, weights = self._feedback_loop(
+                memory, states, lambda own, _: own, length=self.max_length, stop_early=not training
+            )
         if training:
             return outputs, weights
         ends = ops.cast(self.readout.is_end(self.readout.predict(outputs)), "int32")
         real = ops.expand_dims(ops.equal(ops.cumsum(ends, axis=1) - ends, 0), -1)
         return ops.where(real, outputs, 0.0), None if weights is None else ops.where(real, weights, 0.0)
+
+    def _scheduled_sampling(
+        self, memory: Memory, states: States, targets: Tensor, schedule: Schedule
+    ) -> tuple[Tensor, Tensor | None]:
+        """Scheduled sampling: at random, each step reads the previous target or the decoder's own output."""
+        probability = schedule(self.training_steps.value)
+        self.training_steps.assign_add(1.0)
+        batch, length, *size = ops.shape(targets)
+        numbers = keras.random.uniform((length, batch, *[1] * len(size)), seed=self.seed_generator)
+
+        def following(own: Tensor, x: tuple[Tensor, Tensor]) -> Tensor:
+            use_target, target = x
+            return ops.where(use_target, ops.cast(target, own.dtype), own)
+
+        xs = numbers < probability, _time_first(targets)
+        outputs, weights = self._feedback_loop(memory, states, following, xs)
+        return self.masked((outputs, self.readout.mask(targets))), weights
+
+    def _feedback_loop(
+        self,
+        memory: Memory,
+        states: States,
+        following: Callable[[Tensor, Any], Tensor],
+        xs: Any = (),
+        length: int | None = None,
+        stop_early: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """The loop over `step` in which each step reads what follows from the step before.
+
+        Args:
+            memory: from `initialize`.
+            states: from `initialize`.
+            following: `(own, x) -> previous`: what the next step reads as its previous output, given the decoder's own
+                output of this step and the step's slice of `xs`.
+            xs: a structure of `(length, ...)` tensors. Random numbers are drawn before the loop and passed here.
+            length: the number of steps, where `xs` holds no tensor.
+            stop_early: whether to stop when every row has ended (such a loop has no gradient on JAX).
+
+        Returns:
+            `(outputs, weights)`, `(batch, length, ...)` each; the weights are `None` without attention.
+        """
+        first = self.readout.initial_output(ops.shape(states[0][0])[0])
+
+        def step(carry: Any, x: Any) -> tuple[Any, tuple[Tensor, ...]]:
+            states, previous, ended = carry
+            logits, states, weights = self.step(previous, states, memory)
+            previous = following(self.readout.predict(logits), x)
+            ended = ops.logical_or(ended, self.readout.is_end(previous))
+            return (states, previous, ended), (logits,) if weights is None else (logits, weights)
+
+        carry = (states, first, self.readout.is_end(first))
+        until = (lambda carry: ops.all(carry[2])) if stop_early else None
+        _, outputs = scan(step, carry, xs, length, until=until)
+        logits, *weights = map(_time_first, outputs)
+        return logits, weights[0] if weights else None
 
     # === Keras ===
 
@@ -492,13 +511,12 @@ class Decoder(WithConfig, keras.layers.Layer):
         states = tuple(tuple(shape[-1] for shape in layer) for layer in encoded.states)
         self.first_states.build(encoded.summary[-1], states, self.stack.state_widths)
         self.build_attention(encoded.sequence[-1])
-        # A mode says what it reads in tensors alone: show it some, and see how wide its answers are.
+        # A mode declares no widths: they are those of what its methods return for zeros.
         source = self.prepare(_zeros(self._build_widths, self.compute_dtype))
         previous = ops.zeros((1, 1, self.readout.width), dtype=self.compute_dtype) if self.feeds_back else None
         parts = self.inputs(previous, source)
-        self._previous_part = next(
-            (place for place, part in enumerate(parts) if self.feeds_back and part is previous), None
-        )
+        unchanged = [i for i, part in enumerate(parts) if previous is not None and part is previous]
+        self._previous_part = unchanged[0] if unchanged else None
         widths = [part.shape[-1] for part in parts]
         self._context_part = len(widths)
         features = self.units
@@ -516,48 +534,32 @@ class Decoder(WithConfig, keras.layers.Layer):
             )
         self.readout.build(features, self.feeds_back)
         if self.readout.feeds_back_features:
-            self._check_carried(encoded.summary[-1])
+            self.feature_feedback = FeatureFeedback(self, encoded.summary[-1])
         if self.schedule is not None:
             self.training_steps = self.add_weight(
                 shape=(), initializer="zeros", trainable=False, autocast=False, dtype="float32", name="training_steps"
             )
         self.built = True
 
-    def _check_carried(self, summary: int) -> None:
-        if self.schedule is not None:
-            raise ValueError(
-                "sampling chooses between the right output and the decoder's own, but with feedback='features' a step "
-                "reads neither: leave sampling out."
-            )
-        if self.readout.width != summary:
-            raise ValueError(
-                f"With feedback='features' the first step reads the encoder's summary, which must be as wide as the "
-                f"vectors fed back: got {summary} and embedding_dim={self.readout.width}. Change the embedding_dim or "
-                f"the encoder's units (of which one of two directions puts out twice as many)."
-            )
-
-    def build_attention(self, width: int) -> None:
-        """Create the weights that `prepare` and `look` need, for a source sequence of the given width."""
-
     def get_build_config(self) -> dict[str, Any]:
-        """The widths that the weights were made for."""
+        """The widths of the encoder's outputs that the weights were created for."""
         return self._build_widths
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Create the weights for given widths."""
+        """Create the weights for the widths of `get_build_config`."""
         self.build(tree.map_structure(lambda x: x.shape, _zeros(config, "float32")))
 
     def compute_mask(self, encoded: Any, previous_mask: Any = None) -> None:
-        """Nothing that comes from the source: the outputs carry the mask of the targets already."""
+        """No mask from the source: the outputs already carry the mask of the targets."""
 
     def compute_output_shape(self, encoded_shape: Any, targets_shape: Any = None) -> tuple[int | None, ...]:
-        """The outputs' shape."""
+        """The shape of the outputs."""
         length = self.max_length if targets_shape is None else targets_shape[1]
         return (Encoded(*encoded_shape).summary[0], length, self.readout.output_width)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Decoder":
-        """The decoder of a `get_config`."""
+        """The decoder with the arguments that `get_config` returned."""
         arguments: dict[str, Any] = {
             key: keras.saving.deserialize_keras_object(value)
             if isinstance(value, dict) and "class_name" in value and key != "dtype"
@@ -576,14 +578,14 @@ modes: Registry[Decoder] = Registry(
 
 
 def _time_first(x: Any) -> Any:
-    """`(batch, time, ...)` to `(time, batch, ...)` and back; `None` stays."""
+    """`(batch, time, ...)` to `(time, batch, ...)`, and back."""
     if isinstance(x, EmbeddingLookup):
         return x._replace(ids=ops.transpose(x.ids))
-    return None if x is None else ops.transpose(x, (1, 0, *range(2, len(x.shape))))
+    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
 def _zeros(widths: dict[str, Any], dtype: str) -> Encoded:
-    """A source of one row and one step."""
+    """An encoded source of one row and one position, all zeros."""
     return Encoded(
         ops.zeros((1, 1, widths["sequence"]), dtype=dtype),
         ops.zeros((1, widths["summary"]), dtype=dtype),

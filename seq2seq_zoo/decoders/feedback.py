@@ -1,19 +1,22 @@
-"""The feedback mode: its own last output, nothing else."""
+"""The feedback mode: each step reads the previous output."""
 
 from typing import Any
 
 from seq2seq_zoo.decoders.decoder import Decoder, modes
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
-@modes.register("feedback", "reads its own last output; knows the source by its first state alone (Sutskever et al.)")
+@modes.register(
+    "feedback", "reads its own last output; the source reaches it through the initial state alone (Sutskever et al.)"
+)
 class FeedbackDecoder(Decoder):
-    """A decoder that reads its own last output; of the source it knows only its first state.
+    """A decoder whose steps read the previous output; the source reaches it only through the initial state.
 
         x[t] = y[t-1]
         s[t] = cell(x[t], s[t-1]),  s[0] = bridge(encoder)
         y[t] = readout(s[t])
 
-    Arguments, call arguments and return value are `Decoder`'s.
+    Arguments, call arguments and return value are those of `Decoder`.
 
     Example:
 
@@ -27,6 +30,6 @@ class FeedbackDecoder(Decoder):
         Sutskever et al. 2014, arXiv:1409.3215, section 2.
     """
 
-    def inputs(self, previous: Any, source: Any) -> tuple[Any, ...]:
+    def inputs(self, previous: Tensor, source: Any) -> tuple[Tensor, ...]:
         """`y[t-1]`."""
         return (previous,)

@@ -1,27 +1,28 @@
-"""The peek mode: its own last output, and the summary at every step."""
+"""The peek mode: each step reads the previous output and the summary."""
 
 from typing import Any, Literal
 
 from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.decoders.decoder import Decoder, modes
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
 @modes.register("peek", "reads its own last output and the source's summary at every step (Cho et al.)")
 class PeekDecoder(Decoder):
-    """A decoder that reads its own last output and `c` at every step.
+    """A decoder whose steps read the previous output and `c`, the encoder's summary.
 
         x[t] = [y[t-1]; c]
         s[t] = cell(x[t], s[t-1]),  s[0] = bridge(encoder)
         y[t] = readout(s[t])
 
-    Arguments, call arguments and return value are `Decoder`'s, and:
+    Arguments, call arguments and return value are those of `Decoder`, and:
 
     Args:
-        combine: how a step reads the two: side by side, or their sum, `x[t] = y[t-1] + c`, for which they must be
-            equally wide.
+        combine: how a step reads the two: concatenated, or added (`x[t] = y[t-1] + c`), for which both must have the
+            same width.
 
     Raises:
-        ValueError: a sum of unequal widths.
+        ValueError: the two are added and differ in width.
 
     Example:
 
@@ -40,16 +41,16 @@ class PeekDecoder(Decoder):
         super().__init__(*args, **kwargs)
         self.combine = combine
 
-    def inputs(self, previous: Any, source: Any) -> tuple[Any, ...]:
+    def inputs(self, previous: Tensor, source: Any) -> tuple[Tensor, ...]:
         """`y[t-1]` and `c`."""
         parts = previous, source.summary[:, None]
         return parts if self.combine == "concatenate" else (self._sum(*parts),)
 
-    def _sum(self, previous: Any, summary: Any) -> Any:
+    def _sum(self, previous: Tensor, summary: Tensor) -> Tensor:
         if previous.shape[-1] != summary.shape[-1]:
             raise ValueError(
-                f"combine='add' adds the encoder's summary to the output before, which must be equally wide: got "
-                f"{summary.shape[-1]} and {previous.shape[-1]}. Change the encoder's units or the embedding_dim, or "
-                f"use combine='concatenate'."
+                f"combine='add' adds the encoder's summary to the embedded previous output, so both must have the same "
+                f"width: got {summary.shape[-1]} and {previous.shape[-1]}. Change the encoder's units or "
+                f"embedding_dim, or use combine='concatenate'."
             )
         return previous + summary

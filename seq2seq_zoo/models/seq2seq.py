@@ -9,42 +9,43 @@ import numpy as np
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders.decoder import Decoder, Memory
 from seq2seq_zoo.decoding import Scorer
-from seq2seq_zoo.layers import losses  # noqa: F401  a saved model may have been compiled with ours
+from seq2seq_zoo.layers import losses  # noqa: F401  registers the losses that a saved model may have been compiled with
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.layers.readouts.readout import Readout, ReadoutLossModel
-from seq2seq_zoo.models.stateful import Stream
+from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.models.text_model import TextModel, compiled
 
 WINDOW = 1024
-"""Tokens of a long text that a language model reads at once."""
+"""The number of tokens of a long text for which a language model computes logits at once."""
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class Seq2Seq(ReadoutLossModel, TextModel):
-    """An encoder and a decoder: compile, fit, evaluate, predict and save as any Keras model.
+    """An encoder and a decoder: compile, fit, evaluate, predict and save it like any Keras model.
 
-    Train with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its outputs carry the
-    mask that keeps padding out of losses and metrics. Without targets the model runs freely: `predict(sources)` gives
-    the logits of a free run, `search(sources)` the ids themselves, and `generate(texts)` texts. Where outputs are
-    vectors, `predict` gives them, and there is nothing to search for.
+    Train it by teacher forcing with `fit((sources, targets), targets)`: the decoder shifts the targets itself, and its
+    outputs carry the mask that keeps padding out of losses and metrics. Without targets the decoder is free-running:
+    `predict(sources)` returns the logits, `search(sources)` the ids and `generate(texts)` texts. If outputs are real
+    values, `predict` returns them, and there is no search.
 
     Args:
         encoder: an `Encoder`, or a layer that returns an `Encoded`.
         decoder: a decoder of any mode.
         source_vocabulary: saved with the model, so that one file gives text in and text out.
-        target_vocabulary: the same for the target side.
+        target_vocabulary: likewise for the targets.
 
     Call arguments:
-        inputs: sources, ids `(batch, source length)` or vectors, or a pair of sources and targets.
-        return_attention_scores: whether to return attention weights as well.
-        training: whether to drop out and to sample by schedule.
+        inputs: sources, ids `(batch, source length)` or vectors `(batch, source length, size)`; or a pair of sources
+            and targets, for teacher forcing.
+        return_attention_scores: whether to return the attention weights as well.
+        training: whether to apply dropout and scheduled sampling.
 
     Returns:
-        Logits `(batch, target length, vocabulary_size)`, or what the readout puts out instead; see `Decoder`.
+        Logits `(batch, target length, vocabulary_size)`, or whatever else the readout puts out; see `Decoder`.
 
     Raises:
-        ValueError: a vocabulary whose size, start or end is not that of the layer that its ids are for, or for vectors.
+        ValueError: a vocabulary's size, start or end differs from that of its layer, or the layer has no vocabulary.
 
     Example:
 
@@ -72,7 +73,7 @@ class Seq2Seq(ReadoutLossModel, TextModel):
         super().__init__(source_vocabulary, target_vocabulary, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
-        self._reader = functools.cache(lambda batch: compiled(Scorer(Stream(self, batch))))
+        self._window_scorer = functools.cache(lambda batch: compiled(Scorer(StatefulLanguageModel(self, batch))))
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for sources of the given shape, or for sources and targets."""
@@ -84,27 +85,28 @@ class Seq2Seq(ReadoutLossModel, TextModel):
         self.built = True
 
     def call(self, inputs: Any, return_attention_scores: bool = False, training: bool | None = None) -> Any:
-        """Logits, forced where targets are given."""
+        """Logits: with teacher forcing if there are targets, free-running otherwise."""
         source, targets = inputs if isinstance(inputs, tuple | list) else (inputs, None)
         encoded = self.encoder(source, training=training)
         return self.decoder(encoded, targets, return_attention_scores=return_attention_scores, training=training)
 
     def score_ids(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
-        """As every model's; a language model reads a long text window by window, since all its logits are large."""
+        """`TextModel.score_ids`; a language model scores a long text window by window, since the logits of a whole text
+        may not fit into memory."""
         batch, length = np.shape(targets)[:2]
         if self.has_source or length <= WINDOW:
             return super().score_ids(sources, targets)
-        scorer = self._reader(batch)
-        found = [
+        scorer = self._window_scorer(batch)
+        scores = [
             scorer.predict_on_batch((np.full((batch, 1), start > 0), targets[:, start : start + WINDOW]))
             for start in range(0, length, WINDOW)
         ]
-        return {what: np.concatenate([each[what] for each in found], axis=1) for what in found[0]}
+        return {name: np.concatenate([each[name] for each in scores], axis=1) for name in scores[0]}
 
     # === What searches need ===
 
     def initialize(self, sources: Any) -> tuple[Memory, States]:
-        """What the sources are decoded with: `Decoder.initialize` of what the encoder made of them."""
+        """`Decoder.initialize` for the encoded sources."""
         return self.decoder.initialize(self.encoder(sources))
 
     def precompute(self, memory: Memory, steps: int) -> Memory:
@@ -117,7 +119,7 @@ class Seq2Seq(ReadoutLossModel, TextModel):
 
     @property
     def readout(self) -> Readout:
-        """The decoder's."""
+        """The readout of the decoder."""
         return self.decoder.readout
 
     @property
@@ -127,24 +129,24 @@ class Seq2Seq(ReadoutLossModel, TextModel):
 
     @property
     def has_attention(self) -> bool:
-        """Whether the decoder looks at the source, and so has attention weights."""
+        """Whether the decoder attends to the source, and so has attention weights."""
         return self.decoder.has_attention
 
     @property
     def max_length(self) -> int:
-        """The decoder's."""
+        """The largest number of outputs of a free-running pass."""
         return self.decoder.max_length
 
     @property
     def step_policy(self) -> Any:
-        """The decoder's precision."""
+        """The dtype policy of the decoder."""
         return self.decoder.dtype_policy
 
     # === Keras ===
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextModel":
-        """The model of a `get_config`."""
+        """The model with the arguments that `get_config` returned."""
         parts = {
             part: keras.saving.deserialize_keras_object(config[part], custom_objects) for part in ("encoder", "decoder")
         }
@@ -158,11 +160,11 @@ def _check_fit(side: str, vocabulary: Vocabulary | None, layer: Any) -> None:
         needed = getattr(layer, what, own)
         if what == "vocabulary_size" and needed is None:
             raise ValueError(
-                f"The {side} vocabulary has nothing to name: {type(layer).__name__} is here for vectors, not for ids. "
-                f"Leave it out."
+                f"The {side} vocabulary has no use: this {type(layer).__name__} is for vectors, not for ids. Leave it "
+                f"out."
             )
         if own != needed:
             raise ValueError(
-                f"The {side} vocabulary does not fit {type(layer).__name__}: {what} is {own} for the one and {needed} "
-                f"for the other."
+                f"The {side} vocabulary does not fit {type(layer).__name__}: {what} is {own} in the vocabulary and "
+                f"{needed} in the layer. Build the layer with the sizes and ids of its vocabulary."
             )

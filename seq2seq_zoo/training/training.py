@@ -14,7 +14,7 @@ from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.data.stream import in_windows
 from seq2seq_zoo.layers.backend import use_xla
 from seq2seq_zoo.metrics.metric import METRICS
-from seq2seq_zoo.models.stateful import Stream
+from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.system.environment import reuse_memory
 from seq2seq_zoo.tasks.task import Data, Series
 from seq2seq_zoo.training.evaluation import evaluate_split, monitorable_metrics
@@ -138,7 +138,7 @@ class Training:
         if not epochs.over:
             trained = model
             if data.window is not None:
-                trained = Stream(model, self.batch_size)
+                trained = StatefulLanguageModel(model, self.batch_size)
                 trained.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
             trained.fit(
                 feed,

@@ -27,7 +27,7 @@ def built(mode, **options):
 
 
 @pytest.mark.parametrize("mode", PARAMETERS)
-def test_a_model_has_as_many_parameters_as_it_had(mode):
+def test_a_model_has_as_many_parameters_as_its_ancestor(mode):
     model = built(mode)
     assert sum(np.size(weight) for weight in model.trainable_weights) == PARAMETERS[mode]
     assert model.encoder.embedding.count_params() + model.encoder.stack.count_params() == 51 * 20 + 3280
@@ -35,14 +35,14 @@ def test_a_model_has_as_many_parameters_as_it_had(mode):
 
 
 @pytest.mark.parametrize("mode", PARAMETERS)
-def test_outputs_depend_on_the_source_alone_and_none_ends(mode, tmp_path):
-    """So every search follows the one path there is, and scores it as the forced pass does, whatever that is told."""
+def test_outputs_depend_on_the_source_alone_and_no_token_ends_them(mode, tmp_path):
+    """So every search finds the same outputs, with the scores of the teacher-forced pass, whatever the targets."""
     model = built(mode)
     randomise(model)
     sources = np.array([model.source_vocabulary.encode(text) for text in SOURCES])
-    told = np.array([[7, 8, 9, 10, 11], [50, 3, 3, 3, 1]])
-    logits = np.asarray(model((sources, told)))
-    close(logits, model((sources, told[::-1])))
+    targets = np.array([[7, 8, 9, 10, 11], [50, 3, 3, 3, 1]])
+    logits = np.asarray(model((sources, targets)))
+    close(logits, model((sources, targets[::-1])))
     close(logits, model(sources))
     best = np.where(np.arange(51) == 0, -np.inf, logits).argmax(-1)
     found = model.search(sources, {"name": "beam", "size": 3})
@@ -56,7 +56,7 @@ def test_outputs_depend_on_the_source_alone_and_none_ends(mode, tmp_path):
 
 
 @pytest.mark.parametrize(("attention", "moves"), [("linear", False), ("additive", True)])
-def test_where_the_linear_score_looks_is_the_same_at_every_step(attention, moves):
+def test_the_linear_score_gives_the_same_weights_at_every_step(attention, moves):
     model = built("attention", attention=attention)
     randomise(model)
     sources = np.array([model.source_vocabulary.encode(text) for text in SOURCES])
@@ -66,17 +66,17 @@ def test_where_the_linear_score_looks_is_the_same_at_every_step(attention, moves
     assert moved > 1e-2 if moves else moved < 1e-6
 
 
-def test_gates_are_as_hard_as_they_were():
+def test_the_hard_sigmoid_is_that_of_keras_2():
     x = np.linspace(-4, 4, 33)
     close(hard_sigmoid_keras2(x), np.clip(0.2 * x + 0.5, 0, 1))
     assert np.abs(hard_sigmoid_keras2(x) - keras.activations.hard_sigmoid(x)).max() > 0.05
     encoder = Encoder(3, cell={"name": "lstm", "recurrent_activation": "hard_sigmoid_keras2"})
-    twin = Encoder.from_config(encoder.get_config())
-    assert twin.stack.cells[0][0].recurrent_activation is hard_sigmoid_keras2
-    assert twin.stack.cells[0][0].activation is keras.activations.tanh
+    rebuilt = Encoder.from_config(encoder.get_config())
+    assert rebuilt.stack.cells[0][0].recurrent_activation is hard_sigmoid_keras2
+    assert rebuilt.stack.cells[0][0].activation is keras.activations.tanh
 
 
-def test_without_unknown_tokens_one_is_named():
+def test_a_vocabulary_without_an_unknown_token_refuses_unknown_ones():
     model = built("basic")
     with pytest.raises(
         ValueError, match=r"The token '26' is not in this vocabulary, which has no id for unknown ones\."

@@ -7,11 +7,11 @@ import pytest
 from cases import (
     FEATURES,
     LENGTH,
+    QUERY_CANCELS,
     REAL,
     SOURCE,
     TARGET,
     TOKENS,
-    UNMOVED,
     VECTORS,
     cases,
     close,
@@ -42,11 +42,11 @@ def case(request):
 # === Relations of DESIGN.md, over all cases ===
 
 
-def test_each_row_is_what_its_twin_says(case):
+def test_each_row_equals_the_numpy_reference(case):
     if case.mode not in READS:
         ours = type(case.decoder).__module__.startswith("seq2seq_zoo.")
         (pytest.fail if ours else pytest.skip)(
-            f"No twin of mode {case.mode!r}: write one in tests/references/decoders.py."
+            f"No reference of mode {case.mode!r}: write one in tests/references/decoders.py."
         )
     for row, source in enumerate(SOURCE):
         encoded = encode(case.chosen["cell"], case.encoder, source[source != 0])
@@ -55,30 +55,31 @@ def test_each_row_is_what_its_twin_says(case):
         close(case.outputs[row], np.pad(free, ((0, LENGTH - len(free)), (0, 0))))
 
 
-def test_a_free_run_told_to_itself_is_the_same(case):
-    said = np.asarray(case.decoder.readout.predict(case.outputs))
-    if case.says_tokens:
-        said = until(2, said)
-    close(np.where(case.decoder.readout.mask(said)[..., None], case.forced(target=said), 0), case.outputs)
+def test_free_running_outputs_given_as_targets_give_the_same_logits(case):
+    generated = np.asarray(case.decoder.readout.predict(case.outputs))
+    if case.has_tokens:
+        generated = until(2, generated)
+    logits = case.teacher_forced(target=generated)
+    close(np.where(case.decoder.readout.mask(generated)[..., None], logits, 0), case.outputs)
 
 
-def test_padding_and_neighbours_change_no_row(case):
+def test_padding_and_other_rows_change_no_row(case):
     source = np.concatenate(
         [np.pad(SOURCE[rows], ((0, 0), sides)) for rows, sides in [([2, 1], (3, 0)), ([1, 2, 3], (0, 3))]]
     )
     rows = [2, 1, 1, 2, 3]
     longer = np.pad(case.target, ((0, 0), (0, 2), (0, 0))[: case.target.ndim])
-    close(case.forced(source, longer[rows])[:, :4], case.logits[rows])
-    close(case.free(source), case.outputs[rows])
+    close(case.teacher_forced(source, longer[rows])[:, :4], case.logits[rows])
+    close(case.free_running(source), case.outputs[rows])
 
 
 def test_a_target_changes_only_later_logits_and_none_of_basic(case):
     other = case.target.copy()
     other[:, 1:] = 3
-    changed = np.abs(case.forced(target=other) - case.logits).max(-1)
+    changed = np.abs(case.teacher_forced(target=other) - case.logits).max(-1)
     assert not changed[:, :2].any()
-    told = case.decoder.feeds_back and not case.decoder.readout.feeds_back_features
-    assert (changed[:, 2:] > 1e-6).all() if told else not changed.any()
+    reads_targets = case.decoder.feeds_back and not case.decoder.readout.feeds_back_features
+    assert (changed[:, 2:] > 1e-6).all() if reads_targets else not changed.any()
 
 
 def test_basic_and_peek_read_the_summary_at_every_step(case):
@@ -91,10 +92,10 @@ def test_basic_and_peek_read_the_summary_at_every_step(case):
     assert reads.get(case.mode, ...) in (..., bool(np.abs(with_it - without_it).max() > 1e-5))
 
 
-def test_attention_sums_to_one_over_real_positions_and_moves(case):
+def test_attention_weights_sum_to_one_are_zero_on_padding_and_vary_over_steps(case):
     if not case.decoder.has_attention:
         with pytest.raises(
-            ValueError, match=r"\w+Decoder does not look at its source, so it has no attention scores\."
+            ValueError, match=r"\w+Decoder does not attend to its source, so it has no attention scores\."
         ):
             case.decoder(case.encoded, return_attention_scores=True)
         return
@@ -106,56 +107,59 @@ def test_attention_sums_to_one_over_real_positions_and_moves(case):
         close(weights.sum(-1), before_the_end & ~padding.all(1)[:, None])
         assert (weights >= 0).all()
         assert not weights[np.broadcast_to(padding[:, None], weights.shape)].any()
-        moved = np.ptp(weights[0, before_the_end[0]], axis=0).max()
-        assert (moved < 1e-6) if case.chosen["attention"] in UNMOVED else moved > 1e-4 or before_the_end[0].sum() < 2
+        change = np.ptp(weights[0, before_the_end[0]], axis=0).max()
+        cancels = case.chosen["attention"] in QUERY_CANCELS
+        assert change < 1e-6 if cancels else change > 1e-4 or before_the_end[0].sum() < 2
 
 
-def test_a_config_makes_the_same_model(case):
-    twin = type(case.model).from_config(case.model.get_config())
-    assert twin.get_config() == case.model.get_config()
+def test_get_config_rebuilds_the_same_model(case):
+    rebuilt = type(case.model).from_config(case.model.get_config())
+    assert rebuilt.get_config() == case.model.get_config()
     for layer in (case.encoder, case.decoder):
         assert options_of(type(layer)).keys() <= layer.get_config().keys()
-    twin.build((None, None))
-    names = [[(weight.name, tuple(weight.shape)) for weight in model.weights] for model in (twin, case.model)]
+    rebuilt.build((None, None))
+    names = [[(weight.name, tuple(weight.shape)) for weight in model.weights] for model in (rebuilt, case.model)]
     assert names[0] == names[1]
 
 
-def test_shapes_are_foretold(case):
-    foretold = case.encoder.compute_output_shape(SOURCE.shape)
-    assert tree.map_structure(lambda x: tuple(x.shape), case.encoded) == foretold
-    assert case.logits.shape == case.decoder.compute_output_shape(foretold, case.target.shape)
-    assert case.outputs.shape == case.decoder.compute_output_shape(foretold)
+def test_compute_output_shape_gives_the_shapes_of_the_outputs(case):
+    expected = case.encoder.compute_output_shape(SOURCE.shape)
+    assert tree.map_structure(lambda x: tuple(x.shape), case.encoded) == expected
+    assert case.logits.shape == case.decoder.compute_output_shape(expected, case.target.shape)
+    assert case.outputs.shape == case.decoder.compute_output_shape(expected)
 
 
-def test_every_weight_learns_and_padding_teaches_nothing_infinite(case):
-    deaf = case.mode == "feedback" and case.decoder.bridge == "zero"  # such a decoder hears nothing of the source
-    learning = case.decoder if deaf else case.model
+def test_every_weight_has_a_gradient_and_padding_gives_no_infinite_one(case):
+    sourceless = case.mode == "feedback" and case.decoder.bridge == "zero"  # nothing of the source reaches it
+    learning = case.decoder if sourceless else case.model
     loss = case.decoder.readout.loss()
     found = gradients(learning, lambda: loss(case.target, case.model((SOURCE, case.target), training=True)))
     for path, gradient in found.items():
         assert np.isfinite(gradient).all(), path
-        assert np.abs(gradient).max() > 0 or path.endswith("attention/shift"), path  # which moves all scores alike
+        assert np.abs(gradient).max() > 0 or path.endswith("attention/shift"), (
+            path
+        )  # which is added to all scores alike
 
 
 def loss(logits):
     return ops.sum(ops.where(REAL, ops.sparse_categorical_crossentropy(TARGET, logits, from_logits=True), 0.0))
 
 
-def test_padding_and_start_are_never_chosen():
+def test_padding_and_start_are_never_predicted():
     logits = np.eye(TOKENS)[[0, 1, 5]] + 0.5 * np.eye(TOKENS)[[4, 4, 4]]
-    np.testing.assert_array_equal(Tokens(TOKENS).choose(logits), [4, 4, 5])
+    np.testing.assert_array_equal(Tokens(TOKENS).predict(logits), [4, 4, 5])
 
 
 # === Dropout and scheduled sampling ===
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_dropout_is_for_training_and_the_same_at_every_step(mode):
+def test_dropout_applies_in_training_with_one_mask_for_all_steps(mode):
     model, plain = small(mode, cell="simple", dropout=0.5), small(mode, cell="simple")
-    forgetful = model.decoder.stack.cells[0][0].recurrent_kernel
-    forgetful.assign(ops.zeros_like(forgetful))
+    recurrent_kernel = model.decoder.stack.cells[0][0].recurrent_kernel
+    recurrent_kernel.assign(ops.zeros_like(recurrent_kernel))
     plain.set_weights([np.asarray(weight) for weight in model.weights])
-    same = np.array([[4], [5], [6], [7]]), np.ones((4, 5), "int32")  # every step reads and sees the same
+    same = np.array([[4], [5], [6], [7]]), np.ones((4, 5), "int32")  # every step reads the same
     close(model(same), plain(same))
     close(model(same[0]), plain(same[0]))
     dropped = np.asarray(model(same, training=True))
@@ -168,7 +172,7 @@ OUTPUTS = {"tokens": (Tokens, TOKENS, TARGET), "vectors": (Vectors, FEATURES, VE
 
 @pytest.mark.parametrize("outputs", OUTPUTS.values(), ids=OUTPUTS)
 @pytest.mark.parametrize("mode", MODES)
-def test_sampling_with_certainty_is_the_forced_pass(mode, outputs):
+def test_scheduled_sampling_with_probability_one_is_teacher_forcing(mode, outputs):
     readout, size, target = outputs
     options = {"dropout": 0.3, "recurrent_dropout": 0.3, "sampling": {"name": "constant", "p": 1}}
     model = small(mode, readout=readout(size), **options)
@@ -181,7 +185,7 @@ def test_sampling_with_certainty_is_the_forced_pass(mode, outputs):
 
 @pytest.mark.parametrize("outputs", OUTPUTS.values(), ids=OUTPUTS)
 @pytest.mark.parametrize("mode", MODES)
-def test_sampling_without_hope_is_the_free_run(mode, outputs):
+def test_scheduled_sampling_with_probability_zero_is_free_running(mode, outputs):
     readout, size, target = outputs
     model = small(mode, readout=readout(size), sampling={"name": "constant", "p": 0})
     close(model((SOURCE, target), training=True), model(SOURCE, training=True)[:, :4])
@@ -189,22 +193,22 @@ def test_sampling_without_hope_is_the_free_run(mode, outputs):
 
 
 @pytest.mark.parametrize("mode", FEEDING_BACK)
-def test_sampling_tosses_a_coin_for_every_token(mode):
+def test_scheduled_sampling_draws_a_number_for_every_token(mode):
     model = small(mode, cell="simple", sampling=Constant(0.5))
-    forgetful = model.decoder.stack.cells[0][0].recurrent_kernel
-    forgetful.assign(ops.zeros_like(forgetful))  # a logit then tells which token was read
-    model.decoder.readout.bias.assign(-99.0 * np.eye(TOKENS)[5])  # never its own choice
+    recurrent_kernel = model.decoder.stack.cells[0][0].recurrent_kernel
+    recurrent_kernel.assign(ops.zeros_like(recurrent_kernel))  # so a step's logits depend on the token that it read
+    model.decoder.readout.bias.assign(-99.0 * np.eye(TOKENS)[5])  # the target, which the decoder itself never puts out
     source, target = np.full((40, 1), 4), np.full((40, 6), 5)
     logits = np.asarray(model((source, target), training=True))
-    told = np.isclose(logits, model((source, target))).all(-1)[:, 1:]
-    assert 0.3 < told.mean() < 0.7
-    assert told.any(axis=0).all()
-    assert not told.all(axis=0).any()
-    assert len(np.unique(told, axis=0)) > 5
+    reads_target = np.isclose(logits, model((source, target))).all(-1)[:, 1:]
+    assert 0.3 < reads_target.mean() < 0.7
+    assert reads_target.any(axis=0).all()
+    assert not reads_target.all(axis=0).any()
+    assert len(np.unique(reads_target, axis=0)) > 5
 
 
 @pytest.mark.parametrize("mode", FEEDING_BACK)
-def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
+def test_scheduled_sampling_trains_every_weight_and_counts_training_steps(mode):
     model = small(mode, sampling="linear")
     assert int(model.decoder.training_steps) == 0
     found = gradients(model, lambda: loss(model((SOURCE, TARGET), training=True)))
@@ -213,13 +217,13 @@ def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
     assert int(model.decoder.training_steps) == 1
 
 
-# === Refusals, by their words ===
+# === Errors ===
 
 
 @pytest.mark.parametrize(
     ("mode", "options", "words"),
     [
-        ("basic", {"readout": Tokens(9, tied=True)}, "tied=True needs a mode that reads its own outputs"),
+        ("basic", {"readout": Tokens(9, tied=True)}, "tied=True needs a decoder that reads the embeddings"),
         ("peek", {"units": 0}, "PeekDecoder: `units` must be an integer of at least 1, got 0."),
         ("peek", {"cell": "lsmt"}, "unknown cell 'lsmt'. Did you mean 'lstm'?"),
         ("peek", {"bridge": "dens"}, "unknown bridge 'dens'. Did you mean 'dense'?"),
@@ -228,7 +232,7 @@ def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
         ("peek", {"unit": 3}, "PeekDecoder: `unit` is not an option. Did you mean 'units'?"),
         ("attention", {"attention": "aditive"}, "nknown attention 'aditive'. Did you mean 'additive'?"),
         ("atention", {}, "Unknown decoder mode 'atention'. Did you mean 'attention'?"),
-        ("attention", {"attention": "dot", "units": 5}, "must be equally wide: got 5 and 4."),
+        ("attention", {"attention": "dot", "units": 5}, "must have the same width: got 5 and 4."),
         ("feedback", {"bridge": "copy", "units": 5}, "layer 1: 2 x 5, the encoder layer 1: 2 x 4"),
         (
             "feedback",
@@ -238,20 +242,24 @@ def test_sampling_teaches_every_weight_and_counts_its_steps(mode):
         (
             "peek",
             {"readout": Tokens(9, feedback="features"), "sampling": "linear"},
-            "a step reads neither: leave sampling",
+            "a step reads neither. Leave sampling out.",
         ),
         (
             "peek",
             {"readout": Tokens(9, feedback="features", tied=True)},
-            "tied=True needs a mode that reads its own outp",
+            "tied=True needs a decoder that reads the embeddings",
         ),
-        ("peek", {"readout": Tokens(9, start=None)}, "start=None leaves a first step that reads tokens without any"),
-        ("attention", {"input_feeding": False, "readout_context": False}, "nothing reads what was found: set one of"),
+        ("peek", {"readout": Tokens(9, start=None)}, "start=None leaves the first step without a token to read"),
+        (
+            "attention",
+            {"input_feeding": False, "readout_context": False},
+            "nothing reads the attention context: set one of",
+        ),
         ("peek", {"combine": "sum"}, "`combine` must be 'concatenate' or 'add', got 'sum'."),
-        ("peek", {"combine": "add", "units": 5}, "combine='add' adds the encoder's summary to the output before"),
+        ("peek", {"combine": "add", "units": 5}, "combine='add' adds the encoder's summary to the embedded previous"),
     ],
 )
-def test_mistakes_are_named(mode, options, words):
+def test_wrong_arguments_are_refused_with_what_to_change(mode, options, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         decoders.create(mode, **{"units": 4, "readout": Tokens(9), **options})(Encoder(4, vocabulary_size=9)(SOURCE))
 

@@ -14,6 +14,7 @@ from scipy import stats
 
 from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.data.padding import pad
+from seq2seq_zoo.decoders.precomputed import Precomputed
 from seq2seq_zoo.decoding import Beam, Greedy, Sample, Scorer, Search, Searcher, searches
 from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
 from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
@@ -103,7 +104,7 @@ class Everything:
 KINDS = {
     (case.mode, case.chosen.get(kind)): case
     for case in cases()
-    if case.says_tokens
+    if case.has_tokens
     for kind in ("cell", "attention", "input_feeding")
 }
 
@@ -328,7 +329,7 @@ def test_hypotheses_share_the_memory_of_their_row(searching, monkeypatch):
     previous, states, memory = seen[0]
     assert previous.shape == (len(SOURCES), search.hypotheses)
     assert all(each.shape[:2] == previous.shape for each in tree.flatten(states))
-    held = [each for each in tree.flatten(memory._replace(ahead=None)) if each is not None]
+    held = [each for each in tree.flatten(memory._replace(precomputed=Precomputed())) if each is not None]
     assert {each.shape[0] for each in held} == {len(SOURCES)}
     assert all(args[2] is memory for args in seen)
     for query, source in looked:
@@ -345,7 +346,7 @@ def test_what_is_made_ahead_of_a_loop_changes_no_step(mode):
     steps = [tree.flatten(model.step(previous, states, each)) for each in (memory, plain)]
     for found, expected in zip(*([each for each in step if each is not None] for step in steps), strict=True):
         close(found, expected)
-    assert plain.precomputed is None
+    assert plain.precomputed == Precomputed()
     assert (memory.precomputed.embedding_products is not None) == model.decoder.feeds_back
     assert (memory.precomputed.context_products is not None) == model.has_attention
     assert model.precompute(plain, steps=1).precomputed.context_products is None

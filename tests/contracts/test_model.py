@@ -1,4 +1,4 @@
-"""Whole models: Keras's ways of building, training, saving and compiling them, with every mode."""
+"""Whole models: built, trained, saved and compiled in the ways of Keras, with every mode."""
 
 import importlib
 import sys
@@ -69,7 +69,7 @@ def test_a_loss_of_padding_alone_is_zero():
 # === Ways of building ===
 
 
-def test_a_sequential_model_runs_freely():
+def test_a_sequential_model_is_free_running():
     model = keras.Sequential(
         [Encoder(4, vocabulary_size=TOKENS), BasicDecoder(4, readout=Tokens(TOKENS), max_length=4)]
     )
@@ -80,8 +80,8 @@ def test_a_sequential_model_runs_freely():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_masks_of_vectors_stay_on_the_source_side(mode):
-    """A source mask on the outputs, longer than they are, would spoil the loss."""
+def test_a_source_mask_does_not_reach_the_outputs(mode):
+    """A source mask on the outputs, longer than they are, would make the loss wrong."""
     decoder = decoders.create(mode, units=4, readout=Tokens(TOKENS), max_length=4)
     model = keras.Sequential([keras.layers.Masking(), Encoder(4), decoder])
     model.compile("adam", crossentropy(), run_eagerly=True)
@@ -91,14 +91,14 @@ def test_the_masks_of_vectors_stay_on_the_source_side(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_anyones_encoder_will_do(mode):
+def test_the_encoder_may_be_any_layer_that_gives_an_encoded(mode):
     sequence, h, c = keras.layers.LSTM(4, return_sequences=True, return_state=True)(VECTORS)
     decoder = decoders.create(mode, units=4, readout=Tokens(TOKENS), bridge="copy", max_length=LENGTH)
     encoded = Encoded(sequence, h, ((h, c),), np.ones((4, 5), bool))
-    forced, free = decoder(encoded, TARGET), decoder(encoded)
+    teacher_forced, free_running = decoder(encoded, TARGET), decoder(encoded)
     as_keras_loads_it = [sequence, h, [[h, c]], None]
-    close(decoder(as_keras_loads_it, TARGET), forced)
-    close(tf.function(decoder)(as_keras_loads_it), free)
+    close(decoder(as_keras_loads_it, TARGET), teacher_forced)
+    close(tf.function(decoder)(as_keras_loads_it), free_running)
 
 
 def test_a_subclassed_model_with_a_masked_keras_encoder():
@@ -132,7 +132,7 @@ def mean_mode(monkeypatch):
     return importlib.import_module("own_mode")
 
 
-def test_models_saved_here_say_the_same_in_a_new_process(tmp_path, mean_mode):
+def test_saved_models_give_the_same_outputs_in_a_new_process(tmp_path, mean_mode):
     objects = {
         "attention": GeneralAttention(),
         "bridge": DenseBridge(),
@@ -141,7 +141,7 @@ def test_models_saved_here_say_the_same_in_a_new_process(tmp_path, mean_mode):
     }
     some = {"body": "residual", "bridge": "dense"}.items()
     models = {
-        **{str(case): case.build().model for case in cases() if case.says_tokens and some <= case.chosen.items()},
+        **{str(case): case.build().model for case in cases() if case.has_tokens and some <= case.chosen.items()},
         **{mode: functional(mode) for mode in MODES},
         "objects": functional("attention", **objects),
         "mappings": small("peek", cell={"name": "gru", "activation": "relu"}, sampling={"name": "linear", "steps": 5}),
@@ -154,7 +154,7 @@ def test_models_saved_here_say_the_same_in_a_new_process(tmp_path, mean_mode):
     for name, model in models.items():
         for weight in model.non_trainable_variables:
             if weight.name == "training_steps":
-                weight.assign(99.0)  # what is told is then a sure thing: never
+                weight.assign(99.0)  # so no step reads the previous target
         model.save(tmp_path / f"{name}.keras")
     with outputs.ask(tmp_path, "own_mode", KERAS_BACKEND="tensorflow") as process:
         expected = {name: outputs.outputs(model) for name, model in models.items()}
@@ -166,7 +166,7 @@ def test_models_saved_here_say_the_same_in_a_new_process(tmp_path, mean_mode):
             close(there[what], here[what], err_msg=f"{name}: {what}")
 
 
-def test_ones_own_mode_takes_few_lines_and_learns(mean_mode):
+def test_an_own_mode_takes_few_lines_and_trains(mean_mode):
     assert len(Path(mean_mode.__file__).read_text().splitlines()) < 25
     assert decoders.list()["mean"] == "reads its own last output and the mean of the source"
     model = small("mean")
@@ -177,7 +177,7 @@ def test_ones_own_mode_takes_few_lines_and_learns(mean_mode):
     close(model((longer, TARGET)), model((SOURCE, TARGET)))
 
 
-def test_a_mode_that_is_taken_or_no_decoder_is_refused(mean_mode):
+def test_registering_a_taken_name_or_no_decoder_is_refused(mean_mode):
     with pytest.raises(ValueError, match=r"'peek' is already registered by seq2seq_zoo\.decoders\.peek\.PeekDecoder"):
         decoders.register("peek", "again")(mean_mode.MeanDecoder)
     with pytest.raises(TypeError, match="A decoder mode must derive from Decoder"):
@@ -189,7 +189,8 @@ def test_a_mode_that_is_taken_or_no_decoder_is_refused(mean_mode):
 
 @pytest.fixture(scope="module")
 def passes():
-    """Every mode's forced and free pass and gradients, as a function of ids; and what it gives in eager execution."""
+    """The teacher-forced and the free-running pass and the gradients of every mode, as a function of ids; and what it
+    returns in eager execution."""
     models = {mode: small(mode) for mode in MODES}
 
     def passes(source, target):
@@ -198,8 +199,8 @@ def passes():
             with tf.GradientTape() as tape:
                 logits = model((source, target), training=True)
                 loss = ops.sum(ops.where(ops.not_equal(target, 0)[..., None], ops.log_softmax(logits), 0) ** 2)
-            taught = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
-            found[mode] = [logits, model(source), *map(tf.convert_to_tensor, taught)]
+            gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+            found[mode] = [logits, model(source), *map(tf.convert_to_tensor, gradients)]
         return found
 
     return passes, passes(*map(tf.constant, (SOURCE, TARGET)))
@@ -210,7 +211,7 @@ def passes():
     [((4, 4), True), ((4, None), False), ((None, None), False)],
     ids=["compiled", "graph", "any shape"],
 )
-def test_a_graph_says_what_eager_execution_says(passes, shape, jit_compile):
+def test_a_graph_computes_what_eager_execution_computes(passes, shape, jit_compile):
     passes, expected = passes
     spec = tf.TensorSpec(shape, "int32")
     graph = tf.function(passes, input_signature=[spec, spec], autograph=False, jit_compile=jit_compile)
@@ -219,7 +220,7 @@ def test_a_graph_says_what_eager_execution_says(passes, shape, jit_compile):
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"], indirect=True)
 @pytest.mark.parametrize("mode", MODES)
-def test_half_precision_gives_whole_logits(mode, policy):
+def test_half_precision_gives_float32_logits(mode, policy):
     model = small(mode, bridge="copy")
     passes = model((SOURCE, TARGET)), model(SOURCE)
     assert {each.dtype for each in passes} == {tf.float32}
@@ -260,14 +261,14 @@ def test_short_sequences_are_learnt(mode):
 
 
 def test_only_a_mode_that_reads_its_own_output_can_choose_between_two_answers():
-    """Given the source, basic's outputs are independent, so two answers of two tokens cost it 2 log 2, not log 2."""
+    """Given the source, basic's outputs are independent, so two targets of two tokens cost it 2 log 2, not log 2."""
     models, source, target = taught()
     for mode, model in models.items():
         cost = nll(model((source[-2:], target[-2:])), target[-2:])[:, :2].sum(1).mean()
-        said = model.search(source[-1:]).ids[0, 0].tolist()
+        generated = model.search(source[-1:]).ids[0, 0].tolist()
         if modes[mode].feeds_back:
             assert cost < 1.1 * np.log(2)
-            assert said in ([8, 8, 2, 0], [9, 9, 2, 0])
+            assert generated in ([8, 8, 2, 0], [9, 9, 2, 0])
         else:
             assert cost > 2 * np.log(2) - 1e-4
 

@@ -1,4 +1,4 @@
-"""What an output is: real-valued ones beside tokens."""
+"""Readouts: real-valued outputs, and what holds for all."""
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ def pinball(y, p, q):
     return q * (y - p) if y > p else (1 - q) * (p - y)
 
 
-# What each says of its numbers: (target, numbers) to the output and to the loss, for one feature.
+# For one feature: from its numbers to the output, and from target and numbers to the loss.
 OUTPUTS = {
     "vectors": (lambda p: p, lambda y, p: (y - p) ** 2),
     "gaussian": (
@@ -56,10 +56,10 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("name", readouts)
-def test_what_is_read_chosen_and_lost_is_what_its_twin_says(name):
+def test_numbers_output_and_loss_equal_the_numpy_reference(name):
     if name == "tokens":
-        return  # twins of whole decoders are in tests/references/decoders.py
-    readout, (choose, loss) = built(name, **VALUES[name]), OUTPUTS[name]
+        return  # part of the references of whole decoders in tests/references/decoders.py
+    readout, (output, loss) = built(name, **VALUES[name]), OUTPUTS[name]
     features = np.random.default_rng(1).normal(size=(4, 4, 5))
     kernel, bias = map(np.asarray, readout.weights)
     numbers = features @ kernel + bias
@@ -68,8 +68,8 @@ def test_what_is_read_chosen_and_lost_is_what_its_twin_says(name):
     found = readout.read(features.astype("float32"))
     assert found.shape[-1] == readout.output_width
     close(found, numbers)
-    blocks = numbers.reshape(4, 4, -1, FEATURES)  # of a step: one row for each kind of number
-    close(readout.predict(found), np.apply_along_axis(lambda each: choose(*each), 2, blocks))
+    blocks = numbers.reshape(4, 4, -1, FEATURES)  # for each step, a row for each kind of number
+    close(readout.predict(found), np.apply_along_axis(lambda each: output(*each), 2, blocks))
     expected = [
         np.mean([loss(VECTORS[at][feature], *blocks[at][:, feature]) for feature in range(FEATURES)])
         for at in np.ndindex(4, 4)
@@ -79,22 +79,22 @@ def test_what_is_read_chosen_and_lost_is_what_its_twin_says(name):
 
 
 @pytest.mark.parametrize("name", readouts)
-def test_a_config_makes_the_same_readout(name):
+def test_get_config_rebuilds_the_same_readout(name):
     readout = readouts.create(name, **SIZES[name], **VALUES.get(name, {}))
-    twin = type(readout).from_config(readout.get_config())
-    assert twin.get_config() == readout.get_config()
+    rebuilt = type(readout).from_config(readout.get_config())
+    assert rebuilt.get_config() == readout.get_config()
     assert options_of(type(readout)).keys() <= readout.get_config().keys()
 
 
-def test_padding_is_a_step_all_of_whose_features_are_so():
+def test_a_target_is_padding_if_all_its_features_have_the_mask_value():
     targets = np.array([[[0, 0], [0, 1], [1, 0], [2, 2]]])
     np.testing.assert_array_equal(Vectors(2, mask_value=0.0).mask(targets), [[False, True, True, True]])
     assert np.asarray(Vectors(2).mask(targets)).all()
-    assert not np.asarray(Vectors(2).ends(targets)).any()
+    assert not np.asarray(Vectors(2).is_end(targets)).any()
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_models_of_values_train_save_and_leave_padding_out(name, tmp_path):
+def test_models_of_real_values_leave_padding_out_and_load_as_saved(name, tmp_path):
     model = small("attention", readout=readouts.create(name, size=FEATURES, **VALUES[name]))
     model.compile(keras.optimizers.SGD(0.0), model.readout.loss(), run_eagerly=True)
     outputs = model((SOURCE, VECTORS))
@@ -106,13 +106,13 @@ def test_models_of_values_train_save_and_leave_padding_out(name, tmp_path):
         loss,
     )
     model.save(tmp_path / "model.keras")
-    twin = keras.models.load_model(tmp_path / "model.keras")
-    close(twin((SOURCE, VECTORS)), outputs)
-    close(twin.predict_on_batch(SOURCE), model(SOURCE))
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    close(loaded((SOURCE, VECTORS)), outputs)
+    close(loaded.predict_on_batch(SOURCE), model(SOURCE))
 
 
-def test_sequences_of_values_are_learnt_by_free_running():
-    """Vectors in, vectors out, of unlike widths and lengths: sums of two features so far, the last first."""
+def test_sequences_of_real_values_are_learnt():
+    """From vectors to vectors of another width: the sums of two features, in reverse order."""
     keras.utils.set_random_seed(1)
     source = np.random.default_rng(0).uniform(-0.5, 0.5, (256, 3, 2)).astype("float32")
     target = source.sum(-1, keepdims=True)[:, ::-1]
@@ -132,12 +132,12 @@ def test_outputs_are_float32_whatever_the_policy(dtype):
     assert {keras.backend.standardize_dtype(each.dtype) for each in passes} == {"float32"}
 
 
-# === Refusals, by their words ===
+# === Errors ===
 
 
 @pytest.mark.parametrize("readout", [Vectors(2), Gaussian(2), Quantiles(2)])
-def test_numbers_have_no_probability_to_share_out(readout):
-    words = rf"label_smoothing=0\.1 shares out the probability of tokens, but {type(readout).__name__} puts out numbers"
+def test_label_smoothing_is_for_tokens_only(readout):
+    words = rf"smooths the probabilities of tokens, but the outputs of {type(readout).__name__} are real values"
     with pytest.raises(ValueError, match=words):
         readout.loss(0.1)
     assert Tokens(9).loss(0.1).label_smoothing == 0.1
@@ -145,14 +145,12 @@ def test_numbers_have_no_probability_to_share_out(readout):
 
 
 @pytest.mark.parametrize("quantiles", [(), (0.1, 0.9), (0.9, 0.5, 0.1), (0.5, 0.5), (0.5, 1.0)])
-def test_quantiles_increase_around_the_median(quantiles):
-    with pytest.raises(
-        ValueError, match=r"must increase from above 0 to below 1 with 0\.5, the output, among them, got"
-    ):
+def test_quantiles_must_increase_and_include_the_median(quantiles):
+    with pytest.raises(ValueError, match=r"must increase between 0 and 1 and include 0\.5, the output, got"):
         Quantiles(2, quantiles=quantiles)
 
 
-def test_numbers_are_neither_searched_nor_named():
+def test_real_values_have_no_search_score_ensemble_or_vocabulary():
     model = small("basic", readout=Vectors(FEATURES))
     with pytest.raises(ValueError, match=r"A search chooses among tokens, but this model puts out Vectors\."):
         model.search(SOURCE)
@@ -163,7 +161,7 @@ def test_numbers_are_neither_searched_nor_named():
     ):
         Ensemble([model, model])
     close(average([model, model])(SOURCE), model(SOURCE))
-    words = "The {} vocabulary has nothing to name: {} is here for vectors, not for ids. Leave it out."
+    words = "The {} vocabulary has no use: this {} is for vectors, not for ids. Leave it out."
     with pytest.raises(ValueError, match=words.format("target", "Vectors")):
         Seq2Seq(Encoder(4, vocabulary_size=TOKENS), BasicDecoder(4, Vectors(2)), target_vocabulary=VOCABULARY)
     with pytest.raises(ValueError, match=words.format("source", "Encoder")):

@@ -1,4 +1,4 @@
-"""`Tokens(softmax_samples=...)`: fewer logits in training, all of them everywhere else."""
+"""Sampled softmax, `Tokens(softmax_samples=...)`: fewer logits in training, all logits everywhere else."""
 
 import itertools
 
@@ -10,8 +10,9 @@ from keras import ops
 
 from seq2seq_zoo import Encoder, FeedbackDecoder, NoEncoder, Seq2Seq, Tokens, load
 from seq2seq_zoo.decoders import modes
-from seq2seq_zoo.layers.readouts.tokens import STRUCK_OUT
-from seq2seq_zoo.models.stateful import Stream
+from seq2seq_zoo.layers.readouts import tokens
+from seq2seq_zoo.layers.readouts.sampled_softmax import EXCLUDED, draw_sample
+from seq2seq_zoo.models.stateful import StatefulLanguageModel
 
 EVERY_MODE = [(mode, tied) for mode in modes for tied in (False, True) if modes[mode].feeds_back or not tied]
 
@@ -33,22 +34,22 @@ def stepped(model, source=SOURCE, target=TARGET):
 
 
 def seeded(model):
-    """Keras saves no chance; a training sets it in every epoch."""
+    """Keras does not save the state of random generators; `Training` sets it in every epoch."""
     model.readout.seed_generator.state.assign([0, 7])
     return model
 
 
 @pytest.mark.parametrize(("mode", "tied"), EVERY_MODE)
-def test_if_all_tokens_are_drawn_the_loss_and_every_gradient_are_those_of_the_full_softmax(mode, tied):
+def test_with_all_tokens_drawn_loss_and_gradients_are_those_of_the_full_softmax(mode, tied):
     full, sampled = model_of(mode, tied, samples=None), model_of(mode, tied)
     sampled.set_weights(full.get_weights())
-    sampled.readout.softmax_samples = TOKENS  # which a constructor refuses, as it saves nothing
+    sampled.readout.softmax_samples = TOKENS  # the constructor refuses it, as it saves nothing
     for one, other in zip(stepped(full), stepped(sampled), strict=True):
         close(one, other)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 4, 5])
-def test_over_all_draws_a_softmax_divides_by_what_it_would_divide_by(samples, monkeypatch):
+def test_the_mean_denominator_over_all_samples_is_that_of_the_full_softmax(samples, monkeypatch):
     readout = Tokens(7, softmax_samples=samples)
     readout.set_default_width(4)
     readout.build(4, feeds_back=True)
@@ -61,41 +62,45 @@ def test_over_all_draws_a_softmax_divides_by_what_it_would_divide_by(samples, mo
         chances = ops.convert_to_tensor(np.isin(np.arange(7), drawn).astype("float32") / 2)
         monkeypatch.setattr(keras.random, "uniform", lambda shape, seed, chances=chances: chances)
         logits = ops.convert_to_numpy(readout.training_outputs(features, targets))
-        assert ((logits == STRUCK_OUT).sum(-1)[0, :3] <= 1).all()
+        assert ((logits == EXCLUDED).sum(-1)[0, :3] <= 1).all()
         sums.append(np.exp(logits.astype("float64")).sum(-1))
     full = np.exp(ops.convert_to_numpy(readout.read(features)).astype("float64"))
-    counted = full if samples > 2 else full[..., own]  # with no more room, the batch's own alone
+    counted = full if samples > 2 else full[..., own]  # only the targets fit into the sample
     np.testing.assert_allclose(np.mean(sums, 0)[0, :3], counted.sum(-1)[0, :3], rtol=1e-5)
 
 
-def test_the_batch_s_tokens_are_always_drawn_and_any_other_as_likely_as_the_next():
-    readout = Tokens(8, softmax_samples=4)
+def test_targets_are_always_drawn_and_other_tokens_uniformly():
+    seed = keras.random.SeedGenerator()
     targets = ops.convert_to_tensor([[3, 5, 3, 0]], "int32")
-    readout.seed_generator.state.assign([0, 7])
-    drawn = [[ops.convert_to_numpy(each) for each in readout.draw(targets)] for _ in range(400)]
+
+    def draw():
+        return [ops.convert_to_numpy(each) for each in draw_sample(targets, targets != 0, 8, samples=4, seed=seed)]
+
+    seed.state.assign([0, 7])
+    drawn = [draw() for _ in range(400)]
     counts = np.zeros(8)
-    for ids, likelihood in drawn:
+    for ids, probabilities in drawn:
         assert len({*ids}) == 4  # none twice
         counts[ids] += 1
-        np.testing.assert_allclose(likelihood, np.where(np.isin(ids, [3, 5]), 1, 2 / 6), rtol=1e-6)
+        np.testing.assert_allclose(probabilities, np.where(np.isin(ids, [3, 5]), 1, 2 / 6), rtol=1e-6)
     np.testing.assert_array_equal(counts[[3, 5]], 400)
     assert abs(counts[[0, 1, 2, 4, 6, 7]] - 400 * 2 / 6).max() < 40  # four standard errors
-    readout.seed_generator.state.assign([0, 7])
-    np.testing.assert_array_equal(readout.draw(targets)[0], drawn[0][0])
+    seed.state.assign([0, 7])
+    np.testing.assert_array_equal(draw()[0], drawn[0][0])
 
 
-def test_fewer_logits_in_training_and_all_of_them_everywhere_else():
+def test_only_training_has_fewer_logits():
     full, sampled = model_of(samples=None), model_of()
     sampled.set_weights(full.get_weights())
     assert sampled((SOURCE, TARGET), training=True).shape == (*TARGET.shape, 1 + 3)
     assert sampled(SOURCE, training=True).shape[-1] == TOKENS
     close(sampled((SOURCE, TARGET)), full((SOURCE, TARGET)))
-    for ask in (
+    for result in (
         lambda model: model.evaluate((SOURCE, TARGET), TARGET, verbose=0),
         lambda model: model(SOURCE),
         lambda model: model.log_probs(SOURCE, TARGET),
     ):
-        close(ask(sampled), ask(full))
+        close(result(sampled), result(full))
 
 
 def test_padding_is_left_out():
@@ -106,15 +111,16 @@ def test_padding_is_left_out():
         close(a, b)
 
 
-def test_a_metric_compares_with_the_right_token_s_place():
+def test_a_metric_compares_with_the_place_of_the_target(monkeypatch):
     model = model_of()
-    model.readout.draw = lambda targets: (ops.convert_to_tensor([0, 1, 3], "int32"), ops.ones(3))
+    sample = ops.convert_to_tensor([0, 1, 3], "int32"), ops.ones(3)
+    monkeypatch.setattr(tokens, "draw_sample", lambda *args: sample)
     model.compile("sgd", model.readout.loss(), metrics=["accuracy"], run_eagerly=True)
     model.readout.bias.assign(np.where(np.isin(np.arange(TOKENS), [0, 1, 3]), -1e3, 0))
     assert model.train_on_batch((SOURCE, TARGET), TARGET, return_dict=True)["accuracy"] == 1
 
 
-def test_it_trains_is_saved_and_goes_on_as_if_it_had_not_been(tmp_path):
+def test_training_continues_the_same_after_saving_and_loading(tmp_path):
     model = model_of(samples=4)
     model.compile(keras.optimizers.Adam(0.03), model.readout.loss())
     source, target = SOURCE[:3], TARGET[:3]
@@ -123,23 +129,25 @@ def test_it_trains_is_saved_and_goes_on_as_if_it_had_not_been(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = load(tmp_path / "model.keras")
     assert loaded.readout.softmax_samples == 4
-    steps = [stepped(seeded(each), source, target)[1:] for each in (model, loaded)]  # the loss is a mean so far
+    steps = [
+        stepped(seeded(each), source, target)[1:] for each in (model, loaded)
+    ]  # the reported loss is a mean over all steps so far
     for one, other in zip(*steps, strict=True):
         close(one, other)
     np.testing.assert_array_equal(loaded.search(source, {"name": "greedy", "max_length": 4}).ids[:, 0], target)
 
 
-def test_a_language_model_reads_a_stream_so():
+def test_a_language_model_on_a_stream_trains_with_samples():
     model = Seq2Seq(NoEncoder(), FeedbackDecoder(4, readout=Tokens(TOKENS, softmax_samples=3)))
     model.build((None, None))
-    stream = Stream(model, batch=2)
+    stream = StatefulLanguageModel(model, batch=2)
     stream.compile("sgd", model.readout.loss(), run_eagerly=True)
     ids = np.array([[4, 5, 6], [7, 8, 0]])
     assert np.isfinite(stream.train_on_batch((np.array([[False], [True]]), ids), ids))
     assert stream((np.ones((2, 1), bool), ids), training=True).shape[-1] == 1 + 3
 
 
-def test_what_does_not_go_with_it_is_refused():
+def test_options_that_exclude_sampled_softmax_are_refused():
     with pytest.raises(ValueError, match=r"softmax_samples=8 saves nothing with a vocabulary of 9 tokens: leave"):
         Tokens(9, softmax_samples=8)
     with pytest.raises(ValueError, match=r"label_smoothing=0.1 needs the probabilities of all tokens, and"):

@@ -1,4 +1,4 @@
-"""One query's look at one row's real positions."""
+"""Attention of one query to the real positions of one row, in plain numpy."""
 
 import numpy as np
 
@@ -19,6 +19,6 @@ def attend(name, attention, query, sequence):
     """`(context, weights)`."""
     parameters = weights(attention)
     exponentials = np.exp([SCORES[name](query, h, **parameters) for h in sequence])
-    shares = exponentials / exponentials.sum() if len(sequence) else np.zeros(0)
+    attention_weights = exponentials / exponentials.sum() if len(sequence) else np.zeros(0)
     values = sequence @ parameters["kernel"] + parameters["bias"] if name == "linear" else sequence
-    return shares @ values, shares
+    return attention_weights @ values, attention_weights

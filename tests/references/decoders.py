@@ -1,4 +1,4 @@
-"""Every mode, one row at a time: told the right answers, or fed with its own."""
+"""Every mode in plain numpy, one row and one step at a time: teacher-forced or free-running."""
 
 import numpy as np
 
@@ -6,7 +6,8 @@ from references.attention import attend
 from references.bridges import BRIDGES
 from references.cells import stack_step, weights
 
-# What a step reads: the one line in which modes differ. (`a` is what attention found, where the cell reads it.)
+# What a step reads, the one line in which modes differ: from the previous output `y`, the summary `c` and the contexts
+# `a` that the cell reads (one, or none).
 READS = {
     "basic": lambda y, c, a: [c],
     "feedback": lambda y, c, a: [y],
@@ -16,50 +17,50 @@ READS = {
 
 
 def decode(mode, decoder, encoded, targets=None, length=None):
-    """`(logits, weights)` of one row, a line a step. A row that feeds itself ends after its end token."""
+    """`(logits, weights)` of one row, a line for each step. A free-running row stops after its end token."""
     sequence, summary, states = encoded
     readout = decoder.readout
     arrays = weights(readout)
-    said, choose, feed, ended = (tokens if readout.vocabulary_size else vectors)(readout, arrays)
+    previous, predict, embed, is_end = (tokens if readout.vocabulary_size else vectors)(readout, arrays)
     states = BRIDGES[decoder.bridge](decoder.first_states, summary, states)
-    carried, logits, looks = summary, [], []
+    fed_back, logits, rows = summary, [], []
     while len(logits) < (length if targets is None else len(targets)):
-        found = []
+        contexts = []
         if mode == "attention" and decoder.input_feeding:
-            context, shares = attend(decoder.attention, decoder.attention_layer, states[-1][0], sequence)
-            found = [context]
-        y = carried if readout.feeds_back_features else feed(said) if decoder.feeds_back else None
-        x = READS[mode](y, summary, found)
+            context, attention_weights = attend(decoder.attention, decoder.attention_layer, states[-1][0], sequence)
+            contexts = [context]
+        y = fed_back if readout.feeds_back_features else embed(previous) if decoder.feeds_back else None
+        x = READS[mode](y, summary, contexts)
         x = sum(x) if getattr(decoder, "combine", "") == "add" else np.concatenate(x)
         output, states = stack_step(decoder.cell, decoder.stack, x, states)
         if mode == "attention" and not decoder.input_feeding:
-            context, shares = attend(decoder.attention, decoder.attention_layer, output, sequence)
-            found = [context]
-        features = np.concatenate([output, *(found if getattr(decoder, "readout_context", False) else [])])
+            context, attention_weights = attend(decoder.attention, decoder.attention_layer, output, sequence)
+            contexts = [context]
+        features = np.concatenate([output, *(contexts if getattr(decoder, "readout_context", False) else [])])
         if readout.feeds_back_features:
-            carried = features = features @ arrays["vector_kernel"] + arrays["vector_bias"]
+            fed_back = features = features @ arrays["vector_kernel"] + arrays["vector_bias"]
         kernel = (
             arrays["kernel"]
             if "kernel" in arrays
             else arrays.get("projection", np.eye(len(features))) @ arrays["embedding"].T
         )
         logits.append(features @ kernel + arrays["bias"])
-        looks.append(shares if found else None)
-        said = choose(logits[-1]) if targets is None else targets[len(logits) - 1]
-        if targets is None and ended(said):
+        rows.append(attention_weights if contexts else None)
+        previous = predict(logits[-1]) if targets is None else targets[len(logits) - 1]
+        if targets is None and is_end(previous):
             break
-    return np.array(logits), looks
+    return np.array(logits), rows
 
 
 def tokens(readout, arrays):
-    """What stands before the first output, which output is said, how it is read, and whether it is the last."""
+    """The initial output, and functions: from logits to an output, its embedding, and whether it is the end."""
 
-    def choose(logits):
+    def predict(logits):
         return max((id for id in range(len(logits)) if id not in (0, readout.start)), key=logits.__getitem__)
 
-    return readout.start, choose, lambda token: arrays["embedding"][token], lambda token: token == readout.end
+    return readout.start, predict, lambda token: arrays["embedding"][token], lambda token: token == readout.end
 
 
-def vectors(readout, tokens):
-    """The same, where the output is a vector."""
+def vectors(readout, arrays):
+    """The same for vectors."""
     return np.zeros(readout.size), lambda vector: vector, lambda vector: vector, lambda vector: False

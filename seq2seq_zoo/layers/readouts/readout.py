@@ -1,122 +1,147 @@
-"""What an output is, and how it becomes the next step's input."""
+"""The base class of readouts: what an output is, and how it becomes the next step's input."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import EmbeddingLookup
-from seq2seq_zoo.layers.sublayer import Sublayer
+from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
 
 PAD = 0
+"""The id of padding."""
 
 
-def argmax(scores: Any) -> Any:
-    """The first place of the greatest score on the last axis, int32.
+def argmax(scores: Tensor) -> Tensor:
+    """The index of the greatest score on the last axis, the first one if there are several; int32.
 
-    Keras's own treats -0.0 and 0.0 as different numbers, by operations on bits that exported graphs do not have.
+    The `argmax` of Keras distinguishes -0.0 from 0.0 by operations on bits that exported graphs do not support.
     """
     size = scores.shape[-1]
     greatest = ops.equal(scores, ops.max(scores, axis=-1, keepdims=True))
     return ops.min(ops.where(greatest, ops.arange(size, dtype="int32"), size - 1), axis=-1)
 
 
+class TeacherForcing(NamedTuple):
+    """What a teacher-forced pass needs of a batch of targets; from `Readout.teacher_forcing`."""
+
+    previous: Tensor
+    """What each step reads as its previous output: the targets, shifted by one."""
+    mask: Tensor
+    """Which targets are real: boolean `(batch, length)`."""
+    training_outputs: Callable[[Tensor], Tensor]
+    """From the features of all steps to the outputs that the loss needs in training."""
+
+
 class Readout(Sublayer):
     """From a step's features to its output, and from an output to the next step's input.
 
-    Abstract. Subclasses say what an output is; decoders and searches know outputs only through these methods.
+    Abstract: a subclass defines what an output is. Decoders and searches use outputs only through these methods.
     """
 
     vocabulary_size: int | None = None
-    """How many tokens there are; `None` where outputs are numbers."""
+    """The number of tokens; `None` if outputs are real values."""
     feeds_back_features: bool = False
-    """Whether a step hands a vector on to the next one, which reads that and not an output; known when it is built."""
+    """Whether the next step reads a projection of the features, from `project_feedback`, and not an output; known once
+    the readout is built."""
 
     def set_default_width(self, units: int) -> None:
-        """Settle what was left open, by the units of the decoder to which this readout belongs."""
+        """Set the width of embedded outputs if it was not given, from the decoder's units."""
 
     def build(self, features: int, feeds_back: bool) -> None:
         """Create the weights.
 
         Args:
-            features: width of what a step hands over.
+            features: width of a step's features.
             feeds_back: whether the decoder reads its own outputs.
         """
         raise NotImplementedError
 
     @property
     def width(self) -> int:
-        """Width of an embedded output: what the next step reads."""
+        """The width of an embedded output, as the next step reads it."""
         raise NotImplementedError
 
     @property
     def output_width(self) -> int:
-        """Width of what `read` returns."""
+        """The width of what `read` returns."""
         raise NotImplementedError
 
-    def initial_output(self, batch: Any) -> Any:
-        """What stands before the first output, for a batch."""
+    # === From an output to the next step's input ===
+
+    def initial_output(self, batch: Any) -> Tensor:
+        """What the first step reads as its previous output, for a batch of the given size."""
         raise NotImplementedError
 
-    def shift(self, targets: Any, before: Any = None) -> Any:
-        """What a step reads when it is told the right answers: the target before its own, after what was `before` them:
-        `first` if not given."""
-        before = self.initial_output(ops.shape(targets)[0]) if before is None else before
-        return ops.concatenate([ops.cast(before[:, None], targets.dtype), targets[:, :-1]], axis=1)
-
-    def embed(self, outputs: Any) -> Any:
-        """Outputs as the next step reads them: a last axis of `width`."""
+    def embed(self, outputs: Tensor) -> Tensor:
+        """Outputs as the next step reads them, with a last axis of `width`."""
         raise NotImplementedError
 
-    def lookup(self, outputs: Any) -> EmbeddingLookup | None:
-        """The same, where outputs are tokens with vectors."""
+    def lookup(self, outputs: Tensor) -> EmbeddingLookup | None:
+        """`embed` as a lookup in a matrix, which may be multiplied by a kernel first; `None` if it is not a lookup."""
         return None
 
-    def predict(self, logits: Any) -> Any:
-        """The likeliest output, given what `read` returns."""
+    def project_feedback(self, features: Tensor) -> Tensor:
+        """What the next step reads if `feeds_back_features`; `read` then takes it in place of the features."""
         raise NotImplementedError
 
-    def is_end(self, outputs: Any) -> Any:
+    # === From features to an output ===
+
+    def read(self, features: Tensor) -> Tensor:
+        """Logits, or whatever else the distribution of an output takes, from a step's features."""
+        raise NotImplementedError
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """The most likely output, given what `read` returns."""
+        raise NotImplementedError
+
+    def is_end(self, outputs: Tensor) -> Tensor:
         """Which outputs end their sequence: boolean."""
         raise NotImplementedError
 
-    def mask(self, targets: Any) -> Any:
+    # === Training ===
+
+    def teacher_forcing(self, targets: Tensor, before: Tensor | None = None) -> TeacherForcing:
+        """What a teacher-forced pass needs of a batch of targets.
+
+        Args:
+            targets: `(batch, length, ...)`.
+            before: the outputs before the targets, `(batch, ...)`; the initial output if not given.
+        """
+        first = self.initial_output(ops.shape(targets)[0]) if before is None else before
+        previous = ops.concatenate([ops.cast(first[:, None], targets.dtype), targets[:, :-1]], axis=1)
+        return TeacherForcing(previous, self.mask(targets), lambda features: self.training_outputs(features, targets))
+
+    def mask(self, targets: Tensor) -> Tensor:
         """Which targets are real, not padding: boolean `(batch, length)`."""
         raise NotImplementedError
 
-    def project_feedback(self, features: Any) -> Any:
-        """What the next step reads, and what `read` then makes this one's output of, where a readout `carries`."""
-        raise NotImplementedError
-
-    def read(self, features: Any) -> Any:
-        """A step's features as its output distribution (or value)."""
-        raise NotImplementedError
-
-    def training_outputs(self, features: Any, targets: Any) -> Any:
-        """What a training step puts out that is told its targets: as `read`, or less if the loss needs no more."""
+    def training_outputs(self, features: Tensor, targets: Tensor) -> Tensor:
+        """What a teacher-forced training step puts out: as `read`, or less if the loss needs no more."""
         del targets
         return self.read(features)
 
-    def loss_targets(self, targets: Any, outputs: Any) -> Any:
-        """The targets that a loss compares with the outputs of `read` or `training_outputs`."""
+    def loss_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        """The targets in the form in which the loss compares them with these outputs."""
         del outputs
         return targets
 
     def loss(self, label_smoothing: float = 0.0) -> keras.losses.Loss:
-        """What a model with this readout is trained with.
+        """The loss that a model with this readout is trained with.
 
         Args:
-            label_smoothing: share of the target's probability given to all tokens alike.
+            label_smoothing: share of each target's probability that is spread over all tokens.
 
         Raises:
-            ValueError: smoothing, where outputs are numbers.
+            ValueError: label smoothing, where outputs are real values.
         """
         raise NotImplementedError
 
 
 class ReadoutLossModel(keras.Model):
-    """A model whose outputs are compared with the answers that its `readout` has for the targets. Abstract."""
+    """A model whose losses and metrics take the targets in the form of its readout's `loss_targets`. Abstract."""
 
     readout: Any
 
@@ -135,10 +160,10 @@ readouts: Registry[Readout] = Registry("readout", base=Readout, serializable=ker
 
 
 class WithMask(keras.layers.Layer):
-    """Outputs that carry a mask, so that Keras's losses and metrics leave padding out: `(outputs, mask)` to outputs."""
+    """Attaches a mask to outputs for the losses and metrics of Keras: takes `(outputs, mask)`, returns the outputs."""
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
-        """The outputs as they are."""
+        """The outputs, unchanged."""
         return inputs[0]
 
     def compute_mask(self, inputs: tuple[Any, Any], previous: Any = None) -> Any:

@@ -11,24 +11,25 @@ from seq2seq_zoo.layers.activations import activation_of
 from seq2seq_zoo.layers.losses import GaussianNLL, PinballLoss
 from seq2seq_zoo.layers.products import matmul
 from seq2seq_zoo.layers.readouts.readout import Readout, readouts
-from seq2seq_zoo.layers.sublayer import unpadded_steps
+from seq2seq_zoo.layers.sublayer import Tensor, unpadded_steps
 
 
-class Values(Readout):
-    """Real-valued outputs: a linear projection of the features; some of it is fed back as it is.
+class RealValues(Readout):
+    """Real-valued outputs, computed by a linear projection and fed back without an embedding.
 
-    Abstract: subclasses say how many numbers each feature has, and which is the output. What stands before the first
-    output is zeros; no output ends its sequence, so a free run has `max_length` of them.
+    Abstract: a subclass defines how many numbers there are for each feature of an output (such as a mean and a scale),
+    which of them is the output, and the loss. The first step reads zeros. No output ends its sequence, so a
+    free-running pass has `max_length` outputs.
 
     Args:
-        size: features of an output.
-        mask_value: a target all of whose features equal it is padding; `None` if there is no padding.
+        size: number of features of an output.
+        mask_value: a target is padding if all its features have this value; `None` if there is no padding.
     """
 
     numbers: int = 1
-    """How many numbers are read for each feature."""
+    """How many numbers there are for each feature."""
     chosen: int = 0
-    """Which of them is the output."""
+    """The index of the number that is the output."""
 
     @checked
     def __init__(self, size: Positive, mask_value: float | None = None, **kwargs: Any):
@@ -46,66 +47,66 @@ class Values(Readout):
 
     @property
     def width(self) -> int:
-        """The features."""
+        """The number of features."""
         return self.size
 
     @property
     def output_width(self) -> int:
-        """All numbers: `size` of the first kind, `size` of the second, ..."""
+        """`numbers * size`: the first number of each feature, then the second of each, and so on."""
         return self.numbers * self.size
 
-    def initial_output(self, batch: Any) -> Any:
+    def initial_output(self, batch: Any) -> Tensor:
         """Zeros."""
         return ops.zeros((batch, self.size), dtype="float32")
 
-    def embed(self, outputs: Any) -> Any:
-        """The outputs as they are."""
+    def embed(self, outputs: Tensor) -> Tensor:
+        """The outputs, unchanged."""
         return ops.cast(outputs, self.compute_dtype)
 
-    def predict(self, logits: Any) -> Any:
+    def predict(self, logits: Tensor) -> Tensor:
         """The numbers that are the output."""
         return logits[..., self.chosen * self.size : (self.chosen + 1) * self.size]
 
-    def quantiles_of(self, logits: Any) -> dict[float, Any]:
-        """What is known of the output's distribution: quantiles `(..., size)` by their level; nothing, of a value."""
+    def quantiles_of(self, logits: Tensor) -> dict[float, Tensor]:
+        """Quantiles of the output's distribution by their level, `(..., size)` each; none if the output is a value."""
         return {}
 
-    def is_end(self, outputs: Any) -> Any:
-        """None does."""
+    def is_end(self, outputs: Tensor) -> Tensor:
+        """No output does."""
         return ops.zeros_like(outputs[..., 0], dtype="bool")
 
-    def mask(self, targets: Any) -> Any:
-        """Whatever is not padding."""
+    def mask(self, targets: Tensor) -> Tensor:
+        """Which targets are not padding."""
         if self.mask_value is None:
             return ops.ones_like(targets[..., 0], dtype="bool")
         return unpadded_steps(targets, self.mask_value)
 
-    def read(self, features: Any) -> Any:
+    def read(self, features: Tensor) -> Tensor:
         """The numbers, in float32 whatever the policy."""
         return ops.cast(matmul(features, self.kernel) + self.bias, "float32")
 
     def loss(self, label_smoothing: float = 0.0) -> keras.losses.Loss:
-        """What the numbers are for."""
+        """`value_loss`."""
         if label_smoothing:
             raise ValueError(
-                f"label_smoothing={label_smoothing} shares out the probability of tokens, but "
-                f"{type(self).__name__} puts out numbers: leave it at 0."
+                f"label_smoothing={label_smoothing} smooths the probabilities of tokens, but the outputs of "
+                f"{type(self).__name__} are real values: leave it at 0."
             )
         return self.value_loss()
 
     def value_loss(self) -> keras.losses.Loss:
-        """What there is to minimise."""
+        """The loss to minimise."""
         raise NotImplementedError
 
 
-@readouts.register("vectors", "real-valued vectors, fed back as they are; trained by squared error")
-class Vectors(Values):
-    """Real-valued vectors. Trained by the mean squared error.
+@readouts.register("vectors", "real-valued vectors, fed back unchanged; trained by squared error")
+class Vectors(RealValues):
+    """Real-valued vectors, trained by the mean squared error.
 
-    Arguments are `Values`', and:
+    Arguments are those of `RealValues`, and:
 
     Args:
-        activation: of the output, such as "tanh", which bounds it; none if not given.
+        activation: activation of the output, such as "tanh", which bounds it; none if not given.
 
     Example:
 
@@ -122,8 +123,8 @@ class Vectors(Values):
         super().__init__(*args, **kwargs)
         self.activation = activation_of(activation)
 
-    def read(self, features: Any) -> Any:
-        """The outputs."""
+    def read(self, features: Tensor) -> Tensor:
+        """The vectors."""
         return self.activation(super().read(features))
 
     def value_loss(self) -> keras.losses.Loss:
@@ -132,52 +133,50 @@ class Vectors(Values):
 
 
 @readouts.register("gaussian", "a normal distribution for each feature; its mean is fed back")
-class Gaussian(Values):
-    """A normal distribution for each feature: means, then logarithms of scales, `(..., 2 * size)`. The mean is the
-    output.
+class Gaussian(RealValues):
+    """A normal distribution for each feature: the means, then the logarithms of the standard deviations,
+    `(..., 2 * size)`. The mean is the output.
 
-    Arguments are `Values`'.
+    Arguments are those of `RealValues`.
     """
 
     numbers = 2
 
-    def quantiles_of(self, logits: Any) -> dict[float, Any]:
-        """Those at 0.1, 0.5 and 0.9."""
+    def quantiles_of(self, logits: Tensor) -> dict[float, Tensor]:
+        """The quantiles at levels 0.1, 0.5 and 0.9."""
         mean, log_scale = logits[..., : self.size], logits[..., self.size :]
         return {level: mean + NormalDist().inv_cdf(level) * ops.exp(log_scale) for level in (0.1, 0.5, 0.9)}
 
     def value_loss(self) -> keras.losses.Loss:
-        """Minus the log-density."""
+        """The negative log-likelihood."""
         return GaussianNLL()
 
 
-@readouts.register("quantiles", "some quantiles of each feature; the median is fed back")
-class Quantiles(Values):
-    """Quantiles of each feature, `(..., quantiles * size)`: all features of the first quantile, all of the second, ...
-    The median is the output. Nothing keeps two quantiles from crossing where there is little data.
+@readouts.register("quantiles", "quantiles of each feature; the median is fed back")
+class Quantiles(RealValues):
+    """Quantiles of each feature, `(..., quantiles * size)`: the first quantile of each feature, then the second of
+    each, and so on. The median is the output. Nothing prevents quantiles from crossing where there is little data.
 
-    Arguments are `Values`', and:
+    Arguments are those of `RealValues`, and:
 
     Args:
-        quantiles: increasing, between 0 and 1, with 0.5 among them.
+        quantiles: the levels, increasing, between 0 and 1, including 0.5.
 
     Raises:
-        ValueError: quantiles that are not so.
+        ValueError: the quantiles are not as described.
     """
 
     @checked
     def __init__(self, *args: Any, quantiles: tuple[PositiveFloat, ...] = (0.1, 0.5, 0.9), **kwargs: Any):
         super().__init__(*args, **kwargs)
         if sorted({*quantiles}) != [*quantiles] or not max(quantiles, default=1) < 1 or 0.5 not in quantiles:
-            raise ValueError(
-                f"Quantiles must increase from above 0 to below 1 with 0.5, the output, among them, got {quantiles}."
-            )
+            raise ValueError(f"Quantiles must increase between 0 and 1 and include 0.5, the output, got {quantiles}.")
         self.quantiles = quantiles
         self.numbers = len(quantiles)
         self.chosen = quantiles.index(0.5)
 
-    def quantiles_of(self, logits: Any) -> dict[float, Any]:
-        """Those that there are."""
+    def quantiles_of(self, logits: Tensor) -> dict[float, Tensor]:
+        """The quantiles themselves."""
         return {level: logits[..., n * self.size : (n + 1) * self.size] for n, level in enumerate(self.quantiles)}
 
     def value_loss(self) -> keras.losses.Loss:

@@ -1,4 +1,4 @@
-"""Token outputs: logits out, the embedding of the chosen token in."""
+"""Tokens as outputs: logits, fed back as the embedding of the output token."""
 
 from typing import Any, Literal
 
@@ -9,45 +9,38 @@ from seq2seq_zoo.config.options import NonNegative, Positive, checked
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
 from seq2seq_zoo.layers.readouts.readout import PAD, Readout, argmax, readouts
-from seq2seq_zoo.layers.sublayer import as_ids
-
-STRUCK_OUT = -1e9
-"""The logit of what must not be counted: nothing to a softmax, and no infinity."""
+from seq2seq_zoo.layers.readouts.sampled_softmax import draw_sample, sampled_logits
+from seq2seq_zoo.layers.sublayer import Tensor, as_ids
 
 
-@readouts.register("tokens", "tokens: logits out, the chosen token's vector in")
+@readouts.register("tokens", "tokens: puts out logits and feeds back the embedding of the output token")
 class Tokens(Readout):
-    """Tokens: logits out; the embedding of the chosen token in.
+    """Tokens as outputs: logits, fed back as the embedding of the output token.
 
-    Padding is id 0. The padding and start ids are never chosen; their logits stay as they are.
+    Padding is id 0. The padding and start ids are never generated, though they have logits.
 
     Args:
-        vocabulary_size: number of token ids, padding, start and end included.
-        embedding_dim: width of the tokens' vectors; the decoder's units if not given.
-        tied: whether the output matrix is the embedding's transpose (a projection to the embedding's width comes
-            before it where the features are not that wide).
-        feedback: what the next step reads: the vector of the token that was said or told; or, whatever was said or
-            told, a vector projected from the step's features, from which the logits are read as well. The first step
-            then reads the encoder's summary, and no step is ever forced.
-        softmax_samples: in training, how many tokens stand for all the wrong ones of a batch, which saves time and
-            memory where the vocabulary is large; all of them if not given.
-        start: id that stands before the first token; `None` where none is read.
-        end: id that ends a sequence; `None` where none does, so that all outputs have `max_length` tokens.
-
-    With `softmax_samples`, the outputs of a training step that is told its targets are not the logits of all tokens,
-    but `1 + softmax_samples`: the right token's; then those of all targets of the batch and of as many other tokens,
-    drawn anew each time, as there is room for. So frequent tokens, which a batch has, are nearly always there. Each
-    of the others stands for several: its logit is raised by the log of how many. The right token is struck out among
-    them. Over all draws, what a softmax divides by is on average what it is for all tokens. Everywhere else
-    (evaluation, searches, scores) there are all logits.
+        vocabulary_size: number of token ids, including padding, start and end.
+        embedding_dim: width of the embeddings; the decoder's units if not given.
+        tied: whether the output matrix is the transpose of the embedding matrix. Features of another width are first
+            projected to the width of the embeddings.
+        feedback: what the next step reads: `token`, the embedding of the previous output or target; or `features`, a
+            projection of the previous step's features, from which that step's logits are computed as well. With
+            `features` the first step reads the encoder's summary, and teacher forcing has no effect.
+        softmax_samples: sampled softmax: in training, the number of tokens that the softmax runs over besides the
+            target, which saves time and memory with a large vocabulary; the full vocabulary if not given. Evaluation
+            and searches always use the full vocabulary.
+        start: id of the start token, which the first step reads; `None` if no step reads outputs.
+        end: id of the end token; `None` if no token ends a sequence, so that every output has `max_length` tokens.
 
     Raises:
-        ValueError: the ids are not distinct, or not below the vocabulary size; tied, or no start, without or with an
-            embedding of tokens to read; no fewer samples than tokens; or samples where a vector is fed back.
+        ValueError: the ids are not distinct, or not below the vocabulary size; `tied` without an embedding to tie to,
+            or no start id for the first step to read; as many samples as there are other tokens; samples with
+            `feedback="features"`.
 
     Reference:
-        Tying: Press and Wolf 2017, arXiv:1608.05859. Samples: Jean et al. 2015, arXiv:1412.2007, section 3, whose
-        target tokens are those of a part of the corpus as they are those of a batch here.
+        Tied embeddings: Press and Wolf 2017, arXiv:1608.05859. Sampled softmax: Jean et al. 2015, arXiv:1412.2007,
+        section 3 (see `sampled_softmax`).
     """
 
     @checked
@@ -74,7 +67,7 @@ class Tokens(Readout):
         if softmax_samples is not None and softmax_samples > vocabulary_size - 2:
             raise ValueError(
                 f"softmax_samples={softmax_samples} saves nothing with a vocabulary of {vocabulary_size} tokens: "
-                f"leave it out, or draw fewer."
+                f"leave it out, or give a smaller number."
             )
         self.vocabulary_size: int = vocabulary_size
         self.embedding_dim = embedding_dim
@@ -86,11 +79,11 @@ class Tokens(Readout):
         self.end = end
 
     def set_default_width(self, units: int) -> None:
-        """Vectors as wide as the decoder, if their width is not given."""
+        """Make embeddings as wide as the decoder if `embedding_dim` was not given."""
         self.embedding_dim = self.embedding_dim or units
 
     def build(self, features: int, feeds_back: bool) -> None:
-        """Create the embedding (where outputs are fed back) and the output matrix."""
+        """Create the embedding matrix (if outputs are fed back) and the output matrix."""
         self.embedding = self.projection = self.kernel = None
         self.feeds_back_features = feeds_back and self.feedback == "features"
         if self.feeds_back_features:
@@ -99,13 +92,18 @@ class Tokens(Readout):
             self.vector_bias = self.add_weight(shape=shape[1:], initializer="zeros", name="vector_bias")
             features = self.width
         elif feeds_back and self.start is None:
-            raise ValueError("start=None leaves a first step that reads tokens without any: give the start's id.")
+            raise ValueError(
+                "start=None leaves the first step without a token to read: give the id of the start token."
+            )
         elif feeds_back:
             self.embedding = self.add_weight(
                 shape=(self.vocabulary_size, self.width), initializer="uniform", name="embedding"
             )
         if self.tied and self.embedding is None:
-            raise ValueError("tied=True needs a mode that reads its own outputs: there is no embedding to tie to.")
+            raise ValueError(
+                "tied=True needs a decoder that reads the embeddings of its own outputs: here there is no embedding to "
+                "tie to. Leave it out."
+            )
         if not self.tied:
             self.kernel = self.add_weight(
                 shape=(features, self.vocabulary_size), initializer="glorot_uniform", name="kernel"
@@ -119,98 +117,79 @@ class Tokens(Readout):
 
     @property
     def width(self) -> int:
-        """Width of the tokens' vectors."""
-        assert self.embedding_dim is not None  # the decoder settles it
+        """The width of the embeddings."""
+        assert self.embedding_dim is not None  # see set_default_width
         return self.embedding_dim
 
     @property
     def output_width(self) -> int:
-        """The number of tokens."""
+        """The vocabulary size."""
         return self.vocabulary_size
 
-    def initial_output(self, batch: Any) -> Any:
-        """The start id; padding where none is read."""
+    def initial_output(self, batch: Any) -> Tensor:
+        """The start id; padding if there is none."""
         return ops.full((batch,), PAD if self.start is None else self.start, dtype="int32")
 
-    def embed(self, outputs: Any) -> Any:
-        """The tokens' vectors; a vector that was handed on as it is."""
+    def embed(self, outputs: Tensor) -> Tensor:
+        """The embeddings of the tokens; features that are fed back, unchanged."""
         if self.feeds_back_features:
             return outputs
         return ops.take(self.embedding, as_ids(outputs, type(self).__name__), axis=0)
 
-    def lookup(self, outputs: Any) -> EmbeddingLookup | None:
-        """The tokens' vectors before they are looked up."""
+    def lookup(self, outputs: Tensor) -> EmbeddingLookup | None:
+        """The lookup of the embeddings."""
         if self.embedding is None:
             return None
         return EmbeddingLookup(as_ids(outputs, type(self).__name__), ops.convert_to_tensor(self.embedding))
 
-    def predict(self, logits: Any) -> Any:
-        """The likeliest token, other than padding and start."""
+    def predict(self, logits: Tensor) -> Tensor:
+        """The most likely token other than padding and start."""
         return argmax(ops.where(self.never_generated, -float("inf"), logits))
 
     @property
-    def never_generated(self) -> Any:
-        """Which ids are not for saying: boolean `(vocabulary_size,)`."""
+    def never_generated(self) -> Tensor:
+        """Which ids are never generated, padding and start: boolean `(vocabulary_size,)`."""
         ids = ops.arange(self.vocabulary_size)
         padding = ops.equal(ids, PAD)
         return padding if self.start is None else ops.logical_or(padding, ops.equal(ids, self.start))
 
-    def is_end(self, outputs: Any) -> Any:
-        """Whether the end id was said."""
+    def is_end(self, outputs: Tensor) -> Tensor:
+        """Which tokens are the end token."""
         return ops.zeros_like(outputs, dtype="bool") if self.end is None else ops.equal(outputs, self.end)
 
-    def mask(self, targets: Any) -> Any:
-        """Whatever is not padding."""
+    def mask(self, targets: Tensor) -> Tensor:
+        """Which targets are not padding."""
         return ops.not_equal(targets, PAD)
 
-    def project_feedback(self, features: Any) -> Any:
-        """`W f + b`, as wide as the tokens' vectors would be."""
+    def project_feedback(self, features: Tensor) -> Tensor:
+        """`W f + b`, of the width of the embeddings."""
         return matmul(features, self.vector_kernel) + self.vector_bias
 
-    def read(self, features: Any) -> Any:
+    def read(self, features: Tensor) -> Tensor:
         """Logits, in float32 whatever the policy."""
-        if self.projection is not None:
-            features = matmul(features, self.projection)
         kernel = ops.transpose(self.embedding) if self.tied else self.kernel
-        return ops.cast(matmul(features, kernel) + self.bias, "float32")
+        return ops.cast(matmul(self._projected(features), kernel) + self.bias, "float32")
 
-    def training_outputs(self, features: Any, targets: Any) -> Any:
-        """Logits, or with `softmax_samples` those of the right token and of the drawn ones."""
+    def training_outputs(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Logits of all tokens; with `softmax_samples`, logits of the target and of the sample."""
         if self.softmax_samples is None:
             return self.read(features)
-        if self.projection is not None:
-            features = matmul(features, self.projection)
         targets = ops.cast(as_ids(targets, type(self).__name__), "int32")
-        drawn, likelihood = self.draw(targets)
-        # One look-up for both: its gradient is as large as the whole output matrix.
-        ids, count = ops.concatenate([drawn, ops.reshape(targets, (-1,))]), drawn.shape[0]
+        sample = draw_sample(
+            targets, self.mask(targets), self.vocabulary_size, self.softmax_samples, self.seed_generator
+        )
+        return sampled_logits(self._projected(features), targets, sample, self._output_vectors, self.bias)
+
+    def _projected(self, features: Tensor) -> Tensor:
+        return features if self.projection is None else matmul(features, self.projection)
+
+    def _output_vectors(self, ids: Tensor) -> Tensor:
         if self.tied:
-            vectors = ops.take(self.embedding, ids, axis=0)
-        else:
-            vectors = ops.transpose(ops.take(self.kernel, ids, axis=1))
-        bias = ops.take(self.bias, ids)
-        right = ops.sum(features * ops.reshape(vectors[count:], ops.shape(features)), axis=-1)
-        right = right + ops.reshape(bias[count:], ops.shape(targets))
-        wrong = ops.slice(vectors, (0, 0), (count, vectors.shape[1]))  # as vectors[:count], but of a known length
-        wrong = matmul(features, ops.transpose(wrong)) + ops.slice(bias, (0,), (count,))
-        hits = ops.equal(ops.expand_dims(targets, -1), drawn)
-        wrong = ops.where(hits, STRUCK_OUT, ops.cast(wrong, "float32") - ops.log(likelihood))
-        return ops.concatenate([ops.expand_dims(ops.cast(right, "float32"), -1), wrong], axis=-1)
+            return ops.take(self.embedding, ids, axis=0)
+        return ops.transpose(ops.take(self.kernel, ids, axis=1))
 
-    def draw(self, targets: Any) -> tuple[Any, Any]:
-        """The distinct tokens that stand for the wrong ones of a batch, and how likely each was to be among them."""
-        size, samples = self.vocabulary_size, self.softmax_samples
-        real = ops.cast(ops.reshape(self.mask(targets), (-1,)), "float32")
-        present = ops.scatter_update(ops.zeros((size,), dtype="float32"), ops.reshape(targets, (-1, 1)), real)
-        chances = keras.random.uniform((size,), seed=self.seed_generator)
-        ids = ops.cast(ops.top_k(chances + present, samples, sorted=False)[1], "int32")
-        count = ops.sum(present)
-        of_present = ops.minimum(1.0, samples / ops.maximum(count, 1.0))
-        of_others = ops.maximum(samples - count, 1.0) / (size - count)
-        return ids, ops.where(ops.take(present, ids) > 0, of_present, of_others)
-
-    def loss_targets(self, targets: Any, outputs: Any) -> Any:
-        """The ids, or the first place everywhere where there are logits of drawn tokens only."""
+    def loss_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        """The ids; 0 everywhere for sampled logits, where the target's logit is the first."""
         return targets if outputs.shape[-1] == self.vocabulary_size else ops.zeros_like(targets)
 
     def loss(self, label_smoothing: float = 0.0) -> keras.losses.Loss:
