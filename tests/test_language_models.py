@@ -172,7 +172,7 @@ def test_a_stream_is_measured_as_one_long_text(echoing, monkeypatch):
     monkeypatch.setattr(model, "WINDOW", 100)  # read in pieces, with the state carried on
     (pieces,) = made.score([""], [text])
     close(pieces.token_log_probs, score.token_log_probs)
-    assert pieces.most_likely == score.likeliest
+    assert pieces.most_likely == score.most_likely
 
 
 def test_a_model_trained_on_a_stream_keeps_nothing_of_it_and_never_ends(echoing, tmp_path):
@@ -274,7 +274,7 @@ def test_what_cannot_be_begun_with_is_refused():
 def test_two_language_models_decide_and_average_as_others_do():
     models = [small(seed=seed) for seed in (1, 2)]
     both = Ensemble(models)
-    assert not both.reads
+    assert not both.has_source
     (text,) = both.generate(["ab"])
     assert text.startswith("ab")
     each = [made.score([""], [text])[0].token_log_probs for made in models]
