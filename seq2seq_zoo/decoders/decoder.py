@@ -275,9 +275,7 @@ class Decoder(WithConfig, keras.layers.Layer):
         parts = self.inputs(embedded, memory.source)
         if memory.embedding_dropout is not None:
             return parts
-        # Where the mode passes the embedding on unchanged, it may be multiplied by the kernel before the lookup.
-        lookup = memory.precomputed.lookup(self.readout.lookup(previous))
-        return parts if lookup is None else tuple(lookup if part is embedded else part for part in parts)
+        return memory.precomputed.with_lookup(parts, embedded, self.readout.lookup(previous))
 
     def _advance(self, projected: Tensor, states: States, memory: Memory) -> tuple[Tensor, States, Tensor | None]:
         """The part of a step that depends on the states, given the product of `inputs` with the kernel."""

@@ -28,11 +28,20 @@ class Precomputed(NamedTuple):
     context_products: Tensor | None = None
     """`H W`, `(batch, source length, gates * units)`."""
 
-    def lookup(self, lookup: EmbeddingLookup | None) -> EmbeddingLookup | None:
-        """The lookup in `E W` that replaces the product with looked-up embeddings, or `None` where it costs more."""
+    def with_lookup(
+        self, parts: tuple[Tensor, ...], embedded: Tensor, lookup: EmbeddingLookup | None
+    ) -> tuple[Tensor | EmbeddingLookup, ...]:
+        """The input parts with a lookup in `E W` in place of the embedded outputs, where that is cheaper.
+
+        Args:
+            parts: what the mode's `inputs` returned. They change only where the mode passes `embedded` on as it is.
+            embedded: the embedded outputs.
+            lookup: their lookup in `E`; `None` if they are not looked up.
+        """
         if lookup is None or (self.embedding_products is None and not lookup.pays_off):
-            return None
-        return lookup._replace(products=self.embedding_products)
+            return parts
+        lookup = lookup._replace(products=self.embedding_products)
+        return tuple(lookup if part is embedded else part for part in parts)
 
     def project_context(self, stack: Stack, part: int, context: Tensor, weights: Tensor) -> Tensor:
         """The product of the context with the kernel.

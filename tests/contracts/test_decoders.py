@@ -63,7 +63,7 @@ def test_free_running_outputs_given_as_targets_give_the_same_logits(case):
     close(np.where(case.decoder.readout.mask(generated)[..., None], logits, 0), case.outputs)
 
 
-def test_padding_and_other_rows_change_no_row(case):
+def test_padding_and_neighbours_change_no_row(case):
     source = np.concatenate(
         [np.pad(SOURCE[rows], ((0, 0), sides)) for rows, sides in [([2, 1], (3, 0)), ([1, 2, 3], (0, 3))]]
     )
