@@ -10,9 +10,9 @@ import keras
 import numpy as np
 
 from seq2seq_zoo.config.schema import ConfigError
-from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.models.seq2seq import Seq2Seq
+from seq2seq_zoo.models.text_model import Prediction
 from seq2seq_zoo.system.environment import peak_memory, reset_peak_memory
 from seq2seq_zoo.tasks.task import Data
 from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
@@ -64,7 +64,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     dev, _ = evaluate_generation(model, data.splits["dev"], metrics=metrics)
     test, outputs = evaluate_generation(model, data.splits["test"], metrics=metrics)
     began = time.perf_counter()
-    model.predictions([source for source, _ in data.splits["test"]], batch_size=256)
+    predictions = model.predictions([source for source, _ in data.splits["test"]], batch_size=256)
     generating = time.perf_counter() - began
     by_length = test.pop("by_length")
     dev.pop("by_length")
@@ -88,7 +88,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
             "tokens_per_second": round(sum(map(len, outputs)) / generating, 1),
         },
         "peak_memory_mb": None if memory is None else round(memory / 2**20, 1),
-        **_shown(model, data, outputs),
+        **_shown(data, predictions),
     }
 
 
@@ -174,28 +174,27 @@ def fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> An
     return compiled
 
 
-def _shown(model: Seq2Seq, data: Data, outputs: list[list[str]]) -> dict[str, Any]:
-    """A few examples, the same for every mode, and one attention map."""
+def _shown(data: Data, predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """A few examples from the test split, the same for every mode, and one attention map."""
     pairs = data.splits["test"]
     rows = np.linspace(0, len(pairs) - 1, min(EXAMPLES, len(pairs))).astype(int).tolist()
+    outputs = {row: predictions[row].hypotheses[0] for row in rows}
     examples = [
         {
             "source": data.source.split(pairs[row][0]),
             "reference": data.target.split(pairs[row][1]),
-            "output": outputs[row],
+            "output": outputs[row].tokens,
         }
         for row in rows
     ]
+    # The map is of the example of middle length: long enough to show something, short enough to be read.
+    middle = sorted(rows, key=lambda row: len(data.source.split(pairs[row][0])))[len(rows) // 2]
+    tokens, weights = outputs[middle].tokens, outputs[middle].alignment
     attention = None
-    if model.decoder.has_attention:
-        # Of middle length: long enough to show something, short enough to be read.
-        example = sorted(examples, key=lambda example: len(example["source"]))[len(examples) // 2]
-        ids = pad([data.source.encode(data.source.join(example["source"]))])
-        found = model.search(ids)
-        length = int(found.lengths[0, 0])
+    if weights is not None:
         attention = {
-            "source": example["source"],
-            "output": data.target.tokens_of(found.ids[0, 0].tolist()),
-            "weights": np.round(found.weights[0, 0, :length], 4).tolist(),
+            "source": data.source.split(pairs[middle][0]),
+            "output": tokens,
+            "weights": np.round(weights[: len(tokens)], 4).tolist(),
         }
     return {"examples": examples, "attention": attention}

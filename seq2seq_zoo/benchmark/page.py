@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from string import Template
 
 from matplotlib.figure import Figure
@@ -234,10 +235,12 @@ def page(title: str, pieces: Sequence[Piece]) -> Piece:
     """All pieces as two whole documents, and the files that they need."""
     return Piece(
         "\n\n".join(piece.markdown for piece in pieces if piece.markdown) + "\n",
-        PAGE.substitute(title=html.escape(title), body="\n".join(piece.html for piece in pieces)),
+        PAGE.substitute(title=html.escape(title), style=STYLE, body="\n".join(piece.html for piece in pieces)),
         {path: content for piece in pieces for path, content in piece.files.items()},
     )
 
+
+STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 PAGE = Template("""\
 <!doctype html>
@@ -247,51 +250,7 @@ PAGE = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-:root { color-scheme: light dark; --ink: #1f2328; --soft: #59636e; --paper: #fff; --line: #d1d9e0; --wash: #f6f8fa;
-  --right: #00704f; --wrong: #b34700; --link: #0060a0; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa4af; --paper: #0f1419; --line: #333b44;
-  --wash: #171d24; --right: #4fc79f; --wrong: #ff9a57; --link: #6db8ee; }
-  figure svg, .mode i { filter: brightness(1.3); } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 46rem; padding: 1rem 1rem 4rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap: break-word; }
-h1 { font-size: 1.75rem; line-height: 1.2; margin: 1rem 0; text-wrap: balance; }
-h2 { font-size: 1.3rem; line-height: 1.25; margin: 3rem 0 .75rem; padding-top: 1rem; border-top: 1px solid var(--line);
-  text-wrap: balance; }
-h3 { font-size: 1rem; margin: 1.75rem 0 .5rem; }
-a { color: var(--link); }
-nav { display: grid; gap: .3rem; margin: 1.25rem 0; font-size: .95rem; }
-nav a { text-decoration: none; }
-nav a:hover { text-decoration: underline; }
-p { margin: .5rem 0 .75rem; }
-ul { padding-left: 1.2rem; margin: .5rem 0; }
-li { margin: .25rem 0; }
-.small, figcaption { color: var(--soft); font-size: .875rem; }
-figure { margin: 1rem 0; }
-figure svg { display: block; height: auto; }
-figcaption { margin-top: .25rem; }
-.scroll { overflow-x: auto; margin: .75rem 0; }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; line-height: 1.35; }
-th, td { padding: .4rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; text-align: left; }
-thead th { border-bottom: 2px solid var(--line); white-space: nowrap; }
-tbody th { font-weight: 400; position: sticky; left: 0; background: var(--paper); }
-.numbers td, .numbers thead th + th { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td small { display: block; color: var(--soft); font-size: .78rem; }
-.words td:last-child { width: 100%; }
-.words thead th + th { font-weight: 400; white-space: normal; }
-.mode { white-space: nowrap; } .mode i { font-style: normal; }
-.title th { padding-top: .9rem; border-bottom: 0; }
-.tokens, pre { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .85rem; }
-pre, details { border: 1px solid var(--line); border-radius: 6px; }
-pre { background: var(--wash); padding: .6rem .8rem; overflow-x: auto; }
-details { padding: .5rem .75rem; margin: .5rem 0; }
-summary { cursor: pointer; }
-del { color: var(--soft); text-decoration: line-through; }
-ins { color: var(--wrong); font-weight: 600; text-decoration: underline; text-underline-offset: .2em; }
-.right { color: var(--right); } .wrong { color: var(--wrong); }
-@media (max-width: 30rem) { table { font-size: .8rem; } th, td { padding: .35rem .2rem; }
-  td small { font-size: .68rem; } thead .mode i { display: block; } }
-</style>
+$style</style>
 </head>
 <body>
 <main>
