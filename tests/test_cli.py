@@ -342,7 +342,7 @@ def test_bad_lines_of_a_file(folder, monkeypatch):
     (folder / "pairs.tsv").write_text("".join([*lines, "no tab\n"]))
     assert refused("train", "file") == (
         f"{PACKAGE / 'presets' / 'file.yaml'}:2: task: pairs.tsv, line 21: expected two columns of UTF-8 text with one "
-        "tab between them, found 1 column. Mend the line, or skip and count such lines with `skip_bad_lines: true` "
+        "tab between them, found 1 column. Fix the line, or skip and count such lines with `skip_bad_lines: true` "
         "(--skip-bad-lines)."
     )
     monkeypatch.setattr(Run, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))

@@ -86,12 +86,12 @@ def _pairs(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequen
     from seq2seq_zoo.data.stream import read_stream
     from seq2seq_zoo.data.texts import read_texts
     from seq2seq_zoo.models.encoder_only import EncoderOnly
-    from seq2seq_zoo.tasks.labels import lacks_labels
+    from seq2seq_zoo.tasks.labels import check_labels
 
     if isinstance(model, EncoderOnly):
         separator = model.vocabularies[0].separator
-        lacks = functools.partial(lacks_labels, whole=model.whole, separator=separator)
-        return read_pairs(file, skip_bad_lines, lacks=lacks)
+        check = functools.partial(check_labels, whole=model.whole, separator=separator)
+        return read_pairs(file, skip_bad_lines, check=check)
     if model.has_source:
         return read_pairs(file, skip_bad_lines)
     if model.vocabularies[1].end is None:

@@ -193,7 +193,7 @@ def _asked() -> Iterator[list[str]]:
 
 def _piped(stream: Any, name: str, told: Callable[[int, int], None]) -> Iterator[list[str]]:
     """The lines that have come, at most `AT_ONCE`: a file goes fast, and who sends one line and waits is answered."""
-    from seq2seq_zoo.data.pairs import DataFileError
+    from seq2seq_zoo.data.lines import DataFileError
 
     number, rest, more, read = 0, b"", True, 0
     while more:

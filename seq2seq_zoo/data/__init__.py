@@ -1,1 +1,1 @@
-"""Text and numbers into arrays: vocabularies, padding, delimited files. Numpy only."""
+"""From files to arrays: readers, vocabularies, padding. Needs numpy only."""

@@ -6,50 +6,50 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seq2seq_zoo.data.pairs import DataFileError, Pairs, bad_line, lines
+from seq2seq_zoo.data.lines import DataFileError, Lines
+from seq2seq_zoo.data.pairs import Pairs
+
+COLUMNS = "two columns of UTF-8 text with one tab between them"
 
 
 def read_pairs(
     path: str | os.PathLike[str],
     skip_bad_lines: bool = False,
     separators: tuple[str, str] = ("", ""),
-    lacks: Callable[[str, str], tuple[str, str] | None] = lambda source, target: None,
+    check: Callable[[str, str], tuple[str, str] | None] = lambda source, target: None,
 ) -> tuple[Pairs, int]:
     """The pairs of a file with a source, a tab and a target on each line.
 
-    The file is UTF-8, with or without a byte-order mark; blank lines are ignored. All lines are checked, and none is
+    The file is UTF-8, with or without a byte-order mark. Blank lines are ignored. All lines are checked, but none is
     kept in memory: see `Pairs`.
 
     Args:
         path: the file.
-        skip_bad_lines: leave out lines that are not as they should be, and count them.
-        separators: how the tokens of sources and of targets are cut.
-        lacks: what else is expected of a pair and what was found, if it is not so.
+        skip_bad_lines: whether to leave out and count bad lines instead of raising an error.
+        separators: how sources and targets are split into tokens, as in `Vocabulary`.
+        check: a further check of each source and target. It returns what was expected and what was found where they
+            differ, else `None`.
 
     Returns:
-        The pairs, and how many lines were left out.
+        The pairs, and the number of lines left out.
 
     Raises:
-        DataFileError: no such file; the first bad line, unless they are skipped; no pairs at all.
+        DataFileError: the file cannot be read or has no pairs; the first bad line, unless bad lines are skipped.
     """
+
+    def check_columns(text: str) -> tuple[str, str] | None:
+        columns = text.split("\t")
+        if len(columns) == 2:
+            return check(*columns)
+        return COLUMNS, f"{len(columns)} column{'s' * (len(columns) != 1)}"
+
     spans = array.array("q")
-    skipped = 0
-    for number, (start, line) in enumerate(lines(path), start=1):
-        wrong: tuple[str, str | UnicodeDecodeError] | None
-        columns = "two columns of UTF-8 text with one tab between them"
-        try:
-            if not (text := line.decode()).strip():
-                continue
-            pair = text.split("\t")
-            wrong = lacks(*pair) if len(pair) == 2 else (columns, f"{len(pair)} column{'s' * (len(pair) != 1)}")
-        except UnicodeDecodeError as error:
-            wrong = columns, error
-        if wrong is None:
-            spans.extend((start, start + len(line)))
-        elif skip_bad_lines:
-            skipped += 1
-        else:
-            raise bad_line(path, number, *wrong)
+    lines = Lines(path, skip_bad_lines, COLUMNS, check_columns)
+    for start, stop, _ in lines:
+        spans.extend((start, stop))
     if not spans:
-        raise DataFileError(f"{path} has no pairs (bad lines skipped: {skipped}): expected a source, a tab, a target.")
-    return Pairs([path], np.frombuffer(spans, np.int64).reshape(-1, 1, 2), separators), skipped
+        raise DataFileError(
+            f"{path} has no pairs (bad lines skipped: {lines.skipped}): expected a source, a tab and a target on each "
+            "line."
+        )
+    return Pairs([path], np.frombuffer(spans, np.int64).reshape(-1, 1, 2), separators), lines.skipped

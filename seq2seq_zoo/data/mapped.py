@@ -1,4 +1,4 @@
-"""Sequences whose items are made when they are asked for."""
+"""Lazy sequences: each item is computed when it is accessed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
@@ -8,11 +8,11 @@ New = TypeVar("New")
 
 
 class Mapped(Sequence[New], Generic[Old, New]):
-    """A sequence each of whose items is made of another sequence's, anew each time that it is asked for.
+    """A function applied lazily to each item of a sequence. Every access calls the function again.
 
     Args:
-        make: the new item of an old one.
-        of: the old items.
+        function: takes an item and returns the new item.
+        items: the original items.
 
     Example:
 
@@ -21,19 +21,19 @@ class Mapped(Sequence[New], Generic[Old, New]):
     (999999999998000000000001, [4, 9])
     """
 
-    def __init__(self, make: Callable[[Old], New], of: Sequence[Old]):
-        self._make = make
-        self._of = of
+    def __init__(self, function: Callable[[Old], New], items: Sequence[Old]):
+        self._function = function
+        self._items = items
 
     def __len__(self) -> int:
-        return len(self._of)
+        return len(self._items)
 
     @overload
     def __getitem__(self, at: int) -> New: ...
     @overload
     def __getitem__(self, at: slice) -> "Mapped[Old, New]": ...
     def __getitem__(self, at: Any) -> Any:
-        return Mapped(self._make, self._of[at]) if isinstance(at, slice) else self._make(self._of[at])
+        return Mapped(self._function, self._items[at]) if isinstance(at, slice) else self._function(self._items[at])
 
     def __iter__(self) -> Iterator[New]:
-        return map(self._make, self._of)
+        return map(self._function, self._items)

@@ -1,4 +1,4 @@
-"""Rows of unequal length into arrays of equal length."""
+"""Padding, and batches of few shapes."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -14,23 +14,24 @@ Pair = tuple[Row, Row]
 Side = Literal["right", "left"]
 
 FILLING = -(2.0**30)
-"""What real-valued steps that are padding are filled with: no measurement, and the same number in every precision."""
+"""The value of padded steps in real-valued sequences: exact in every precision, and never a real measurement."""
 
 
 def pad(rows: Sequence[Row], length: int | None = None, side: Side = "right") -> np.ndarray:
-    """Rows of ids, or of vectors, as one array, the shorter ones filled with padding.
+    """Pad rows of ids, or of vectors, to one array.
 
     Args:
-        rows: the ids; or arrays `(time, features)`, and beside them any empty rows.
-        length: of every row of the result; the longest row's by default.
-        side: where the padding goes.
+        rows: the ids of each row; or an array `(time, features)` for each row, where rows without vectors may be empty
+            lists.
+        length: the length of the padded rows; that of the longest row by default.
+        side: the side that is padded.
 
     Returns:
-        An int32 array of shape `(rows, length)`, filled with 0; of vectors a float32 array of shape `(rows, length,
-        features)`, filled with `FILLING`.
+        For ids an int32 array of shape `(rows, length)`, padded with 0. For vectors a float32 array of shape `(rows,
+        length, features)`, padded with `FILLING`.
 
     Raises:
-        ValueError: a row longer than `length`, an unknown side.
+        ValueError: a row is longer than `length`, or the side is unknown.
 
     Example:
 
@@ -39,42 +40,43 @@ def pad(rows: Sequence[Row], length: int | None = None, side: Side = "right") ->
            [0, 0, 7]], dtype=int32)
     """
     if side not in ("right", "left"):
-        raise ValueError(f"Padding goes 'right' or 'left', got {side!r}.")
+        raise ValueError(f"Expected padding on the side 'right' or 'left', got {side!r}.")
     lengths = np.fromiter(map(len, rows), np.int32, len(rows))
     longest = int(lengths.max(initial=0))
     length = longest if length is None else length
     if longest > length:
         raise ValueError(f"A row of {longest} ids does not fit in {length}: expected at most {length} ids a row.")
-    held = np.arange(length) < lengths[:, None]
+    is_real = np.arange(length) < lengths[:, None]
     if side == "left":
-        held = held[:, ::-1]
+        is_real = is_real[:, ::-1]
     vectors = [row for row in rows if isinstance(row, np.ndarray)]
     if vectors:
         padded = np.full((len(rows), length, vectors[0].shape[1]), FILLING, np.float32)
-        padded[held] = np.concatenate(vectors)
+        padded[is_real] = np.concatenate(vectors)
     else:
         padded = np.full((len(rows), length), PADDING, np.int32)
-        padded[held] = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
+        padded[is_real] = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
     return padded
 
 
 def few_shapes(
     columns: Sequence[Sequence[Sequence[int]]], batch_size: int
 ) -> Iterator[tuple[list[int], list[np.ndarray]]]:
-    """Rows of ids in batches of few shapes, because a compiled model is compiled once for each shape.
+    """Rows of ids in batches of few shapes, because a model is compiled once for each shape.
 
-    Lengths are powers of two, at least 8. Batches are full, the last one of a shape filled up with padding.
+    Lengths are powers of two, at least 8. All batches have the same number of rows: the last batch of a shape is filled
+    up with rows of padding.
 
     Args:
-        columns: one or several lists of rows, of equal length: sources, and perhaps what belongs to each.
-        batch_size: the most rows of a batch; where there are fewer in all, the next power of two.
+        columns: one or several lists with as many rows each, such as the sources and their targets.
+        batch_size: the number of rows in a batch. If there are fewer rows in all, a batch has the next power of two.
 
     Returns:
-        For each batch which rows it holds, and an array for each column. The rows come first in a batch; what follows
-        after them is filling.
+        For each batch the indices of its rows, and an array for each column. The rows come first in the arrays, the
+        filling after them.
 
     Raises:
-        ValueError: a batch size below 1.
+        ValueError: the batch size is below 1.
 
     Example:
 
@@ -101,31 +103,32 @@ def few_shapes(
 
 
 def _power_of_two(count: int) -> int:
-    """The next one."""
+    """The smallest power of two that is at least `count`."""
     return 1 << max(count - 1, 0).bit_length()
 
 
 class Batches:
-    """Pairs of rows cut into batches of few shapes, because a compiled model is compiled once for each shape.
+    """Pairs of sources and targets in batches of few shapes, because a model is compiled once for each shape.
 
-    1. Each target gets the end id, if there is one.
-    2. Pairs are put in order of their length, source and target together, and cut into `buckets` equal parts. A part's
-       shape holds everything in it and in the parts before. A pair goes to the smallest shape that holds it.
-    3. A bucket's last batch is filled up with rows of nothing but padding, so every batch has `batch_size` rows.
+    1. The end id, if there is one, is appended to each target.
+    2. The pairs are sorted by the sum of both lengths and split into `buckets` equal parts. The shape of a part is the
+       longest source and the longest target in this part and all parts before it. Each pair goes into the smallest
+       shape that it fits in.
+    3. The last batch of a bucket is filled up with rows of padding, so that every batch has `batch_size` rows.
 
     Args:
-        pairs: the ids of each source and of its target, without the end id, or their vectors. They are read once for
-            their lengths, and then for each batch anew: no more of them is kept than 8 bytes a pair.
-        end: the end id; `None` where targets have none.
-        batch_size: rows of a batch.
-        source_padding: on which side of a source padding goes; on a target it goes right.
-        buckets: the most shapes there may be.
+        pairs: the ids of each source and its target, without the end id, or their vectors. They are read once for their
+            lengths and then again for each batch. Only 8 bytes a pair stay in memory.
+        end: the end id; `None` if targets have none.
+        batch_size: the number of rows in a batch.
+        source_padding: the side on which sources are padded. Targets are padded on the right.
+        buckets: the greatest number of shapes.
 
     Attributes:
         shapes: the lengths of source and target in each bucket, shortest first.
 
     Raises:
-        ValueError: no pairs; a batch size or bucket count below 1.
+        ValueError: there are no pairs, or the batch size or the number of buckets is below 1.
 
     Example:
 
@@ -149,14 +152,14 @@ class Batches:
         buckets: int = 1,
     ):
         if not len(pairs):
-            raise ValueError("Expected at least one pair to make batches of, got none.")
+            raise ValueError("Expected at least one pair for the batches, got none.")
         if batch_size < 1 or buckets < 1:
             raise ValueError(f"Expected batch_size and buckets of at least 1, got {batch_size} and {buckets}.")
         self.batch_size = batch_size
         self._pairs = pairs
         self._end = [] if end is None else [end]
         self._source_padding: Side = source_padding
-        # At least one position, so that a batch of empty sources is still something to loop over.
+        # At least one position, so that a loop over a batch of empty sources has a step.
         both = ((max(len(source), 1), len(target) + len(self._end)) for source, target in pairs)
         lengths = np.fromiter(itertools.chain.from_iterable(both), np.int32).reshape(-1, 2)
         parts = np.array_split(lengths[np.argsort(lengths.sum(1), kind="stable")], min(buckets, len(lengths)))
@@ -170,26 +173,27 @@ class Batches:
         return sum(-(-len(rows) // self.batch_size) for rows in self._buckets)
 
     def epoch(self, seed: int, epoch: int) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-        """The shuffled batches of one epoch: other rows together each time, always the same for the same arguments.
+        """The batches of one epoch, shuffled. Rows are grouped anew in each epoch, depending on the arguments alone.
 
         Args:
-            seed: one for the whole training.
-            epoch: which pass over the data.
+            seed: the seed of the training.
+            epoch: the number of the epoch.
 
         Returns:
-            Sources and targets, int32, as many batches every epoch. Each is made when it is asked for.
+            The sources and targets of each batch. The number of batches is the same in every epoch. A batch is padded
+            when it is accessed.
         """
         random = np.random.Generator(np.random.PCG64([seed, epoch]))
         plan = self._cut([rows[random.permutation(len(rows))] for rows in self._buckets])
         order = random.permutation(len(plan))
-        return Mapped(lambda place: self._padded(*plan[place])[1:], order.tolist())
+        return Mapped(lambda number: self._padded(*plan[number])[1:], order.tolist())
 
     def in_order(self) -> Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """The batches as the data has them, bucket by bucket.
+        """The batches in the order of the data, bucket by bucket.
 
         Returns:
-            For each batch which rows of the data it holds, its sources and its targets. The rows come first in a
-            batch; what follows after `len(rows)` is filling. Each is made when it is asked for.
+            For each batch the indices of its rows in the data, its sources and its targets. The rows come first in the
+            arrays, the filling after them. A batch is padded when it is accessed.
         """
         return Mapped(lambda batch: self._padded(*batch), self._cut(self._buckets))
 

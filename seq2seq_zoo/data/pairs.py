@@ -1,67 +1,31 @@
 """Pairs of texts that stay in their files."""
 
-import codecs
 import copy
 import os
 import weakref
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
-_BLOCK = 2**20
-
-
-class DataFileError(ValueError):
-    """A data file that cannot be read, and where."""
-
-
-def lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
-    """Where each line of a file begins, and the line without its end; a byte-order mark belongs to no line.
-
-    Raises:
-        DataFileError: the file cannot be read.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            at = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
-            file.seek(at)
-            while block := file.read(_BLOCK) + file.readline():
-                for line in block.splitlines(keepends=True):
-                    yield at, line.rstrip(b"\r\n")
-                    at += len(line)
-    except OSError as error:
-        raise DataFileError(f"Cannot read the data file '{path}': {error.strerror or error}. Check the path.") from None
-
-
-def bad_line(
-    path: str | os.PathLike[str], number: int, expected: str, found: str | UnicodeDecodeError
-) -> DataFileError:
-    """The error for a line that is not as expected."""
-    if isinstance(found, UnicodeDecodeError):
-        found = f"the byte 0x{found.object[found.start]:02x}, which is not UTF-8"
-    return DataFileError(
-        f"{path}, line {number}: expected {expected}, found {found}. "
-        "Mend the line, or skip and count such lines with `skip_bad_lines: true` (--skip-bad-lines)."
-    )
+from seq2seq_zoo.data.lines import BLOCK
 
 
 class Pairs(Sequence[tuple[str, str]]):
-    """Pairs of texts that stay in their files, and are read each time that they are asked for.
+    """Pairs of texts that stay in their files. Each access reads its pair from the files.
 
-    Of a pair is kept where it begins and where it ends: 16 bytes for each file, however long it is. So the files must
-    stay as they are. Indexed by a slice or by an array of rows, pairs are pairs again.
+    In memory, a pair is its start and end: 16 bytes for each file, whatever its length. The files must not change while
+    they are in use. A slice or an array of rows as index gives `Pairs` again.
 
     Args:
-        paths: one file with a source, a tab and a target in each span, or a file of sources and one of targets; UTF-8.
-        spans: for each pair the first byte and the one after the last, in each file; of shape `(pairs, files, 2)` and
-            in the order of the files.
-        separators: how the tokens of sources and of targets are cut, as in `Vocabulary`. White space around words is
-            not kept, and what is between them is one blank.
+        paths: one UTF-8 file whose spans hold a source, a tab and a target; or a file of sources and a file of targets.
+        spans: the first byte of each pair and the byte after its last one, in each file: `(pairs, files, 2)`, in the
+            order of the files.
+        separators: how sources and targets are split into tokens, as in `Vocabulary`. Texts of words lose the white
+            space around them, and have one space between words.
 
     Attributes:
-        paths: as they were given.
+        paths: the paths as given.
 
     Example:
 
@@ -111,7 +75,7 @@ class Pairs(Sequence[tuple[str, str]]):
 
 
 class _File:
-    """A file that is open as long as somebody has a use for it; any thread may read."""
+    """A file that stays open until this object is deleted. Any thread may read."""
 
     def __init__(self, path: str | os.PathLike[str]):
         self._number = os.open(path, os.O_RDONLY)
@@ -121,11 +85,11 @@ class _File:
         return os.pread(self._number, stop - start, start)
 
     def read_all(self, spans: np.ndarray) -> Iterator[bytes]:
-        """The bytes of many spans, in order; of the file no more at once than a block."""
+        """The bytes of many spans in ascending order, one block of the file in memory at a time."""
         first = 0
         while first < len(spans):
             start = spans[first, 0]
-            last = max(first + 1, np.searchsorted(spans[:, 1], start + _BLOCK))
+            last = max(first + 1, np.searchsorted(spans[:, 1], start + BLOCK))
             block = self.read(start, spans[last - 1, 1])
             for begin, end in zip(*(spans[first:last] - start).T.tolist(), strict=True):
                 yield block[begin:end]

@@ -1,11 +1,12 @@
-"""Pairs from two files with a line of one for each line of the other."""
+"""Pairs from two files: line n of one is paired with line n of the other."""
 
 import array
 import os
 
 import numpy as np
 
-from seq2seq_zoo.data.pairs import DataFileError, Pairs, bad_line, lines
+from seq2seq_zoo.data.lines import DataFileError, bad_line, not_utf8, split_lines
+from seq2seq_zoo.data.pairs import Pairs
 
 
 def read_parallel(
@@ -16,38 +17,38 @@ def read_parallel(
 ) -> tuple[Pairs, int]:
     """The pairs of a file of sources and a file of targets, line by line.
 
-    The files are UTF-8, with or without a byte-order mark; where both have a blank line, it is ignored. All lines are
-    checked, and none is kept in memory: see `Pairs`.
+    The files are UTF-8, with or without a byte-order mark. A line that is blank in both files is ignored. All lines are
+    checked, but none is kept in memory: see `Pairs`.
 
     Args:
-        sources: the one file.
-        targets: the other.
-        skip_bad_lines: leave out pairs that are not UTF-8, and count them.
-        separators: how the tokens of sources and of targets are cut.
+        sources: the file of sources.
+        targets: the file of targets.
+        skip_bad_lines: whether to leave out and count pairs that are not UTF-8, instead of raising an error.
+        separators: how sources and targets are split into tokens, as in `Vocabulary`.
 
     Returns:
-        The pairs, and how many were left out.
+        The pairs, and the number of pairs left out.
 
     Raises:
-        DataFileError: no such file; more lines in one than in the other; the first bad line, unless they are skipped;
-            no pairs at all.
+        DataFileError: a file cannot be read; the files differ in their number of lines or have no pairs; the first bad
+            line, unless bad lines are skipped.
     """
     paths = sources, targets
-    counts = [sum(1 for _ in lines(path)) for path in paths]
+    counts = [sum(1 for _ in split_lines(path)) for path in paths]
     if counts[0] != counts[1]:
         raise DataFileError(
-            f"Unpaired lines: {sources} has {counts[0]} and {targets} has {counts[1]}. Expected as many in both, since "
-            "a line's target is the same line of the other file."
+            f"Unpaired lines: {sources} has {counts[0]} and {targets} has {counts[1]}. Expected the same number in "
+            "both: line n of one file is paired with line n of the other."
         )
     spans = array.array("q")
     skipped = 0
-    for number, pair in enumerate(zip(*map(lines, paths), strict=True), start=1):
+    for number, pair in enumerate(zip(*map(split_lines, paths), strict=True), start=1):
         for path, (_, line) in zip(paths, pair, strict=True):
             try:
                 line.decode()
             except UnicodeDecodeError as error:
                 if not skip_bad_lines:
-                    raise bad_line(path, number, "UTF-8 text", error) from None
+                    raise bad_line(path, number, "UTF-8 text", not_utf8(error)) from None
                 skipped += 1
                 break
         else:
@@ -56,7 +57,7 @@ def read_parallel(
                     spans.extend((start, start + len(line)))
     if not spans:
         raise DataFileError(
-            f"{sources} and {targets} have no pairs (bad lines skipped: {skipped}): expected a source in one, and its "
-            "target in the same line of the other."
+            f"{sources} and {targets} have no pairs (bad lines skipped: {skipped}): expected a source on each line of "
+            "one file, and its target on the same line of the other."
         )
     return Pairs(paths, np.frombuffer(spans, np.int64).reshape(-1, 2, 2), separators), skipped

@@ -1,4 +1,4 @@
-"""Real values without their unit: standardised features, and the way back."""
+"""Standardised features, and the way back to their own unit."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Scale(NamedTuple):
-    """What takes the unit from features. `scale * values + mean` gives it back: see `Row.restore`."""
+    """A mean and a scale for each feature: `scaled = (values - mean) / scale`. `Row.restore` is the inverse."""
 
     mean: np.ndarray
     """`(features,)`."""
@@ -15,20 +15,20 @@ class Scale(NamedTuple):
     """`(features,)`, above 0."""
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """Values `(time, features)` without their unit, float32."""
+        """Scaled values, float32: `(time, features)`."""
         return ((values - self.mean) / self.scale).astype("float32")
 
 
 def standardise(values: np.ndarray, names: Sequence[str], where: str) -> Scale:
-    """The scale on which features have mean 0 and standard deviation 1.
+    """The scale that gives each feature mean 0 and standard deviation 1.
 
     Args:
         values: `(time, features)`.
-        names: of the features.
-        where: whose values these are, for messages.
+        names: the names of the features.
+        where: what the values are, for error messages, such as "train".
 
     Raises:
-        ValueError: a feature that never changes.
+        ValueError: a feature is constant.
 
     Example:
 
@@ -37,16 +37,16 @@ def standardise(values: np.ndarray, names: Sequence[str], where: str) -> Scale:
     >>> scale.apply(values).tolist(), scale.mean.tolist()
     ([[-1.0, -1.0], [1.0, 1.0]], [2.0, 25.0])
     """
-    # Not by the deviation: rounding gives equal numbers a small one.
+    # The standard deviation would not tell: rounding can make that of equal numbers greater than 0.
     for name, low, high in zip(names, values.min(axis=0), values.max(axis=0), strict=True):
         if low == high:
             raise ValueError(
-                f"'{name}' is {low:g} throughout {where}: what never changes cannot be standardised. Leave the column "
-                "out, or set scaling to null."
+                f"'{name}' is {low:g} throughout {where}: a constant cannot be standardised. Leave the column out, or "
+                "set scaling to null."
             )
     return Scale(values.mean(axis=0), values.std(axis=0))
 
 
-def as_they_are(features: int) -> Scale:
-    """The scale that changes nothing."""
+def identity_scale(features: int) -> Scale:
+    """The scale that leaves values unchanged."""
     return Scale(np.zeros(features), np.ones(features))

@@ -1,28 +1,29 @@
-"""One long text, and the windows that it is read in."""
+"""One long text, and its windows for truncated backpropagation through time."""
 
 import os
 from collections.abc import Sequence
 
 import numpy as np
 
-from seq2seq_zoo.data.pairs import DataFileError, bad_line, lines
+from seq2seq_zoo.data.lines import DataFileError, Lines
 from seq2seq_zoo.data.vocabulary import PADDING
 
 
 def read_stream(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> tuple[str, int]:
-    """A whole file as one text, each of its lines ended by a newline.
+    """A whole file as one text in which every line ends with a newline.
 
     The file is UTF-8, with or without a byte-order mark.
 
     Args:
         path: the file.
-        skip_bad_lines: leave out lines that are not UTF-8, and count them.
+        skip_bad_lines: whether to leave out and count lines that are not UTF-8, instead of raising an error.
 
     Returns:
-        The text, and how many lines were left out.
+        The text, and the number of lines left out.
 
     Raises:
-        DataFileError: no such file; the first bad line, unless they are skipped; nothing but white space.
+        DataFileError: the file cannot be read or holds only white space; the first bad line, unless bad lines are
+            skipped.
 
     Example:
 
@@ -33,35 +34,28 @@ def read_stream(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> t
     ...     read_stream(file.name)
     ('One\\n\\ntwo\\n', 0)
     """
-    texts, skipped = [], 0
-    for number, (_, line) in enumerate(lines(path), start=1):
-        try:
-            texts.append(f"{line.decode()}\n")
-        except UnicodeDecodeError as error:
-            if not skip_bad_lines:
-                raise bad_line(path, number, "UTF-8 text", error) from None
-            skipped += 1
-    text = "".join(texts)
+    lines = Lines(path, skip_bad_lines, blank=True)
+    text = "".join([f"{text}\n" for _, _, text in lines])
     if not text.strip():
-        raise DataFileError(f"{path} is empty (bad lines skipped: {skipped}): expected a text.")
-    return text, skipped
+        raise DataFileError(f"{path} is empty (bad lines skipped: {lines.skipped}): expected a text.")
+    return text, lines.skipped
 
 
 def in_windows(ids: Sequence[int], batch_size: int, length: int) -> np.ndarray:
-    """A stream of ids, cut into equal parts that are read side by side, and these into windows, read one after another.
+    """Split a stream of ids into `batch_size` equal parts, and each part into consecutive windows.
 
-    Every id is in one window, once. What is short at the end of a part is padding.
+    The parts are the rows of a batch. Every id is in exactly one window. Shorter parts are padded at their end.
 
     Args:
         ids: the stream.
-        batch_size: how many parts there are.
-        length: ids of a window.
+        batch_size: the number of parts.
+        length: the number of ids in a window.
 
     Returns:
         An int32 array of shape `(windows, batch_size, length)`.
 
     Raises:
-        ValueError: the stream is shorter than a window of each part.
+        ValueError: the stream is too short to give each part a full window.
 
     Example:
 

@@ -1,29 +1,30 @@
-"""Texts from a file with one on each line."""
+"""Texts from a file with one text on each line."""
 
 import array
 import os
 
 import numpy as np
 
-from seq2seq_zoo.data.pairs import DataFileError, Pairs, bad_line, lines
+from seq2seq_zoo.data.lines import DataFileError, Lines
+from seq2seq_zoo.data.pairs import Pairs
 
 
 def read_texts(path: str | os.PathLike[str], skip_bad_lines: bool = False, separator: str = "") -> tuple[Pairs, int]:
-    """The texts of a file, each as a pair with itself.
+    """The texts of a file, each paired with itself.
 
-    The file is UTF-8, with or without a byte-order mark; blank lines are ignored. All lines are checked, and none is
+    The file is UTF-8, with or without a byte-order mark. Blank lines are ignored. All lines are checked, but none is
     kept in memory: see `Pairs`.
 
     Args:
         path: the file.
-        skip_bad_lines: leave out lines that are not UTF-8, and count them.
-        separator: how the tokens of a text are cut.
+        skip_bad_lines: whether to leave out and count lines that are not UTF-8, instead of raising an error.
+        separator: how a text is split into tokens, as in `Vocabulary`.
 
     Returns:
-        The pairs, and how many lines were left out.
+        The pairs, and the number of lines left out.
 
     Raises:
-        DataFileError: no such file; the first bad line, unless they are skipped; no texts at all.
+        DataFileError: the file cannot be read or has no texts; the first bad line, unless bad lines are skipped.
 
     Example:
 
@@ -36,16 +37,10 @@ def read_texts(path: str | os.PathLike[str], skip_bad_lines: bool = False, separ
     [('one two', 'one two'), ('three', 'three')]
     """
     spans = array.array("q")
-    skipped = 0
-    for number, (start, line) in enumerate(lines(path), start=1):
-        try:
-            if line.decode().strip():
-                spans.extend((start, start + len(line)))
-        except UnicodeDecodeError as error:
-            if not skip_bad_lines:
-                raise bad_line(path, number, "UTF-8 text", error) from None
-            skipped += 1
+    lines = Lines(path, skip_bad_lines)
+    for start, stop, _ in lines:
+        spans.extend((start, stop))
     if not spans:
-        raise DataFileError(f"{path} has no texts (bad lines skipped: {skipped}): expected one on each line.")
+        raise DataFileError(f"{path} has no texts (bad lines skipped: {lines.skipped}): expected one on each line.")
     both = np.repeat(np.frombuffer(spans, np.int64).reshape(-1, 1, 2), 2, axis=1)
-    return Pairs([path, path], both, (separator, separator)), skipped
+    return Pairs([path, path], both, (separator, separator)), lines.skipped

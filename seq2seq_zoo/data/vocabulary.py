@@ -1,4 +1,4 @@
-"""Which token has which id."""
+"""The tokens of a task and their ids."""
 
 import itertools
 from collections import Counter
@@ -8,25 +8,25 @@ from typing import Any
 from seq2seq_zoo.config.registry import nearest
 
 PADDING = 0
-"""The id of padding, everywhere: masks are `ids != PADDING`."""
+"""The id of padding in every vocabulary: masks are `ids != PADDING`."""
 
 
 class Vocabulary:
-    """The tokens of one side of a task, by id; cuts a text into tokens and puts it together again.
+    """The tokens of the sources or of the targets. Converts texts to ids and back.
 
-    Padding, start, end and unknown are four ids of their own; only padding there must be. A text token that is written
-    like one of them, such as "<end>", is still an ordinary token.
+    The special tokens padding, start, end and unknown have an id each; all but padding are optional. A token in a text
+    that is written like a special one, such as "<end>", is still an ordinary token.
 
     Args:
-        tokens: every token in the order of the ids, the four special ones included by the name they are shown as.
-        separator: `""` for texts of single characters, `" "` for texts of tokens with white space between them.
-        start: the id before the first token; padding is always 0. `None` if there is none.
-        end: the id after the last token; `None` if there is none.
-        unknown: the id of every token that is not in the vocabulary; `None` if there is none.
+        tokens: all tokens in the order of their ids, special ones included.
+        separator: `""` if tokens are single characters, `" "` if tokens are separated by white space.
+        start: the id of the start token, or `None`. Padding always has the id 0.
+        end: the id of the end token, or `None`.
+        unknown: the id that stands for every token outside the vocabulary, or `None`.
 
     Raises:
-        ValueError: an unknown separator, special ids that coincide or have no token, an ordinary token that occurs
-            twice or that the separator would cut.
+        ValueError: the separator is unknown; two special ids are equal, or one has no token; an ordinary token occurs
+            twice, or the separator would split it.
 
     Example:
 
@@ -66,7 +66,7 @@ class Vocabulary:
             if id in specials.values():
                 continue
             if self.split(token) != [token]:
-                raise ValueError(f"{token!r} (id {id}) is not one token where texts are cut at {separator!r}.")
+                raise ValueError(f"{token!r} (id {id}) is not one token when texts are split at {separator!r}.")
             if token in self._ids:
                 raise ValueError(f"The token {token!r} has two ids, {self._ids[token]} and {id}; give it one.")
             self._ids[token] = id
@@ -75,17 +75,17 @@ class Vocabulary:
     def build(
         cls, texts: Iterable[str], separator: str, most: int | None = None, endless: bool = False
     ) -> "Vocabulary":
-        """The vocabulary of some texts: the specials, then the tokens in the order of code points.
+        """The vocabulary of some texts: the special tokens, then the ordinary ones sorted by code points.
 
         Args:
             texts: the texts.
-            separator: how they are cut, as in the constructor.
-            most: how many tokens there may be besides the specials: the most frequent, and of those that are equally
-                frequent the first in the order of code points. All by default.
-            endless: whether texts have no end, so that there is no token for it.
+            separator: how texts are split, as in the constructor.
+            most: the greatest number of ordinary tokens: the most frequent ones, equally frequent ones by code points.
+                All by default.
+            endless: whether to leave out the end token, for texts without an end.
 
         Returns:
-            The same vocabulary whatever the order of the texts, in every process.
+            A vocabulary that does not depend on the order of the texts, and is the same in every process.
 
         Example:
 
@@ -100,7 +100,7 @@ class Vocabulary:
 
     @property
     def ordinary(self) -> tuple[str, ...]:
-        """The tokens that texts may have: all but the special ones."""
+        """The tokens without the special ones."""
         return tuple(self._ids)
 
     def split(self, text: str) -> list[str]:
@@ -108,14 +108,14 @@ class Vocabulary:
         return _split(text, self.separator)
 
     def join(self, tokens: Iterable[str]) -> str:
-        """The text of some tokens."""
+        """The text of tokens."""
         return self.separator.join(tokens)
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's tokens, without start and end.
 
         Raises:
-            ValueError: an unknown token, if there is no id for it.
+            ValueError: a token is unknown and the vocabulary has no unknown id.
         """
         if self.unknown is not None:
             return list(map(self._ids.get, self.split(text), itertools.repeat(self.unknown)))
@@ -127,13 +127,13 @@ class Vocabulary:
         return [self._ids[token] for token in self.split(text)]
 
     def tokens_of(self, ids: Iterable[int]) -> list[str]:
-        """The tokens of some ids up to the first end; padding and start are left out.
+        """The tokens of ids up to the first end id, without padding and start.
 
         Args:
-            ids: integers of any kind, such as one row of a model's output.
+            ids: integers of any type, such as one row of a model's output.
 
         Raises:
-            ValueError: an id that no token has.
+            ValueError: an id has no token.
         """
         tokens = []
         for id in ids:
@@ -146,11 +146,11 @@ class Vocabulary:
         return tokens
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of some ids, as `tokens_of` reads them."""
+        """The text of ids, up to the first end id."""
         return self.join(self.tokens_of(ids))
 
     def unknown_in(self, text: str) -> list[str]:
-        """The tokens of a text that have no id, each once, in the order of the text."""
+        """The distinct tokens of a text that are not in the vocabulary, in the order of the text."""
         return [token for token in dict.fromkeys(self.split(text)) if token not in self._ids]
 
     def get_config(self) -> dict[str, Any]:
@@ -165,17 +165,17 @@ class Vocabulary:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Vocabulary":
-        """The vocabulary that `get_config` described.
+        """The vocabulary of a `get_config`.
 
         Raises:
-            ValueError: a key that is missing or not of a vocabulary.
+            ValueError: a key is missing or unknown.
         """
         keys = ["tokens", "separator", "start", "end", "unknown"]
         for key in config:
             if key not in keys:
                 raise ValueError(f"A vocabulary has no '{key}'.{nearest(key, keys)} Known: {', '.join(keys)}.")
         if missing := [key for key in keys if key not in config]:
-            raise ValueError(f"The saved vocabulary lacks {', '.join(missing)}.")
+            raise ValueError(f"The saved vocabulary has no {', '.join(missing)}: expected {', '.join(keys)}.")
         return cls(**config)
 
     def __len__(self) -> int:

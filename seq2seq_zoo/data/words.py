@@ -1,25 +1,28 @@
-"""Words from a file with one on each line."""
+"""Words from a file with one word on each line."""
 
 import os
 import re
 
-from seq2seq_zoo.data.pairs import DataFileError, bad_line, lines
+from seq2seq_zoo.data.lines import DataFileError, Lines
+
+EXPECTED = "one word of the letters a to z"
 
 
 def read_words(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> tuple[list[str], int]:
-    """The different words of a file, in small letters and in the file's order.
+    """The distinct words of a file, in lower case and in the order of the file.
 
-    The file is UTF-8, with or without a byte-order mark; blank lines are ignored.
+    The file is UTF-8, with or without a byte-order mark. Blank lines are ignored.
 
     Args:
         path: the file.
-        skip_bad_lines: leave out lines that are not one word of the letters a to z, and count them.
+        skip_bad_lines: whether to leave out and count lines that are not one word of the letters a to z, instead of
+            raising an error.
 
     Returns:
-        The words, and how many lines were left out.
+        The words, and the number of lines left out.
 
     Raises:
-        DataFileError: no such file; the first bad line, unless they are skipped; no words at all.
+        DataFileError: the file cannot be read or has no words; the first bad line, unless bad lines are skipped.
 
     Example:
 
@@ -30,23 +33,16 @@ def read_words(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> tu
     ...     read_words(file.name)
     (['apple', 'pear'], 0)
     """
-    words: dict[str, None] = {}
-    skipped = 0
-    for number, (_, line) in enumerate(lines(path), start=1):
-        try:
-            word = line.decode().strip().lower()
-            if not word:
-                continue
-            count = len(word.split())
-            found = "" if re.fullmatch("[a-z]+", word) else f"{count} words" if count > 1 else f"'{word}'"
-        except UnicodeDecodeError as error:
-            found = error
-        if not found:
-            words[word] = None
-        elif skip_bad_lines:
-            skipped += 1
-        else:
-            raise bad_line(path, number, "one word of the letters a to z", found)
+    lines = Lines(path, skip_bad_lines, EXPECTED, _check_word)
+    words = list(dict.fromkeys(text.strip().lower() for _, _, text in lines))
     if not words:
-        raise DataFileError(f"{path} has no words (bad lines skipped: {skipped}): expected one on each line.")
-    return list(words), skipped
+        raise DataFileError(f"{path} has no words (bad lines skipped: {lines.skipped}): expected one on each line.")
+    return words, lines.skipped
+
+
+def _check_word(text: str) -> tuple[str, str] | None:
+    word = text.strip().lower()
+    if re.fullmatch("[a-z]+", word):
+        return None
+    count = len(word.split())
+    return EXPECTED, f"{count} words" if count > 1 else f"'{word}'"

@@ -1,4 +1,4 @@
-"""What there is to learn: each task gives pairs of texts and the two vocabularies. Numpy only, no backend."""
+"""Tasks: each provides data splits and their vocabularies or features. Needs numpy only, no backend."""
 
 from seq2seq_zoo.tasks import addition as addition
 from seq2seq_zoo.tasks import articulation as articulation

@@ -10,31 +10,32 @@ from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.task import Data, Task, tasks
 
 
-@tasks.register("addition", "sums, character by character: '53+61' -> '114', the query backwards")
+@tasks.register("addition", "sums, character by character: '53+61' -> '114', the query reversed")
 class Addition(Task):
-    """Two numbers and a plus sign, and their sum.
+    """A query of two numbers and a plus sign, and their sum.
 
-    Each number has a length drawn uniformly from 1 to `digits`, and random digits; leading zeros vanish. Two numbers
-    come together once, in whichever order they were drawn first, so no split knows a sum of another the other way
-    round. The pairs are shuffled before they are split: drawn last are mostly long numbers, of which there are more.
+    Each number has a length drawn uniformly from 1 to `digits`, and random digits; leading zeros are dropped. Each
+    unordered pair of numbers occurs once, in the order in which it was drawn first, so that no sum of one split occurs
+    in another with its numbers swapped. The pairs are shuffled before they are split, because the last ones drawn are
+    mostly pairs of long numbers, of which there are more.
 
-    With blanks, as in the original, all queries have `2 * digits + 1` characters and all answers `digits + 1`, and a
-    blank is a token like any other: it is learnt, and counted by token accuracy. Without them, what is short is padded
-    and masked like any text of this project.
+    With blanks, as in the original, all queries have `2 * digits + 1` characters and all sums `digits + 1`. A blank is
+    then an ordinary token: the model learns it, and token accuracy counts it. Without blanks, shorter texts are padded
+    and masked, as in all other tasks.
 
-    Both sides have one vocabulary: ten digits, the plus sign, and the blank where there are blanks.
+    Sources and targets share one vocabulary: ten digits, the plus sign, and the blank if there are blanks.
 
     Args:
-        digits: of the longer numbers.
-        reverse: whether a query is written backwards, its blanks then first.
-        blanks: whether queries and answers are filled with blanks, on the right, to one length.
-        train_size: pairs in train.
-        dev_size: pairs in dev.
-        test_size: pairs in test.
-        seed: of the drawing.
+        digits: the greatest number of digits of a number.
+        reverse: whether queries are reversed; their blanks then come first.
+        blanks: whether queries and sums are filled up with blanks, on the right, to one length.
+        train_size: number of pairs in train.
+        dev_size: number of pairs in dev.
+        test_size: number of pairs in test.
+        seed: seed of the random draw.
 
     Raises:
-        ValueError: on loading, more pairs than exist.
+        ValueError: on loading, there are fewer possible pairs than requested.
 
     Example:
 
@@ -65,23 +66,23 @@ class Addition(Task):
         self.seed = seed
 
     def pair(self, first: int, second: int) -> tuple[str, str]:
-        """The query of two numbers and its answer."""
-        query, answer = f"{first}+{second}", f"{first + second}"
+        """The query of two numbers, and their sum."""
+        query, total = f"{first}+{second}", f"{first + second}"
         if self.blanks:
-            query, answer = query.ljust(2 * self.digits + 1), answer.ljust(self.digits + 1)
-        return query[::-1] if self.reverse else query, answer
+            query, total = query.ljust(2 * self.digits + 1), total.ljust(self.digits + 1)
+        return query[::-1] if self.reverse else query, total
 
     def load(self) -> Data:
-        """The pairs and the vocabulary, the same on both sides."""
+        """The pairs, and the vocabulary shared by sources and targets."""
         random = np.random.Generator(np.random.PCG64(self.seed))
         drawn = self._drawn(random, sum(self.sizes.values()))
-        pairs = iter([self.pair(*drawn[place]) for place in random.permutation(len(drawn)).tolist()])
+        pairs = iter([self.pair(*drawn[position]) for position in random.permutation(len(drawn)).tolist()])
         vocabulary = Vocabulary.build(["0123456789+", " " * self.blanks], "")
         splits = {split: [next(pairs) for _ in range(size)] for split, size in self.sizes.items()}
         return Data(splits, vocabulary, vocabulary)
 
     def _drawn(self, random: np.random.Generator, wanted: int) -> list[tuple[int, int]]:
-        """Numbers two by two, no two of them twice in either order."""
+        """Distinct unordered pairs of numbers, each in the order in which it was drawn first."""
         exist = 10**self.digits * (10**self.digits + 1) // 2
         if wanted > exist:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""From sound to the movements that made it, by a rule whose best possible error is known."""
+"""From synthetic sound to the movements that produced it. The best possible error is known."""
 
 import dataclasses
 import math
@@ -12,49 +12,51 @@ from seq2seq_zoo.tasks.framewise import FrameTask, Recording
 from seq2seq_zoo.tasks.task import Series, tasks
 
 FRAME = 0.01
-"""Seconds."""
-KEPT = math.exp(-FRAME / 0.1)
-"""Of a command, from one frame to the next."""
-NEW = math.sqrt(1 - KEPT**2)
-"""Standard deviation of what is new in a command, so that its own stays 1."""
+"""Length of a frame in seconds."""
+DECAY = math.exp(-FRAME / 0.1)
+"""The share of a command that remains in the next frame."""
+COMMAND_NOISE = math.sqrt(1 - DECAY**2)
+"""Standard deviation of the noise added to a command in each frame; the command's own is then 1."""
 
-Seen = Literal["all", "past", "one"]
+Frames = Literal["all", "past", "one"]
+"""The frames that an estimate may use: all of the sequence, those up to its own, or its own only."""
 
 
-@tasks.register("articulation", "acoustic features into the movements behind them, a frame at a time; made up")
+@tasks.register("articulation", "acoustic features into the movements behind them, frame by frame; synthetic")
 class Articulation(FrameTask):
-    """Articulators that a simple physics moves, and what is heard of them.
+    """Articulators that move by simple physics, and the sound that they produce.
 
-    1. An articulator is a mass on a critically damped spring. Its rest position, the command `g`, wanders,
+    1. An articulator is a mass on a critically damped spring. Its rest position, the command `g`, is a random process:
 
            x'' = w^2 (g - x) - 2 w x',   g[t] = exp(-0.1) g[t-1] + normal noise
 
-       solved exactly from frame to frame of 10 ms; rates `w` go from 8 a second for the first articulator to 30 for
-       the last. Positions have mean 0 and deviation 1.
-    2. Each acoustic feature is a weighted sum of all positions, with normal noise of deviation `noise` on it, and
-       compressed as loudness is: `arcsinh(3 u)`. The weights are orthogonal, and large enough that without noise a
-       feature's deviation is 1 on average.
+       The equation is solved exactly from frame to frame of 10 ms. The rates `w` range from 8 per second for the first
+       articulator to 30 for the last. Positions have mean 0 and standard deviation 1.
+    2. Each acoustic feature `u` is a weighted sum of all positions plus normal noise of standard deviation `noise`,
+       compressed as loudness is: `arcsinh(3 u)`. The weights are orthogonal, and scaled so that without noise the
+       standard deviation of `u` is 1 on average.
 
-    The compression can be undone, so what is left is a linear Gaussian problem, whose best possible estimate is a
-    matrix product (as of a Kalman smoother). No model can do better on average than from the frames that it sees: all
-    of them (in both directions), those so far (in one), or a single one. All three are measured beside the model. That
-    holds for scalings that know nothing of the test targets: with `sequence`, the way back to their unit does.
+    The compression can be inverted, which leaves a linear Gaussian problem. Its best possible estimate is a matrix
+    product, like that of a Kalman smoother. No model can be better on average than the best estimate from the frames
+    that it reads: all frames (a bidirectional encoder), the frames so far (a unidirectional one), or a single frame.
+    All three are reported as baselines. With scaling `sequence` this does not hold, because outputs are then converted
+    back by the mean and scale of the test targets.
 
     Arguments are `FrameTask`'s, and:
 
     Args:
-        acoustics: features of the sound, at least as many as articulators.
-        articulators: features to find.
-        noise: standard deviation of what is added to each acoustic feature.
-        min_frames: frames of the shortest sequence; a frame is 10 ms.
-        max_frames: frames of the longest sequence.
-        train_size: sequences in train.
-        dev_size: sequences in dev.
-        test_size: sequences in test.
-        seed: of everything that is drawn.
+        acoustics: number of acoustic features, at least as many as articulators.
+        articulators: number of articulators, the features to predict.
+        noise: standard deviation of the noise in each acoustic feature.
+        min_frames: length of the shortest sequence in frames of 10 ms.
+        max_frames: length of the longest sequence in frames.
+        train_size: number of sequences in train.
+        dev_size: number of sequences in dev.
+        test_size: number of sequences in test.
+        seed: seed of all random draws.
 
     Raises:
-        ValueError: fewer acoustic features than articulators; `min_frames` above `max_frames`.
+        ValueError: there are fewer acoustic features than articulators, or `min_frames` is above `max_frames`.
     """
 
     @checked
@@ -84,11 +86,11 @@ class Articulation(FrameTask):
             raise ValueError(f"min_frames ({min_frames}) must not be above max_frames ({max_frames}).")
 
     def load(self) -> Series:
-        """The rows, and beside them the best estimates from as many frames as they see."""
+        """The rows, and as baselines the best estimates from all frames, from those so far, and from one frame."""
         data = super().load()
 
-        def best(seen: Seen) -> Callable[[str], list[np.ndarray]]:
-            return lambda split: [self.estimate(source, seen) for _, source, _ in self.recordings()[split]]
+        def best(frames: Frames) -> Callable[[str], list[np.ndarray]]:
+            return lambda split: [self.estimate(source, frames) for _, source, _ in self.recordings()[split]]
 
         return dataclasses.replace(
             data,
@@ -102,38 +104,44 @@ class Articulation(FrameTask):
         count = sum(self.sizes.values())
         lengths = random.integers(self.frames[0], self.frames[1] + 1, size=count)
         motions = [motion(rate) for rate in self._rates()]
-        begin = np.array([np.linalg.cholesky(spread) for _, spread in motions])
-        go = np.array([step for step, _ in motions])
-        states = np.einsum("aij,naj->nai", begin, random.normal(size=(count, len(self.targets), 3)))
+        initial = np.array([np.linalg.cholesky(covariance) for _, covariance in motions])
+        transition = np.array([step for step, _ in motions])
+        states = np.einsum("aij,naj->nai", initial, random.normal(size=(count, len(self.targets), 3)))
         positions = np.empty((self.frames[1], count, len(self.targets)))
         for frame in positions:
-            frame[:] = states[:, :, 0] / np.sqrt([spread[0, 0] for _, spread in motions])
-            states = np.einsum("aij,naj->nai", go, states)
-            states[:, :, 2] += NEW * random.normal(size=states.shape[:2])
-        heard = positions @ weights.T
-        heard += self.noise * random.normal(size=heard.shape)
-        sound = np.arcsinh(3 * heard)
+            frame[:] = states[:, :, 0] / np.sqrt([covariance[0, 0] for _, covariance in motions])
+            states = np.einsum("aij,naj->nai", transition, states)
+            states[:, :, 2] += COMMAND_NOISE * random.normal(size=states.shape[:2])
+        features = positions @ weights.T
+        features += self.noise * random.normal(size=features.shape)
+        sound = np.arcsinh(3 * features)
         made = iter(
             Recording(str(number), sound[:length, number], positions[:length, number])
             for number, length in enumerate(lengths.tolist())
         )
         return {split: [next(made) for _ in range(size)] for split, size in self.sizes.items()}
 
-    def estimate(self, sound: np.ndarray, seen: Seen) -> np.ndarray:
-        """The positions that are likeliest on average, given what is heard of them in the frames that are seen."""
+    def estimate(self, sound: np.ndarray, frames: Frames) -> np.ndarray:
+        """The conditional mean of the positions, given the sound of some frames: `(frames, articulators)`.
+
+        Args:
+            sound: the acoustic features of a sequence, `(frames, acoustics)`.
+            frames: the frames that the estimate of each frame may use.
+        """
         share = len(self.targets) / len(self.sources)
-        heard = share * (np.sinh(sound) / 3) @ self._weights(self._random())  # positions with noise, apart again
+        # The weights are orthogonal, so their transpose separates the positions, each with independent noise.
+        noisy = share * (np.sinh(sound) / 3) @ self._weights(self._random())
         variance = share * self.noise**2
-        if seen == "one":
-            return heard / (1 + variance)
-        found = np.empty_like(heard)
+        if frames == "one":
+            return noisy / (1 + variance)
+        estimates = np.empty_like(noisy)
         for number, rate in enumerate(self._rates()):
-            alike = covariance(rate, len(sound))
-            root = np.linalg.cholesky(alike + variance * np.eye(len(sound)))
-            # What each frame tells that those before did not; and what of it is to be believed.
-            news, belief = np.linalg.solve(root, heard[:, number]), np.linalg.solve(root, alike).T
-            found[:, number] = (belief if seen == "all" else np.tril(belief)) @ news
-        return found
+            prior = autocovariance(rate, len(sound))
+            root = np.linalg.cholesky(prior + variance * np.eye(len(sound)))
+            # The innovations: the part of each frame that the frames before it do not predict. They are independent.
+            innovations, gain = np.linalg.solve(root, noisy[:, number]), np.linalg.solve(root, prior).T
+            estimates[:, number] = (gain if frames == "all" else np.tril(gain)) @ innovations
+        return estimates
 
     def _random(self) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64(self.seed))
@@ -142,20 +150,20 @@ class Articulation(FrameTask):
         return np.linspace(8, 30, len(self.targets))
 
     def _weights(self, random: np.random.Generator) -> np.ndarray:
-        """`(acoustics, articulators)`: what is drawn first."""
+        """The weights of the acoustic features, the first thing drawn: `(acoustics, articulators)`."""
         orthogonal, _ = np.linalg.qr(random.normal(size=(len(self.sources), len(self.targets))))
         return orthogonal * np.sqrt(len(self.sources) / len(self.targets))
 
 
 def motion(rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """How an articulator goes from one frame to the next.
+    """The linear dynamics of an articulator's state: position, velocity and command.
 
     Args:
-        rate: `w`, a second.
+        rate: `w`, per second.
 
     Returns:
-        `(step, spread)`: the matrix that takes position, velocity and command to those of the next frame, but for what
-        is new in the command; and the covariance that the three have at any time.
+        `(step, covariance)`: the transition matrix from one frame to the next, without the new noise of the command;
+        and the stationary covariance of the state.
     """
     wt = rate * FRAME
     fade = np.exp(-wt)
@@ -163,20 +171,20 @@ def motion(rate: float) -> tuple[np.ndarray, np.ndarray]:
         [
             [(1 + wt) * fade, FRAME * fade, 1 - (1 + wt) * fade],
             [-rate * wt * fade, (1 - wt) * fade, rate * wt * fade],
-            [0, 0, KEPT],
+            [0, 0, DECAY],
         ]
     )
-    new = np.diag([0, 0, NEW**2])
-    # spread = step spread step' + new
-    spread = np.linalg.solve(np.eye(9) - np.kron(step, step), new.ravel()).reshape(3, 3)
-    return step, spread
+    noise = np.diag([0, 0, COMMAND_NOISE**2])
+    # covariance = step covariance step' + noise
+    covariance = np.linalg.solve(np.eye(9) - np.kron(step, step), noise.ravel()).reshape(3, 3)
+    return step, covariance
 
 
-def covariance(rate: float, frames: int) -> np.ndarray:
-    """Of an articulator's position, scaled to deviation 1, between any two of its frames: `(frames, frames)`."""
-    step, spread = motion(rate)
-    column, alike = spread[:, 0] / spread[0, 0], np.empty(frames)
+def autocovariance(rate: float, frames: int) -> np.ndarray:
+    """The covariance of an articulator's position, scaled to variance 1, between all frames: `(frames, frames)`."""
+    step, covariance = motion(rate)
+    column, by_lag = covariance[:, 0] / covariance[0, 0], np.empty(frames)
     for lag in range(frames):
-        alike[lag] = column[0]
+        by_lag[lag] = column[0]
         column = step @ column
-    return alike[np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))]
+    return by_lag[np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))]

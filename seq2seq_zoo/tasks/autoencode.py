@@ -1,4 +1,4 @@
-"""Your own texts, to be said again."""
+"""Reconstruction of your own texts: each text is its own target."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,11 @@ from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, TokenKind
 from seq2seq_zoo.tasks.task import tasks
 
 
-@tasks.register("autoencode", "your own file of texts, one a line, each to be said again: pretraining without labels")
+@tasks.register(
+    "autoencode", "your own file of texts, one on each line, as sources and targets: pretraining without labels"
+)
 class Autoencode(FileTask):
-    """Texts that are sources and targets alike, so that the encoder learns to say in its summary what it has read.
+    """Texts that are both source and target, so that the encoder learns to keep a text in its summary.
 
     Arguments are `FileTask`'s, and:
 
@@ -21,7 +23,7 @@ class Autoencode(FileTask):
         train: path of the texts to train on, one on each line.
         dev: path of the dev texts; a share of train by default.
         test: path of the test texts; a share of train by default.
-        tokens: whether a text is a row of characters or of words with white space between them.
+        tokens: whether the tokens of a text are characters, or words separated by white space.
 
     Reference:
         Dai and Le 2015, arXiv:1511.01432, section 2.
@@ -35,11 +37,10 @@ class Autoencode(FileTask):
         self.paths = {"train": train, "dev": dev, "test": test}
         self.separators = SEPARATORS[tokens], SEPARATORS[tokens]
 
-    def read(self, split: str) -> tuple[Pairs, int] | None:
-        """The texts of a split's file, each with itself."""
-        path = self.paths[split]
-        return None if path is None else read_texts(path, self.skip_bad_lines, self.separators[0])
+    def read(self, path: str) -> tuple[Pairs, int]:
+        """The texts of a file, each paired with itself, and the number of bad lines left out."""
+        return read_texts(path, self.skip_bad_lines, self.separators[0])
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
-        """One for both sides."""
+        """One vocabulary for both sides, built from the train pairs."""
         return [Vocabulary.build((text for text, _ in pairs), self.separators[0], self.max_tokens)] * 2

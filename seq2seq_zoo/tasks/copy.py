@@ -1,19 +1,19 @@
-"""The smallest task: say it again."""
+"""The smallest task: copy the source."""
 
 from seq2seq_zoo.tasks.letters import LetterTask
 from seq2seq_zoo.tasks.task import tasks
 
 
-@tasks.register("copy", "say a made-up word again: 'abca' -> 'abca'")
+@tasks.register("copy", "copy a random word: 'abca' -> 'abca'")
 class Copy(LetterTask):
-    """A word's letters in the same order; the arguments are those of `LetterTask`.
+    """The target is the source. Arguments are `LetterTask`'s.
 
     Example:
 
-    >>> Copy().answer("abca")
+    >>> Copy().target("abca")
     'abca'
     """
 
-    def answer(self, word: str) -> str:
-        """The word."""
+    def target(self, word: str) -> str:
+        """The word itself."""
         return word

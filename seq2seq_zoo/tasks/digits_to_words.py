@@ -1,4 +1,4 @@
-"""Numbers, digit by digit or one after another, into words."""
+"""Numbers into words: one number by its digits, or a row of numbers."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -16,14 +16,14 @@ Number = Annotated[int, Field(ge=0, lt=10**18)]
 
 
 def spell(number: int, language: str = "en") -> list[str]:
-    """The words of a number, hyphens and commas dropped.
+    """The words of a number, without hyphens and commas.
 
     Args:
         number: the number.
-        language: as num2words names it.
+        language: the language, by its name in num2words.
 
     Raises:
-        ValueError: a language that num2words does not know, or a number that it cannot say in it.
+        ValueError: num2words does not know the language, or cannot spell the number in it.
 
     Example:
 
@@ -35,9 +35,9 @@ def spell(number: int, language: str = "en") -> list[str]:
         raise ValueError(f"Unknown language '{language}'.{nearest(language, CONVERTER_CLASSES)} Known: {known}.")
     try:
         words = num2words(number, lang=language)
-    # Each language's converter fails in its own way where its words run out.
+    # The converters raise different errors for numbers that are too large for their language.
     except Exception as error:
-        raise ValueError(f"num2words cannot say {number} in '{language}' ({error!r}). Lower `high`.") from error
+        raise ValueError(f"num2words cannot spell {number} in '{language}' ({error!r}). Lower `high`.") from error
     return words.replace("-", " ").replace(",", " ").split()
 
 
@@ -45,34 +45,38 @@ def spell(number: int, language: str = "en") -> list[str]:
 class DigitsToWords(Task):
     """Numbers into words.
 
-    Form `whole` reads one integer's digits and writes its words: "4 0 7" -> "four hundred and seven". Form `each` reads
-    a row of numbers and writes one word for each: "7 21 3" -> "seven twenty_one three".
+    A source of form `whole` is the digits of one integer, its target the words: "4 0 7" -> "four hundred and seven". A
+    source of form `each` is a row of numbers, its target one word for each: "7 21 3" -> "seven twenty_one three".
 
-    Nine in ten of the integers up to 999,999 have six digits. With `draw: by_length` every length gets the same number
-    of pairs as far as there are enough, so that accuracy by length says something about each; with `uniform`, every
-    source is equally likely. How exactly the splits are drawn stands in `seq2seq_zoo.tasks.sampling`.
+    Nine in ten of the integers up to 999,999 have six digits. With `draw: by_length`, each length gets the same number
+    of pairs, as far as there are enough, so that accuracy by length is meaningful. With `uniform`, all sources are
+    equally likely. `seq2seq_zoo.tasks.sampling` documents how the splits are drawn.
 
-    No vocabulary depends on which pairs are drawn, where that can be had. Sources, and targets of form `each`, are all
-    listed. The words of form `whole` are those of the numbers a * 1000^k with a below 1000: where a language says a
-    number group by group, as English does, that is every word. Where it writes numbers in one word (German, Japanese),
-    each number is a token of its own, and the tokens of all pairs drawn are added, so that none is ever unknown.
+    The vocabularies do not depend on the pairs drawn, as far as possible. They list all tokens of sources, and all of
+    the targets of form `each`. For form `whole`, they have the words of all numbers a * 1000^k with a below 1000: in a
+    language that spells a number group by group, such as English, these are all words. In a language that writes a
+    number as one word (German, Japanese), each number is a token of its own; the tokens of all pairs drawn are
+    therefore added, so that none is unknown.
 
     Args:
         form: `whole` for one integer by its digits, `each` for a row of numbers.
-        language: of the words, as num2words names it.
+        language: language of the words, by its name in num2words.
         low: the smallest number.
         high: the largest number; 999999 for form whole and 99 for form each by default.
-        min_length: the shortest source: digits in form whole, numbers in form each.
-        max_length: the longest source; all digits of `high` for form whole and 5 for form each by default.
-        train_max_length: the longest source in train and dev; test then has the longer ones only.
-        draw: `by_length` for as many sources of each length as can be, `uniform` for each source equally likely.
-        train_size: pairs in train.
-        dev_size: pairs in dev.
-        test_size: pairs in test.
-        seed: of the drawing.
+        min_length: the length of the shortest source: digits in form whole, numbers in form each.
+        max_length: the length of the longest source; by default all digits of `high` for form whole, and 5 for form
+            each.
+        train_max_length: the longest source in train and dev; test then has only longer ones.
+        draw: `by_length` for the same number of sources of each length, `uniform` to draw all sources with equal
+            probability.
+        train_size: number of pairs in train.
+        dev_size: number of pairs in dev.
+        test_size: number of pairs in test.
+        seed: seed of the random draw.
 
     Raises:
-        ValueError: an unknown language, a range that is empty, more pairs than exist.
+        ValueError: the language is unknown; a range is empty; on loading, there are fewer possible pairs than
+            requested.
 
     Example:
 
@@ -117,7 +121,7 @@ class DigitsToWords(Task):
             )
 
     def load(self) -> Data:
-        """The pairs and the vocabularies; the same arguments give the same data on every machine."""
+        """The pairs and the vocabularies."""
         drawn = sample(self._spaces(), self.sizes, self.seed, self.draw, self.train_max_length)
         if self.form == "whole":
             splits = {
@@ -148,7 +152,7 @@ class DigitsToWords(Task):
         return {length: (count, 1) for length, count in counts.items() if count > 0}
 
     def _first(self, length: int) -> int:
-        """The smallest number of so many digits."""
+        """The smallest number with `length` digits."""
         return max(self.low, 10 ** (length - 1) if length > 1 else 0)
 
     def _whole(self, number: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What the tasks share whose data is in your own files."""
+"""The base classes of tasks that read pairs from your own files."""
 
 import abc
 import itertools
@@ -10,6 +10,7 @@ import numpy as np
 from seq2seq_zoo.config.options import Fraction, NonNegative, Positive, checked
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.tasks.splits import check_fractions, draw_splits
 from seq2seq_zoo.tasks.task import Data, Targets, Task
 
 TokenKind = Literal["characters", "words"]
@@ -17,28 +18,30 @@ SEPARATORS = {"characters": "", "words": " "}
 
 
 class FileTask(Task):
-    """Pairs from files; in which form they are there is the subclass's.
+    """Pairs from files. Subclasses define the format of the files.
 
-    Dev and test are read from files of their own, or drawn from the train pairs where they have none; then every target
-    of one source goes into the same split, so that no split knows a source of another. The vocabularies hold the
-    tokens of train alone: what only dev or test has is unknown, as it will be in use. White space around and between
-    words is not kept.
+    Dev and test are read from files of their own. Without a file, they are drawn from the train pairs: all targets of a
+    source then go into the same split, so that no source is in two splits. The vocabularies hold the tokens of train
+    only: tokens that occur only in dev or test are unknown, as they will be in use. Texts of words lose the white space
+    around them, and have one space between words.
 
     Args:
-        dev_fraction: share of the train file's sources that become dev, where dev has no file.
-        test_fraction: share of the train file's sources that become test, where test has no file.
-        max_tokens: the most tokens of a vocabulary: those most frequent in train, while others are unknown; all if
-            not given.
-        skip_bad_lines: leave out and count lines that are not as they should be, instead of stopping at the first.
-        seed: of drawing dev and test.
+        dev_fraction: share of the train file's sources that become dev if dev has no file.
+        test_fraction: share of the train file's sources that become test if test has no file.
+        max_tokens: the greatest number of ordinary tokens in a vocabulary: the most frequent ones in train, while all
+            others are unknown; no limit if not given.
+        skip_bad_lines: leave out and count bad lines instead of stopping at the first one.
+        seed: seed of drawing dev and test.
 
     Raises:
-        ValueError: fractions of one or more together; on loading, a file or line that cannot be read, or too few
+        ValueError: the fractions add up to 1 or more; on loading, a file or line cannot be read, or there are too few
             sources to draw from.
     """
 
+    paths: Mapping[str, Any]
+    """The file of each split, or several files; `None` where a split has none."""
     separators: tuple[str, str]
-    """How the tokens of sources and of targets are cut, as in `Vocabulary`."""
+    """How sources and targets are split into tokens, as in `Vocabulary`."""
     targets: Targets = "sequence"
     """What a target is."""
 
@@ -55,16 +58,15 @@ class FileTask(Task):
         self.max_tokens = max_tokens
         self.skip_bad_lines = skip_bad_lines
         self.seed = seed
-        if sum(self.fractions.values()) >= 1:
-            raise ValueError(f"dev_fraction and test_fraction must leave some to train on, got {self.fractions}.")
+        check_fractions(self.fractions)
 
     @abc.abstractmethod
-    def read(self, split: str) -> tuple[Pairs, int] | None:
-        """The pairs of a split's own files and how many bad lines were left out; None where it has no files."""
+    def read(self, path: Any) -> tuple[Pairs, int]:
+        """The pairs of one of `paths`, and the number of bad lines left out."""
 
     def load(self) -> Data:
-        """The pairs and the vocabularies, and how many bad lines were left out."""
-        found = {split: read for split in ("train", "dev", "test") if (read := self.read(split)) is not None}
+        """The pairs, the vocabularies, and the number of bad lines left out."""
+        found = {split: self.read(path) for split, path in self.paths.items() if path is not None}
         splits = {split: pairs for split, (pairs, _) in found.items()}
         fractions = {split: fraction for split, fraction in self.fractions.items() if split not in splits}
         if fractions:
@@ -75,43 +77,36 @@ class FileTask(Task):
         return Data(splits, source, target, targets=self.targets, skipped=skipped)
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
-        """Those of sources and of targets, given the train pairs."""
+        """The vocabularies of sources and of targets, built from the train pairs."""
         return [
             Vocabulary.build((pair[side] for pair in pairs), separator, self.max_tokens)
             for side, separator in enumerate(self.separators)
         ]
 
     def _draw(self, pairs: Pairs, fractions: Mapping[str, float]) -> dict[str, Pairs]:
-        """The pairs of each split and, as train, what is left."""
-        # Hashes take 8 bytes a source, however many there are. Where two of them agree by chance, the two sources go
-        # into one split. Their order is not looked at, since it is another one in each process.
+        """The pairs of each split that is drawn, and of train."""
+        # A hash takes 8 bytes, whatever the length of its source. Two sources with the same hash go into the same
+        # split. The order of the hashes must not matter: it differs between processes.
         hashes = np.fromiter((hash(source) for source, _ in pairs), np.int64, len(pairs))
         _, first, source_of = np.unique(hashes, return_index=True, return_inverse=True)
-        # At least one each: a split without pairs measures nothing.
-        sizes = [max(1, round(fraction * len(first))) for fraction in fractions.values()]
-        if sum(sizes) >= len(first):
-            raise ValueError(
-                f"{pairs.paths[0]} has too few different sources ({len(first)}) to draw {' and '.join(fractions)} and "
-                "have some left to train on. Add pairs, take smaller fractions, or give the paths of dev and test."
-            )
-        # Sources by their first place in the file, in random order, the same in each process.
-        order = np.argsort(first)[np.random.Generator(np.random.PCG64(self.seed)).permutation(len(first))]
+        sources = np.argsort(first)  # in the order of the file, which is the same in every process
         split_of = np.empty(len(first), np.int8)
-        for split, part in enumerate(np.split(order, np.cumsum(sizes))):
-            split_of[part] = split
+        drawn = draw_splits(len(first), fractions, self.seed, f"{pairs.paths[0]} has too few different sources")
+        for split, positions in enumerate(drawn.values()):
+            split_of[sources[positions]] = split
         split_of = split_of[source_of]
-        return {split: pairs[np.flatnonzero(split_of == number)] for number, split in enumerate([*fractions, "train"])}
+        return {split: pairs[np.flatnonzero(split_of == number)] for number, split in enumerate(drawn)}
 
 
 class PairTask(FileTask):
-    """Pairs of which each side has tokens of its own kind.
+    """Pairs whose sources and targets may have different kinds of tokens.
 
     Arguments are `FileTask`'s, and:
 
     Args:
-        source_tokens: whether a source is a row of characters or of words with white space between them.
+        source_tokens: whether the tokens of a source are characters, or words separated by white space.
         target_tokens: the same for targets.
-        shared_vocabulary: whether sources and targets have one vocabulary, of the tokens of both.
+        shared_vocabulary: whether sources and targets share one vocabulary, with the tokens of both.
 
     Raises:
         ValueError: as `FileTask`; a shared vocabulary of characters and words.
@@ -135,7 +130,7 @@ class PairTask(FileTask):
             )
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
-        """Those of sources and of targets, given the train pairs."""
+        """The vocabularies of sources and of targets, built from the train pairs."""
         if not self.shared_vocabulary:
             return super().vocabularies(pairs)
         return [Vocabulary.build(itertools.chain.from_iterable(pairs), self.separators[0], self.max_tokens)] * 2

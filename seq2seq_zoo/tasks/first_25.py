@@ -1,4 +1,4 @@
-"""The five pairs with which this project's first ancestor showed its decoders."""
+"""The five training pairs of this project's first ancestor."""
 
 from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
@@ -12,12 +12,13 @@ from seq2seq_zoo.tasks.task import Data, Task, tasks
 class First25(Task):
     """The numbers 1 to 25 in five rows of five, and their words.
 
-    A toy to memorise: train, dev and test are the same five pairs, so its scores say nothing about unseen data. Both
-    sides share one vocabulary: padding is 0; the 50 tokens have the ids 1 to 50, sorted as text ('1', '10', '11', …);
-    start, end and unknown come after them. Sources are padded on the left.
+    A toy task to memorise: train, dev and test are the same five pairs, so its scores say nothing about unseen data.
+    Sources and targets share one vocabulary: padding has the id 0, the 50 tokens have the ids 1 to 50, sorted as text
+    ('1', '10', '11', …), and start, end and unknown follow. Sources are padded on the left.
 
     Args:
-        specials: whether there are start, end and unknown; the original did without, and said five words always.
+        specials: whether the vocabulary has start, end and unknown; the original had none, and always generated five
+            words.
 
     Example:
 
@@ -36,7 +37,7 @@ class First25(Task):
         self.specials = specials
 
     def load(self) -> Data:
-        """The five pairs, three times, and the vocabulary, twice."""
+        """The same five pairs for each split, and the shared vocabulary."""
         words = {str(number): "_".join(spell(number)) for number in range(1, 26)}
         numbers = list(words)
         rows = [numbers[first : first + 5] for first in range(0, 25, 5)]

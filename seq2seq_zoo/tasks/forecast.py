@@ -10,11 +10,13 @@ from seq2seq_zoo.tasks.task import tasks
 from seq2seq_zoo.tasks.windows import Windows
 
 
-@tasks.register("forecast", "your own series, a CSV file with a line a step: what comes after a window of its past")
+@tasks.register(
+    "forecast", "your own series, a CSV file with one line for each step: forecast the steps after a window"
+)
 class Forecast(Windows):
-    """Windows of a file of comma-separated values: the names of its columns, then a line for each step, oldest first.
+    """Windows of a CSV file: a line with the names of the columns, then one line for each step, oldest first.
 
-    Steps are taken as they come, at equal distances; columns that are not named may hold anything, such as dates.
+    The lines are taken to be equally spaced in time. Columns that are not named may hold anything, such as dates.
 
     Arguments are `Windows`', and:
 
@@ -28,5 +30,5 @@ class Forecast(Windows):
         self.file = file
 
     def stream(self) -> np.ndarray:
-        """The file's values."""
+        """The values of the columns in the file."""
         return read_columns(self.file, self.columns)[0]

@@ -1,4 +1,4 @@
-"""Real values for every frame, from your own files."""
+"""Your own sequences with a real-valued target for each frame."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,32 +8,33 @@ import numpy as np
 from seq2seq_zoo.config.options import Fraction, NonNegative, checked
 from seq2seq_zoo.data.columns import read_header
 from seq2seq_zoo.tasks.framewise import FrameTask, Recording
+from seq2seq_zoo.tasks.splits import check_fractions, draw_splits
 from seq2seq_zoo.tasks.task import tasks
 
 
-@tasks.register("frames", "your own sequences, a CSV file with a line a frame: real values for each frame")
+@tasks.register("frames", "your own sequences, a CSV file with one line for each frame: real values for each frame")
 class Frames(FrameTask):
-    """Sequences from files of comma-separated values: the names of the columns, then a line for each frame. One column
-    names the sequence to which the frame belongs; the frames of a sequence stand together, in their order.
+    """Sequences from CSV files: a line with the names of the columns, then one line for each frame. One column names
+    the sequence that a frame belongs to. The frames of a sequence are consecutive lines, in temporal order.
 
-    Dev and test are read from files of their own, or drawn from train's sequences where they have none.
+    Dev and test are read from files of their own. Without a file, they are drawn from the train sequences.
 
     Arguments are `FrameTask`'s, and:
 
     Args:
         train: path of the file to train on.
-        targets: the columns to find.
-        sources: the columns to find them from; all others if not given.
+        targets: the columns to predict.
+        sources: the columns to predict them from; all others if not given.
         sequence: the column that names the sequence.
         dev: path of the dev file; a share of train by default.
         test: path of the test file; a share of train by default.
-        dev_fraction: share of train's sequences that becomes dev, where dev has no file.
-        test_fraction: share of train's sequences that becomes test, where test has no file.
-        seed: of drawing dev and test.
+        dev_fraction: share of the train sequences that become dev if dev has no file.
+        test_fraction: share of the train sequences that become test if test has no file.
+        seed: seed of drawing dev and test.
 
     Raises:
-        ValueError: a column named twice; fractions of one or more together; on loading, a file that cannot be read, no
-            column to find the targets from, or too few sequences.
+        ValueError: a column is named twice; the fractions add up to 1 or more; on loading, a file cannot be read, has
+            no column to predict the targets from, or has too few sequences.
     """
 
     @checked
@@ -62,8 +63,7 @@ class Frames(FrameTask):
         named = [*(sources or ()), *targets, sequence]
         if twice := [name for name in named if named.count(name) > 1]:
             raise ValueError(f"sources, targets and sequence are different columns, but '{twice[0]}' is named twice.")
-        if sum(self.fractions.values()) >= 1:
-            raise ValueError(f"dev_fraction and test_fraction must leave some to train on, got {self.fractions}.")
+        check_fractions(self.fractions)
 
     def recordings(self) -> Mapping[str, list[Recording]]:
         """The sequences of each split."""
@@ -71,26 +71,18 @@ class Frames(FrameTask):
         self.sources = self._sources or others
         if not self.sources:
             raise ValueError(
-                f"{self.paths['train']} has no column but '{self.key}' and the targets: expected some more, "
-                "from which to find them."
+                f"{self.paths['train']} has no column but '{self.key}' and the targets: expected at least one more "
+                "to predict them from."
             )
         found = {split: self._recordings(path) for split, path in self.paths.items() if path is not None}
         fractions = {split: fraction for split, fraction in self.fractions.items() if split not in found}
-        # At least one each: a split without sequences measures nothing.
-        sizes = [max(1, round(fraction * len(found["train"]))) for fraction in fractions.values()]
-        if sum(sizes) >= len(found["train"]):
-            raise ValueError(
-                f"{self.paths['train']} has too few sequences ({len(found['train'])}) to draw {' and '.join(fractions)}"
-                " and have some left to train on. Add some, or give the paths of dev and test."
-            )
-        order = np.random.Generator(np.random.PCG64(self.seed)).permutation(len(found["train"]))
-        drawn = np.split(order, np.cumsum(sizes))
-        found |= {
-            split: [found["train"][place] for place in sorted(places.tolist())]
-            for split, places in zip([*fractions, "train"], drawn, strict=True)
-        }
+        train = found["train"]
+        drawn = draw_splits(len(train), fractions, self.seed, f"{self.paths['train']} has too few sequences")
+        found |= {split: [train[position] for position in np.sort(positions)] for split, positions in drawn.items()}
         return {split: found[split] for split in ("train", "dev", "test")}
 
     def _recordings(self, path: str) -> list[Recording]:
-        cut = [len(self.sources)]
-        return [Recording(name, *np.split(values, cut, axis=1)) for name, values in self.read(path, targets=True)]
+        first_target = [len(self.sources)]
+        return [
+            Recording(name, *np.split(values, first_target, axis=1)) for name, values in self.read(path, targets=True)
+        ]

@@ -1,4 +1,4 @@
-"""What the tasks share that find real values for every frame of a sequence."""
+"""The base class of tasks with a real-valued target for each frame of a source."""
 
 import abc
 import itertools
@@ -10,13 +10,13 @@ import numpy as np
 
 from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.columns import read_columns
-from seq2seq_zoo.data.pairs import DataFileError
-from seq2seq_zoo.data.scaling import Scale, as_they_are, standardise
+from seq2seq_zoo.data.lines import DataFileError
+from seq2seq_zoo.data.scaling import Scale, identity_scale, standardise
 from seq2seq_zoo.tasks.task import Row, Series, Task
 
 
 class Recording(NamedTuple):
-    """A sequence in its own units."""
+    """A sequence in its own units, before scaling."""
 
     name: str
     source: np.ndarray
@@ -26,14 +26,14 @@ class Recording(NamedTuple):
 
 
 class FrameTask(Task):
-    """A target for each frame of a source; which they are is the subclass's.
+    """A target vector for each frame of a source. Subclasses define the sequences.
 
     Args:
-        scaling: `train` to standardise each feature by its mean and deviation in train, `sequence` by those of each
-            sequence by itself, null for values as they are.
+        scaling: `train` to standardise each feature by its mean and standard deviation in train, `sequence` by those
+            of its own sequence, null to leave values unchanged.
 
     Raises:
-        ValueError: on loading, a feature that never changes where it is standardised.
+        ValueError: on loading, a feature to standardise is constant.
     """
 
     key: str = "sequence"
@@ -52,17 +52,17 @@ class FrameTask(Task):
         """The sequences of each split."""
 
     def load(self) -> Series:
-        """The rows."""
+        """The scaled rows of each split."""
         found = self.recordings()
-        whole = self._whole(found["train"])
-        splits = {split: [self._row(each, whole) for each in recordings] for split, recordings in found.items()}
-        kept = {"sources": [*self.sources], "scales": [[each.tolist() for each in scale] for scale in whole]}
+        scales = self._scales(found["train"])
+        splits = {split: [self._row(each, scales) for each in recordings] for split, recordings in found.items()}
+        kept = {"sources": [*self.sources], "scales": [[each.tolist() for each in scale] for scale in scales]}
         return Series(splits, self.sources, self.targets, "steps", kept=kept)
 
-    def _whole(self, train: Sequence[Recording]) -> tuple[Scale, Scale]:
-        """The scales of sources and of targets, as far as train decides them."""
+    def _scales(self, train: Sequence[Recording]) -> tuple[Scale, Scale]:
+        """The scales of sources and of targets; identity scales unless they are computed on train."""
         if self.scaling != "train":
-            return as_they_are(len(self.sources)), as_they_are(len(self.targets))
+            return identity_scale(len(self.sources)), identity_scale(len(self.targets))
         _, sources, targets = zip(*train, strict=True)
         return (
             standardise(np.concatenate(sources), self.sources, "train"),
@@ -77,11 +77,12 @@ class FrameTask(Task):
         return Row(scales[0].apply(source), scales[1].apply(target), *scales[1])
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> list[Row]:
-        """The rows of a file that has sources only."""
+        """The rows of a file that has sources but no targets."""
         if self.scaling == "sequence":
             raise DataFileError(
-                f"{path} cannot be predicted from: with scaling 'sequence', a target's mean and deviation are its own, "
-                "and where it is not known, nothing leads back to its unit. Train with scaling 'train'."
+                f"{path} cannot be predicted from: scaling 'sequence' needs the mean and standard deviation of each "
+                "target to convert outputs back to its unit, and here the targets are not known. Train with scaling "
+                "'train'."
             )
         self.sources = kept["sources"]
         source, target = (Scale(*map(np.array, scale)) for scale in kept["scales"])
@@ -89,21 +90,25 @@ class FrameTask(Task):
         return [self._row(Recording(*each), (source, target)) for each in found]
 
     def read(self, path: str | os.PathLike[str], targets: bool = False) -> list[tuple[str, np.ndarray]]:
-        """The sequences of a file, by name: the features of the sources, and after them, if asked for, of the targets.
+        """The sequences of a file, each with its name and its values `(frames, features)`.
+
+        Args:
+            path: the file.
+            targets: whether to read the features of the targets as well, after those of the sources.
 
         Raises:
-            DataFileError: the file cannot be read; the frames of a sequence are not together.
+            DataFileError: the file cannot be read, or the frames of a sequence are not consecutive.
         """
         values, keys = read_columns(path, [*self.sources, *(self.targets if targets else ())], self.key)
         parts: dict[str, np.ndarray] = {}
-        at = 0
+        start = 0
         for name, frames in itertools.groupby(keys):
             if name in parts:
                 raise DataFileError(
-                    f"{path}: the frames of sequence '{name}' are not together: expected the file in the order of the "
-                    f"column '{self.key}'."
+                    f"{path}: the frames of sequence '{name}' are not together: expected the frames of each sequence "
+                    f"on consecutive lines. Sort the file by the column '{self.key}'."
                 )
             length = len(list(frames))
-            parts[name] = values[at : at + length]
-            at += length
+            parts[name] = values[start : start + length]
+            start += length
         return list(parts.items())

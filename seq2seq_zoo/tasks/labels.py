@@ -1,4 +1,4 @@
-"""Your own labels, from tab-separated files."""
+"""Your own texts and labels, from tab-separated files."""
 
 import dataclasses
 import functools
@@ -19,21 +19,22 @@ from seq2seq_zoo.tasks.task import Data, tasks
     "labels", "your own tab-separated file of texts and their labels, or a label for each of a text's tokens"
 )
 class Labels(FileTask):
-    """Labels from files with a text, a tab and its label on each line; or the labels of its tokens.
+    """Labels from files with a text, a tab, and the label of the text or the labels of its tokens on each line.
 
-    A label has no white space in it; those of tokens have it between them. Arguments are `FileTask`'s, and:
+    A label has no white space in it. Labels of tokens are separated by white space. Arguments are `FileTask`'s, and:
 
     Args:
         train: path of the file to train on.
         dev: path of the dev file; a share of train by default.
         test: path of the test file; a share of train by default.
-        of: whether a label is of a text or of each of its tokens.
-        tokens: whether a text is a row of characters or of words with white space between them.
-        vocabulary: path of further texts, one on each line, whose tokens the vocabulary of the texts holds as well:
-            those on which the model was pretrained. `max_tokens` counts both.
+        of: whether each text has one label (`texts`) or each of its tokens has one (`tokens`).
+        tokens: whether the tokens of a text are characters, or words separated by white space.
+        vocabulary: path of further texts, one on each line, whose tokens are added to the vocabulary of the texts, such
+            as the texts for pretraining. `max_tokens` limits all of them together.
 
     Raises:
-        ValueError: as `FileTask`; on loading, a label with white space in it, or not as many labels as tokens.
+        ValueError: as `FileTask`; on loading, a label has white space in it, or a text has not as many labels as
+            tokens.
     """
 
     @checked
@@ -55,18 +56,17 @@ class Labels(FileTask):
         self._skipped = 0
 
     def load(self) -> Data:
-        """The texts, their labels and the vocabularies, and how many bad lines were left out, further texts' too."""
+        """The texts, their labels, the vocabularies, and the number of bad lines left out in all files."""
         data = super().load()
         return dataclasses.replace(data, skipped=data.skipped + self._skipped)
 
-    def read(self, split: str) -> tuple[Pairs, int] | None:
-        """The pairs of a split's file."""
-        path = self.paths[split]
-        lacks = functools.partial(lacks_labels, whole=self.targets == "label", separator=self.separators[0])
-        return None if path is None else read_pairs(path, self.skip_bad_lines, self.separators, lacks)
+    def read(self, path: str) -> tuple[Pairs, int]:
+        """The texts and labels of a file, and the number of bad lines left out."""
+        check = functools.partial(check_labels, whole=self.targets == "label", separator=self.separators[0])
+        return read_pairs(path, self.skip_bad_lines, self.separators, check)
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
-        """Those of texts and of labels, given the train pairs."""
+        """The vocabularies of texts and of labels, built from the train pairs."""
         texts = (text for text, _ in pairs)
         if self.vocabulary is not None:
             further, self._skipped = read_texts(self.vocabulary, self.skip_bad_lines, self.separators[0])
@@ -77,12 +77,21 @@ class Labels(FileTask):
         ]
 
 
-def lacks_labels(text: str, label: str, whole: bool, separator: str) -> tuple[str, str] | None:
-    """What is expected of a text's labels and what was found, where that is not one for the whole text, or one for each
-    of its tokens."""
+def check_labels(text: str, label: str, whole: bool, separator: str) -> tuple[str, str] | None:
+    """Check the number of labels of a text.
+
+    Args:
+        text: the text.
+        label: its label, or its labels.
+        whole: whether the text has one label, or one for each of its tokens.
+        separator: how the text is split into tokens.
+
+    Returns:
+        What was expected and what was found where they differ, else `None`.
+    """
     tokens, labels = len(text.split() if separator else text), len(label.split())
     found = f"{labels} label{'s' * (labels != 1)}"
     if whole:
         return None if labels == 1 else ("one label without white space after the tab", found)
-    known = f"{tokens} token{'s' * (tokens != 1)}"
-    return None if labels == tokens else ("a label for each token", f"{known} and {found}")
+    of_tokens = f"{tokens} token{'s' * (tokens != 1)}"
+    return None if labels == tokens else ("a label for each token", f"{of_tokens} and {found}")

@@ -1,4 +1,4 @@
-"""Your own text, to be modelled as it is."""
+"""Your own text for a language model."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,28 +14,29 @@ from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, TokenKind
 from seq2seq_zoo.tasks.task import Data, tasks
 
-_OURS = Path(__file__).with_name("names.txt")
+_NAMES = Path(__file__).with_name("names.txt")
 
 
-@tasks.register("language", "your own text for a language model: one text a line, or a whole file as a stream")
+@tasks.register("language", "your own text for a language model: one text on each line, or a whole file as a stream")
 class Language(FileTask):
-    """Texts with nothing to read before them: a decoder without an encoder learns what follows what.
+    """Texts without sources: a decoder without an encoder learns to predict the next token.
 
-    Each line is a text with an end (a name, a sentence, the events of a melody). With a `window`, the whole file is one
-    text without end, a stream. Its dev and test are then not drawn by chance: they are what is last in the file, test
-    after dev. In a stream of characters, the newline is a character like another; in one of words, white space.
+    Without a `window`, each line is a text with an end token: a name, a sentence, the events of a melody. With a
+    `window`, the whole file is one text without an end token, a stream. Dev and test are then not drawn at random but
+    are the last part of the file, test after dev. A newline is an ordinary token in a stream of characters, and white
+    space in a stream of words.
 
-    Lines stay in their file, however many they are. A stream is in memory, with some 12 bytes for each token.
+    Lines are read from their file when they are needed. A stream is kept in memory, at about 12 bytes for each token.
 
     Arguments are `FileTask`'s, and:
 
     Args:
-        train: path of the text to train on; some hundred first names of our own if not given.
+        train: path of the text to train on; a built-in list of first names if not given.
         dev: path of the dev text; a share of train by default.
         test: path of the test text; a share of train by default.
-        tokens: whether a text is a row of characters or of words with white space between them.
-        window: how many tokens of a stream are read at once, and how far back a gradient reaches; the state is carried
-            on from window to window. A text a line if not given.
+        tokens: whether the tokens of a text are characters, or words separated by white space.
+        window: the number of tokens of a stream in one update, through which gradients are propagated back; the
+            decoder's state carries over from window to window. If not given, each line is a text.
 
     Example:
 
@@ -55,17 +56,16 @@ class Language(FileTask):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.paths = {"train": train or str(_OURS), "dev": dev, "test": test}
+        self.paths = {"train": train or str(_NAMES), "dev": dev, "test": test}
         self.separators = SEPARATORS[tokens], SEPARATORS[tokens]
         self.window = window
 
-    def read(self, split: str) -> tuple[Pairs, int] | None:
-        """The lines of a split's file, each as a pair with itself."""
-        path = self.paths[split]
-        return None if path is None else read_texts(path, self.skip_bad_lines, self.separators[0])
+    def read(self, path: str) -> tuple[Pairs, int]:
+        """The lines of a file, each paired with itself, and the number of bad lines left out."""
+        return read_texts(path, self.skip_bad_lines, self.separators[0])
 
     def vocabularies(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Vocabulary]:
-        """One of nothing, and one of the texts."""
+        """A vocabulary without ordinary tokens, and that of the train texts."""
         texts = (text for _, text in pairs)
         return [
             Vocabulary.build([], self.separators[0]),
@@ -73,12 +73,12 @@ class Language(FileTask):
         ]
 
     def load(self) -> Data:
-        """The texts and their vocabulary, and how many bad lines were left out."""
+        """The texts, their vocabulary, and the number of bad lines left out."""
         if self.window is not None:
             return self._stream(self.window)
         data = super().load()
-        unread = {split: Mapped(lambda pair: ("", pair[1]), pairs) for split, pairs in data.splits.items()}
-        return dataclasses.replace(data, splits=unread)
+        without_sources = {split: Mapped(lambda pair: ("", pair[1]), pairs) for split, pairs in data.splits.items()}
+        return dataclasses.replace(data, splits=without_sources)
 
     def _stream(self, window: int) -> Data:
         found = {split: read_stream(path, self.skip_bad_lines) for split, path in self.paths.items() if path}

@@ -1,4 +1,4 @@
-"""What copy and reverse share: made-up words over the first letters of the alphabet."""
+"""The base class of copy and reverse: random words over the first letters of the alphabet."""
 
 import abc
 import string
@@ -8,26 +8,26 @@ from pydantic import Field
 
 from seq2seq_zoo.config.options import NonNegative, Positive, checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.tasks.sampling import sample
+from seq2seq_zoo.tasks.sampling import length_range, sample
 from seq2seq_zoo.tasks.task import Data, Task
 
 
 class LetterTask(Task):
-    """Random words of letters; what to make of a word is the subclass's.
+    """Random words. Subclasses define the target of a word.
 
-    Every length gets the same number of words as far as there are enough of it.
+    Each length gets the same number of words, as far as there are enough words of that length.
 
     Args:
-        alphabet_size: how many letters there are, from "a" on.
-        min_length: letters of the shortest word.
-        max_length: letters of the longest word.
-        train_size: pairs in train.
-        dev_size: pairs in dev.
-        test_size: pairs in test.
-        seed: of the drawing.
+        alphabet_size: the number of letters, from "a" on.
+        min_length: the length of the shortest word.
+        max_length: the length of the longest word.
+        train_size: number of pairs in train.
+        dev_size: number of pairs in dev.
+        test_size: number of pairs in test.
+        seed: seed of the random draw.
 
     Raises:
-        ValueError: `min_length` above `max_length`; more pairs than exist.
+        ValueError: `min_length` is above `max_length`; on loading, there are fewer possible pairs than requested.
     """
 
     @checked
@@ -41,21 +41,19 @@ class LetterTask(Task):
         test_size: Positive = 200,
         seed: NonNegative = 0,
     ):
-        if min_length > max_length:
-            raise ValueError(f"`min_length` must be at most `max_length`, got {min_length} and {max_length}.")
         self.letters = string.ascii_lowercase[:alphabet_size]
-        self.lengths = range(min_length, max_length + 1)
+        self.lengths = length_range(min_length, max_length)
         self.sizes = {"train": train_size, "dev": dev_size, "test": test_size}
         self.seed = seed
 
     @abc.abstractmethod
-    def answer(self, word: str) -> str:
+    def target(self, word: str) -> str:
         """The target of a source."""
 
     def load(self) -> Data:
-        """The pairs and the vocabulary of letters, the same on both sides."""
+        """The pairs, and the vocabulary of letters shared by sources and targets."""
         drawn = sample({length: (len(self.letters), length) for length in self.lengths}, self.sizes, self.seed)
         words = {split: ["".join(self.letters[i] for i in row) for _, row in rows] for split, rows in drawn.items()}
         vocabulary = Vocabulary.build([self.letters], "")
-        splits = {split: [(word, self.answer(word)) for word in made] for split, made in words.items()}
+        splits = {split: [(word, self.target(word)) for word in drawn] for split, drawn in words.items()}
         return Data(splits, vocabulary, vocabulary)

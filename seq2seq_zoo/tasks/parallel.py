@@ -13,7 +13,7 @@ from seq2seq_zoo.tasks.task import tasks
     "parallel", "your own two files, of sources and of their targets line by line, as characters or as words"
 )
 class Parallel(PairTask):
-    """Pairs from two files: a line's target is the same line of the other file.
+    """Pairs from two files: line n of one is paired with line n of the other.
 
     Arguments are `PairTask`'s, and:
 
@@ -26,7 +26,7 @@ class Parallel(PairTask):
         test_target: path of their targets.
 
     Raises:
-        ValueError: a path of sources without one of targets, or the other way round.
+        ValueError: a split has a path of sources but none of targets, or the reverse.
     """
 
     @checked
@@ -41,18 +41,16 @@ class Parallel(PairTask):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.paths = {
+        paths = {
             "train": (train_source, train_target),
             "dev": (dev_source, dev_target),
             "test": (test_source, test_target),
         }
-        for split, (source, target) in self.paths.items():
+        for split, (source, target) in paths.items():
             if (source is None) != (target is None):
                 raise ValueError(f"{split}_source and {split}_target belong together: give both or neither.")
+        self.paths = {split: None if None in both else both for split, both in paths.items()}
 
-    def read(self, split: str) -> tuple[Pairs, int] | None:
-        """The pairs of a split's two files."""
-        source, target = self.paths[split]
-        if source is None or target is None:
-            return None
-        return read_parallel(source, target, self.skip_bad_lines, self.separators)
+    def read(self, path: tuple[str, str]) -> tuple[Pairs, int]:
+        """The pairs of a file of sources and a file of targets, and the number of bad lines left out."""
+        return read_parallel(*path, self.skip_bad_lines, self.separators)

@@ -9,37 +9,38 @@ from seq2seq_zoo.data.words import read_words
 from seq2seq_zoo.tasks.sampling import sample
 from seq2seq_zoo.tasks.task import Data, Task, tasks
 
-_OURS = Path(__file__).with_name("words.txt")
+_WORDS = Path(__file__).with_name("words.txt")
 
 
 @tasks.register("pig_latin", "English words into Pig Latin: 'street' -> 'eetstray', 'apple' -> 'appleyay'")
 class PigLatin(Task):
-    """Words of a list, said in Pig Latin.
+    """Words from a list, translated into Pig Latin.
 
-    A word that begins with a vowel gets "yay". Any other word's letters before its first vowel move to its end, and
-    "ay" follows. Vowels are a, e, i, o and u: y is a consonant wherever it stands ("my" -> "myay"), and the u of qu is
-    a vowel ("queen" -> "ueenqay").
+    A word that starts with a vowel gets the ending "yay". In any other word, the letters before the first vowel move to
+    the end, followed by "ay". The vowels are a, e, i, o and u: y is always a consonant ("my" -> "myay"), and the u in
+    qu is a vowel ("queen" -> "ueenqay").
 
-    Each split has its share of the words of each length. Both sides have one vocabulary, the letters a to z.
+    Each split gets words of each length in proportion to their number. Sources and targets share one vocabulary, the
+    letters a to z.
 
     Args:
-        words: path of a file with one word on each line; some hundred ordinary words of our own by default.
-        train_size: pairs in train; all words that dev and test leave by default.
-        dev_size: pairs in dev.
-        test_size: pairs in test.
+        words: path of a file with one word on each line; a built-in list of English words by default.
+        train_size: number of pairs in train; by default all words that are not in dev or test.
+        dev_size: number of pairs in dev.
+        test_size: number of pairs in test.
         skip_bad_lines: leave out and count lines that are not one word of the letters a to z, instead of stopping at
-            the first.
-        seed: of the drawing.
+            the first one.
+        seed: seed of the random draw.
 
     Raises:
-        ValueError: on loading, a file or line that cannot be read, or more pairs than words.
+        ValueError: on loading, a file or line cannot be read, or there are fewer words than requested pairs.
 
     Example:
 
     >>> data = PigLatin().load()
     >>> sum(map(len, data.splits.values()))
     753
-    >>> PigLatin.answer("school"), PigLatin.answer("under")
+    >>> PigLatin.target("school"), PigLatin.target("under")
     ('oolschay', 'underyay')
 
     Reference:
@@ -62,14 +63,14 @@ class PigLatin(Task):
         self.seed = seed
 
     @staticmethod
-    def answer(word: str) -> str:
+    def target(word: str) -> str:
         """The target of a source."""
         rest = word.lstrip("bcdfghjklmnpqrstvwxyz")
         return f"{word}yay" if rest == word else f"{rest}{word.removesuffix(rest)}ay"
 
     def load(self) -> Data:
-        """The pairs, the vocabulary of letters, the same on both sides, and how many bad lines were left out."""
-        words, skipped = read_words(self.words or _OURS, self.skip_bad_lines)
+        """The pairs, the vocabulary shared by sources and targets, and the number of bad lines left out."""
+        words, skipped = read_words(self.words or _WORDS, self.skip_bad_lines)
         by_length: dict[int, list[str]] = {}
         for word in words:
             by_length.setdefault(len(word), []).append(word)
@@ -82,5 +83,5 @@ class PigLatin(Task):
         )
         chosen = {split: [by_length[length][row[0]] for length, row in rows] for split, rows in drawn.items()}
         vocabulary = Vocabulary.build([string.ascii_lowercase], "")
-        splits = {split: [(word, self.answer(word)) for word in made] for split, made in chosen.items()}
+        splits = {split: [(word, self.target(word)) for word in group] for split, group in chosen.items()}
         return Data(splits, vocabulary, vocabulary, skipped=skipped)

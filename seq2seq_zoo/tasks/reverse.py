@@ -1,19 +1,19 @@
-"""The second smallest task: say it backwards."""
+"""Reverse the source."""
 
 from seq2seq_zoo.tasks.letters import LetterTask
 from seq2seq_zoo.tasks.task import tasks
 
 
-@tasks.register("reverse", "say a made-up word backwards: 'abca' -> 'acba'")
+@tasks.register("reverse", "reverse a random word: 'abca' -> 'acba'")
 class Reverse(LetterTask):
-    """A word's letters from last to first; the arguments are those of `LetterTask`.
+    """The target is the source from last letter to first. Arguments are `LetterTask`'s.
 
     Example:
 
-    >>> Reverse().answer("abca")
+    >>> Reverse().target("abca")
     'acba'
     """
 
-    def answer(self, word: str) -> str:
-        """The word backwards."""
+    def target(self, word: str) -> str:
+        """The reversed word."""
         return word[::-1]

@@ -1,4 +1,4 @@
-"""Disjoint train, dev and test splits drawn from all sources that there are, however many that is."""
+"""Disjoint train, dev and test splits, drawn from the space of all possible sources."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ import numpy as np
 Draw = Literal["by_length", "uniform"]
 Source = tuple[int, tuple[int, ...]]
 
-# Up to this many sources of one length are listed and shuffled; beyond, drawn and compared with those drawn before.
+# Up to this many sources of one length are listed and shuffled. More are drawn one by one, without repetition.
 _LISTED = 2**20
 
 
@@ -22,26 +22,29 @@ def sample(
 ) -> dict[str, list[Source]]:
     """Draw the splits without replacement.
 
-    1. Each length has one random order of its sources, which depends on the seed and nothing else.
-    2. Each split gets a share of each length: the same of each as far as there are enough (`by_length`), or in
-       proportion to how many there are (`uniform`). Test chooses first, then dev, then train.
-    3. Of no length do test or dev take more than a tenth, unless they must to be filled: there are only ten numbers of
-       one digit, and a test that had them all would leave none to learn from.
+    1. The sources of each length are put in a random order, which depends on the seed only.
+    2. Each split gets a number of sources of each length: the same for all lengths, as far as there are enough
+       (`by_length`), or in proportion to the number of sources of that length (`uniform`). Test is drawn first, then
+       dev, then train.
+    3. Test and dev take at most a tenth of the sources of each length, unless they cannot be filled otherwise. There
+       are only ten numbers with one digit, for example: a test split with all of them would leave none for train.
 
-    So test and dev do not depend on the size of train, and a learning curve is measured on the same pairs all along.
+    Test and dev therefore do not depend on the size of train, and all points of a learning curve are measured on the
+    same pairs.
 
     Args:
         spaces: for each length `(base, columns)`: its sources are all rows of `columns` integers below `base`.
-        sizes: how many sources train, dev and test get.
-        seed: of all randomness.
-        draw: how the lengths share in a split.
-        train_max_length: the longest sources of train and dev; test then gets the longer ones only.
+        sizes: the number of sources in train, dev and test.
+        seed: the seed of the random draw.
+        draw: how the sources of a split are distributed over the lengths.
+        train_max_length: the longest sources of train and dev; test then has only longer ones.
 
     Returns:
         For each split its sources as `(length, row)`, shuffled.
 
     Raises:
-        ValueError: more asked for than there are, or a `train_max_length` that leaves one side without lengths.
+        ValueError: there are fewer possible sources than requested, or `train_max_length` leaves no length for train
+            or for test.
     """
     counts = {length: base**columns for length, (base, columns) in spaces.items()}
     longest = max(counts) if train_max_length is None else train_max_length
@@ -49,8 +52,8 @@ def sample(
     far = {length: count for length, count in counts.items() if length > longest}
     if train_max_length is not None and not (near and far):
         raise ValueError(
-            f"train_max_length must leave lengths on both sides, got {train_max_length}; "
-            f"there are the lengths {min(counts)} to {max(counts)}."
+            f"train_max_length must leave lengths for train and for test, got {train_max_length} with the lengths "
+            f"{min(counts)} to {max(counts)}."
         )
     if far:
         _require("test", sizes["test"], far)
@@ -72,29 +75,47 @@ def sample(
     return {split: _shuffled(drawn, seed) for split, drawn in splits.items()}
 
 
+def length_range(min_length: int, max_length: int) -> range:
+    """The lengths from `min_length` to `max_length`, both included.
+
+    Raises:
+        ValueError: `min_length` is above `max_length`.
+
+    Example:
+
+    >>> list(length_range(2, 4))
+    [2, 3, 4]
+    """
+    if min_length > max_length:
+        raise ValueError(f"`min_length` must be at most `max_length`, got {min_length} and {max_length}.")
+    return range(min_length, max_length + 1)
+
+
 def _shuffled(drawn: list[Source], seed: int) -> list[Source]:
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(drawn))
     return [drawn[position] for position in order.tolist()]
 
 
-def _require(what: str, wanted: int, counts: Mapping[int, int]) -> None:
+def _require(split: str, wanted: int, counts: Mapping[int, int]) -> None:
     exist = sum(counts.values())
     if wanted > exist:
         raise ValueError(
-            f"Asked for {wanted} pairs for {what}, but only {exist} exist (lengths {min(counts)} to {max(counts)}). "
+            f"Asked for {wanted} pairs for {split}, but only {exist} exist (lengths {min(counts)} to {max(counts)}). "
             "Ask for fewer with train_size, dev_size and test_size, or allow more sources."
         )
 
 
 def _tenth(counts: Mapping[int, int], wanted: int) -> dict[int, int]:
+    """At most how many sources of each length a split may take: a tenth, or more if it cannot be filled otherwise."""
     exist = max(1, sum(counts.values()))
     return {length: -(-count * max(wanted * 10, exist) // (exist * 10)) for length, count in counts.items()}
 
 
 def _shares(wanted: int, counts: Mapping[int, int], draw: Draw) -> dict[int, int]:
+    """How many sources of each length a split gets."""
     shares: dict[int, int] = {}
     exist = sum(counts.values())
-    # Scarce lengths first: what they lack falls to the plentiful ones.
+    # The lengths with the fewest sources come first, so that the others make up for what they lack.
     for turn, (length, count) in enumerate(sorted(counts.items(), key=lambda item: (item[1], item[0]))):
         fair = wanted // (len(counts) - turn) if draw == "by_length" else wanted * count // max(1, exist)
         shares[length] = min(count, fair)
@@ -104,7 +125,7 @@ def _shares(wanted: int, counts: Mapping[int, int], draw: Draw) -> dict[int, int
 
 
 def _distinct(random: np.random.Generator, base: int, columns: int) -> Iterator[tuple[int, ...]]:
-    """All rows in random order, each once. How many the caller takes changes none of them."""
+    """All rows in random order, each once. The order does not depend on how many of them the caller takes."""
     count = base**columns
     if count <= _LISTED:
         powers = np.array([base**power for power in reversed(range(columns))])

@@ -1,4 +1,4 @@
-"""A made-up series whose best possible forecast is known."""
+"""A synthetic series whose best possible forecast is known."""
 
 import dataclasses
 import itertools
@@ -11,34 +11,34 @@ from seq2seq_zoo.tasks.task import Series, tasks
 from seq2seq_zoo.tasks.windows import Windows
 
 
-@tasks.register("seasons", "a made-up hourly series with seasons, a trend, events and noise, to be forecast")
+@tasks.register("seasons", "forecast a synthetic hourly series with seasons, a trend, events and noise")
 class Seasons(Windows):
-    """An hourly series of two columns, and of one that is known in advance:
+    """A synthetic hourly series of two columns to forecast and one that is known in advance:
 
         load[t] = 50 + 0.005 t + 10 sin(2 pi t / 24) + 4 sin(4 pi t / 24) + 8 event[t] + noise
         flow[t] = 20 - 0.002 t + 5 cos(2 pi t / 24) - 4 event[t] + noise
 
-    An event begins in any hour with probability 1/24 and lasts 1 to 6 hours; `event` is 1 then, and 0 else. Noise fades
-    by a factor an hour while new noise is added,
+    An event starts in any hour with probability 1/24 and lasts 1 to 6 hours; `event` is 1 during an event, else 0. The
+    noise is a first-order autoregressive process:
 
-        noise[t] = fading noise[t-1] + new[t],   new[t] normal with standard deviation `noise`, 0.5 of that for flow
+        noise[t] = fading noise[t-1] + new[t],   new[t] normal with standard deviation `noise`, half of it for flow
 
-    so the best possible forecast k hours ahead is the curve without noise and, on it, `fading ** k` of the last noise.
-    Its error is all that no model can foresee; it is measured beside the naive forecast.
+    The best possible forecast k hours ahead is therefore the curve without noise plus `fading ** k` times the last
+    noise. No model can have a smaller error on average. It is reported as a baseline, beside the naive forecast.
 
     Arguments are `Windows`', and:
 
     Args:
         targets: the columns to forecast.
-        known: columns that are known in advance, whose future is read as well.
-        period: steps of a season, with which the naive forecast repeats what was.
-        steps: hours.
-        noise: standard deviation of what is new in each hour of load.
-        fading: share of the noise that is still there an hour later.
-        seed: of events and noise.
+        known: columns that are known in advance; their future is read as well.
+        period: the length of a season in steps: the seasonal naive forecast repeats the last season of the history.
+        steps: the length of the series in hours.
+        noise: standard deviation of the new noise in each hour of load.
+        fading: share of the noise that remains an hour later.
+        seed: seed of the events and the noise.
 
     Raises:
-        ValueError: a column that there is not.
+        ValueError: a column does not exist.
     """
 
     @checked
@@ -59,19 +59,19 @@ class Seasons(Windows):
         self.fading = fading
         self.seed = seed
         if unknown := set(self.columns) - {"load", "flow", "event"}:
-            raise ValueError(f"There is no column '{min(unknown)}': the made-up series has load, flow and event.")
+            raise ValueError(f"There is no column '{min(unknown)}': the synthetic series has load, flow and event.")
 
     def stream(self) -> np.ndarray:
-        """Curve and noise."""
-        curve, noise = self._made()
+        """The curve plus the noise."""
+        curve, noise = self._curve_and_noise()
         return curve + noise
 
     def load(self) -> Series:
-        """The windows, and beside them the best possible forecast where events are known in advance."""
+        """The windows, with the best possible forecast as a further baseline if events are known in advance."""
         data = super().load()
         if "event" not in self.known:
-            return data  # when one begins, nobody knows; nor is there a formula for how likely each is
-        curve, noise = (each[:, : len(self.targets)] for each in self._made())
+            return data  # without the events of the future, there is no closed form for the best forecast
+        curve, noise = (each[:, : len(self.targets)] for each in self._curve_and_noise())
         fading = self.fading ** np.arange(1, self.horizon + 1)[:, None]
 
         def best(split: str) -> list[np.ndarray]:
@@ -81,8 +81,8 @@ class Seasons(Windows):
 
         return dataclasses.replace(data, baselines={**data.baselines, "best possible": best})
 
-    def _made(self) -> tuple[np.ndarray, np.ndarray]:
-        """The stream without its noise, and the noise: `(steps, columns)` each."""
+    def _curve_and_noise(self) -> tuple[np.ndarray, np.ndarray]:
+        """The series without its noise, and the noise: `(steps, columns)` each."""
         random = np.random.Generator(np.random.PCG64(self.seed))
         t = np.arange(self.steps)
         event = np.zeros(self.steps)

@@ -1,4 +1,4 @@
-"""What every task has in common."""
+"""The base class of tasks, and the data that they provide."""
 
 import abc
 import dataclasses
@@ -9,30 +9,30 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from seq2seq_zoo.config.registry import Registry
+from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Side
-from seq2seq_zoo.data.pairs import DataFileError
 from seq2seq_zoo.data.vocabulary import Vocabulary
 
 Pair = tuple[str, str]
 
 Targets = Literal["sequence", "steps", "label"]
-"""What a target is: a sequence of its own, something for each step of its source, or one label for the whole source."""
+"""What a target is: a sequence of its own length, one item for each step of the source, or one label for the source."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """What a task of texts gives.
+    """The data of a task of texts.
 
     Args:
-        splits: pairs of source and target text under the keys train, dev and test.
+        splits: pairs of source and target text, under the keys train, dev and test.
         source: the vocabulary of the sources.
         target: the vocabulary of the targets.
-        source_padding: on which side of a source padding goes.
+        source_padding: the side on which sources are padded.
         targets: what a target is.
-        skipped: how many bad lines of a file were left out.
-        window: how many tokens are read at once where a split is one text without end, a stream, whose vocabulary
-            then has none; `None` where it is many texts.
+        skipped: the number of bad lines left out.
+        window: the number of tokens in one update if each split is a stream, that is one text without an end token;
+            `None` if splits consist of many texts.
     """
 
     splits: Mapping[str, Sequence[Pair]]
@@ -45,28 +45,28 @@ class Data:
 
     @property
     def has_sources(self) -> bool:
-        """Whether there is anything to read; else the targets are texts to be modelled as they are."""
+        """Whether there are sources. Without them, the task is language modelling of the targets."""
         return bool(self.source.ordinary)
 
     @property
     def end(self) -> int | None:
-        """The id that ends a target, where targets are sequences of their own, if they have an end."""
+        """The end id of targets, or `None` if they have none."""
         return self.target.end if self.targets == "sequence" else None
 
     @property
     def counted(self) -> str:
-        """What `size` counts."""
+        """What `size` counts: pairs, texts or tokens."""
         return "pairs" if self.has_sources else "texts" if self.window is None else "tokens"
 
     def size(self, split: str) -> int:
-        """How many pairs a split has, or texts with nothing to read before them; of a stream, how many tokens."""
+        """The number of pairs in a split, of texts if there are no sources, or of tokens in a stream."""
         pairs = self.splits[split]
         return len(pairs) if self.window is None else sum(len(self.target.split(text)) for _, text in pairs)
 
     def encode(self, split: str) -> Sequence[tuple[list[int], list[int]]]:
-        """The ids of a split's pairs, as `Batches` takes them.
+        """The ids of the pairs of a split, as `Batches` takes them.
 
-        A list is encoded once, as it is in memory anyway; of any other sequence each pair when it is asked for.
+        A list is encoded at once, as it is in memory anyway. The pairs of any other sequence are encoded on access.
         """
         pairs, source, target = self.splits[split], self.source.encode, self.target.encode
         encoded = Mapped(lambda pair: (source(pair[0]), target(pair[1])), pairs)
@@ -81,32 +81,32 @@ class Row(NamedTuple):
     target: np.ndarray
     """`(time, features)`, float32, scaled."""
     mean: np.ndarray
-    """What `scale * target` lacks of the target's own values: `(features,)`."""
+    """The mean in `target = (values - mean) / scale`, where `values` are in their own unit: `(features,)`."""
     scale: np.ndarray
-    """The target's unit in that of its own values: `(features,)`."""
+    """The scale in the same equation: `(features,)`."""
     past: np.ndarray | None = None
-    """What came before the target, in its own unit, where the two are one stream: `(time, features)`."""
+    """For forecasts, the history of the target in its own unit: `(time, features)`."""
 
     def restore(self, outputs: np.ndarray) -> np.ndarray:
-        """Outputs `(time, features)` in the unit of the target's own values."""
+        """Outputs `(time, features)` converted back to the target's own unit."""
         return outputs * self.scale + self.mean
 
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """What a task of real values gives.
+    """The data of a task of real values.
 
     Args:
-        splits: rows under the keys train, dev and test.
-        source: the names of the source's features.
-        target: the names of the target's features.
+        splits: rows, under the keys train, dev and test.
+        source: the names of the source features.
+        target: the names of the target features.
         targets: what a target is.
-        skipped: how many bad lines of a file were left out.
-        baselines: by name, what is measured beside a model: from a split, the values for each of its rows,
-            `(time, features)` in their own unit.
-        naive_error: of each target feature, the mean absolute error of the naive forecast on train, in which errors of
-            forecasts are measured: `(features,)`; `None` where nothing is forecast.
-        kept: what the task needs to know of train to read further files by `read_rows`, as plain JSON; `None` where it
+        skipped: the number of bad lines left out.
+        baselines: by name, functions that take a split and return a baseline's output for each of its rows, `(time,
+            features)` in the target's own unit.
+        naive_error: for forecasts, the mean absolute error of the naive forecast on train for each target feature, the
+            unit of the scaled error: `(features,)`; else `None`.
+        kept: what the task must remember of train to read further files by `read_rows`, as plain JSON; `None` if it
             reads none.
     """
 
@@ -124,30 +124,30 @@ class Series:
     kept: Mapping[str, Any] | None = None
 
     def size(self, split: str) -> int:
-        """How many pairs a split has."""
+        """The number of rows in a split."""
         return len(self.splits[split])
 
     def encode(self, split: str) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-        """The arrays of a split's rows, as `Batches` takes them; each made when it is asked for."""
+        """The sources and targets of a split, as `Batches` takes them."""
         return Mapped(lambda row: (row.source, row.target), self.splits[split])
 
 
 class Task(abc.ABC):
-    """Something to learn. A task's arguments say everything about its data: the same arguments give the same data."""
+    """A task to learn. Its data depends on its arguments alone, and is the same on every machine."""
 
     @abc.abstractmethod
     def load(self) -> Any:
-        """The splits and what they are made of: a `Data` or a `Series`."""
+        """The data of the task: a `Data` or a `Series`."""
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> Sequence[Row]:
-        """The rows of a file whose targets are not known, to predict them; a task that reads such files says how.
+        """The rows of a file without targets, for prediction. Tasks that read files override this.
 
         Args:
             path: the file.
-            kept: what `Series.kept` was when the model was trained.
+            kept: `Series.kept` of the data that the model was trained on.
 
         Raises:
-            DataFileError: the file cannot be read; the task reads none.
+            DataFileError: the file cannot be read, or the task reads no files.
         """
         raise DataFileError(
             f"{path} cannot be read: this task reads no files. In Python: "

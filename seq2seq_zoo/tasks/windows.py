@@ -1,4 +1,4 @@
-"""What the tasks share that forecast: windows of a stream of numbers, its past and what comes after."""
+"""The base class of forecasting tasks: windows of a series, the history as source and the future as target."""
 
 import abc
 import os
@@ -9,42 +9,45 @@ import numpy as np
 
 from seq2seq_zoo.config.options import Fraction, Positive, checked
 from seq2seq_zoo.data.columns import read_columns
+from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.mapped import Mapped
-from seq2seq_zoo.data.pairs import DataFileError
-from seq2seq_zoo.data.scaling import Scale, as_they_are, standardise
+from seq2seq_zoo.data.scaling import Scale, identity_scale, standardise
+from seq2seq_zoo.tasks.splits import check_fractions
 from seq2seq_zoo.tasks.task import Row, Series, Task
 
 FUTURE = "future"
-"""The source's feature that tells steps of the future, 1, from those of the past, 0."""
+"""The name of the source feature that is 1 at steps of the future and 0 at steps of the history."""
 
 
 class Windows(Task):
-    """Windows of `history` steps and the `horizon` steps after them; where the stream comes from is the subclass's.
+    """Windows of `history` steps and the `horizon` steps after them. Subclasses provide the series.
 
-    A source is the history of all columns. Where some are known in advance, `horizon` more steps come before it: there
-    those columns have their values of the future, all others are 0 after scaling, and one feature more says that this
-    is the future. A target is the values that the target columns then have.
+    A source is the history of all columns. If some columns are known in advance, `horizon` steps of the future are put
+    before the history: there the known columns have their future values, all others are 0 after scaling, and an
+    additional feature marks these steps. A target is the future of the target columns.
 
-    The splits are parts of the stream, train the oldest and test the newest. Every window lies in one of them, and each
-    has a window for every place where one begins.
+    The splits are consecutive parts of the series: train is the oldest, test the newest. Every window lies within one
+    split. Within a split, a window starts at every possible step.
 
     Args:
         targets: the columns to forecast.
-        past: further columns whose history is read.
-        known: columns that are known in advance, such as a calendar or a price, whose future is read as well.
-        history: steps that are read.
-        horizon: steps that are forecast.
-        period: steps of a season, with which the naive forecast repeats what was; 1 to repeat the last step.
-        scaling: `window` to standardise the history of targets and `past` columns by itself, so that it does not matter
-            how high a series has climbed (by no deviation below train's mean change in a step); `train` to do it by the
-            whole of train, as is always done with `known` ones; null for values as they are.
-        dev_fraction: share of the stream's steps that is dev, after train.
-        test_fraction: share of the stream's steps that is test, after dev.
+        past: further columns of which only the history is read.
+        known: columns that are known in advance, such as a calendar or a price; their future is read as well.
+        history: the number of steps that are read.
+        horizon: the number of steps that are forecast.
+        period: the length of a season in steps: the seasonal naive forecast repeats the last season of the history; 1
+            repeats the last step.
+        scaling: `window` to standardise the history of the target and `past` columns window by window, so that the
+            level of a series does not matter (the standard deviation is at least train's mean absolute change from
+            step to step); `train` to standardise them by the whole of train, as `known` columns always are; null to
+            leave values unchanged.
+        dev_fraction: share of the steps of the series that become dev, after train.
+        test_fraction: share of the steps of the series that become test, after dev.
 
     Raises:
-        ValueError: no target; a column named twice; a period longer than the history; fractions of one or more
-            together; on loading, a stream too short for a window in each split, a column that never changes where it
-            is standardised, or a target that the naive forecast gets right throughout train.
+        ValueError: there is no target; a column is named twice; the period is longer than the history; the fractions
+            add up to 1 or more; on loading, the series is too short for a window in each split, a column to standardise
+            is constant, or the naive forecast of a target is exact throughout train.
     """
 
     @checked
@@ -77,38 +80,37 @@ class Windows(Task):
                 f"The naive forecast repeats the last season of the history: period ({period}) must not be above "
                 f"history ({history})."
             )
-        if sum(self.fractions.values()) >= 1:
-            raise ValueError(f"dev_fraction and test_fraction must leave some to train on, got {self.fractions}.")
+        check_fractions(self.fractions)
 
     @abc.abstractmethod
     def stream(self) -> np.ndarray:
-        """The values of `columns`, oldest first: `(time, columns)` in double precision."""
+        """The values of `columns`, oldest first: float64 `(time, columns)`."""
 
     @property
     def length(self) -> int:
-        """Steps of a window."""
+        """The number of steps in a window."""
         return self.history + self.horizon
 
     def parts(self, steps: int) -> dict[str, range]:
-        """The steps of each split, for a stream of so many."""
+        """The steps of each split in a series of `steps` steps."""
         dev, test = (round(fraction * steps) for fraction in self.fractions.values())
         parts = {"train": range(steps - dev - test), "dev": range(steps - dev - test, steps - test)}
         parts["test"] = range(steps - test, steps)
         for split, part in parts.items():
             if len(part) < self.length:
                 raise ValueError(
-                    f"{split} has {len(part)} of the stream's {steps} steps, too few for one window: expected at least "
-                    f"history + horizon, {self.history} + {self.horizon}. Give a longer stream, a shorter window, or "
-                    "other fractions."
+                    f"{split} has {len(part)} of the {steps} steps of the series, too few for one window: expected at "
+                    f"least history + horizon, {self.history} + {self.horizon}. Give a longer series, a shorter "
+                    "window, or other fractions."
                 )
         return parts
 
     def load(self) -> Series:
-        """The windows, and the naive forecast beside them."""
+        """The windows of each split, and the seasonal naive forecast as a baseline."""
         values = self.stream()
         parts = self.parts(len(values))
         train = values[: len(parts["train"])]
-        scale = as_they_are(len(self.columns)) if self.scaling is None else standardise(train, self.columns, "train")
+        scale = identity_scale(len(self.columns)) if self.scaling is None else standardise(train, self.columns, "train")
         step = np.abs(np.diff(train, axis=0)).mean(axis=0)
         splits = {
             split: Mapped(
@@ -119,8 +121,8 @@ class Windows(Task):
         }
 
         def naive(split: str) -> list[np.ndarray]:
-            again = np.arange(self.horizon) % self.period - self.period
-            return [row.past[again] for row in splits[split] if row.past is not None]
+            last_season = np.arange(self.horizon) % self.period - self.period
+            return [row.past[last_season] for row in splits[split] if row.past is not None]
 
         return Series(
             splits,
@@ -132,17 +134,23 @@ class Windows(Task):
         )
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> list[Row]:
-        """The window that a file ends with."""
+        """The last window of a file, as the only row."""
         mean, scale, step = (np.array(kept[name]) for name in ("mean", "scale", "step"))
         return [self.window(self._last(path), Scale(mean, scale), step)]
 
     def window(self, values: np.ndarray, scale: Scale, step: np.ndarray) -> Row:
-        """The row of `(history + horizon, columns)` values, given train's scale and its mean change in a step."""
+        """The row of a window.
+
+        Args:
+            values: `(history + horizon, columns)`.
+            scale: the scale of train.
+            step: train's mean absolute change from one step to the next: `(columns,)`.
+        """
         past, targets, seen = values[: self.history], len(self.targets), len(self.columns) - len(self.known)
         if self.scaling == "window":
             mean, deviation = scale.mean.copy(), scale.scale.copy()
             mean[:seen] = past[:, :seen].mean(axis=0)
-            # Where nothing happens for a whole window, what comes next must not be divided by nothing.
+            # The standard deviation of a constant history is 0, by which its future cannot be divided.
             deviation[:seen] = np.maximum(past.std(axis=0), step)[:seen]
             scale = Scale(mean, deviation)
         scaled = scale.apply(values)
@@ -151,34 +159,35 @@ class Windows(Task):
             ahead = scaled[self.history :].copy()
             ahead[:, :seen] = 0
             future = np.arange(self.length) < self.horizon
-            # The history comes last, so that it is fresh in the encoder's last states.
+            # The history comes last, close to the encoder's last states.
             source = np.column_stack([np.concatenate([ahead, source]), future]).astype("float32")
         return Row(source, target, scale.mean[:targets], scale.scale[:targets], past[:, :targets])
 
     def _last(self, path: str | os.PathLike[str]) -> np.ndarray:
-        """The window that a file ends with: its future has only what is known of it, and no target."""
+        """The values of the last window of a file. Of its future, only the known columns have values."""
         values = np.full((self.length, len(self.columns)), np.nan)
-        rows = len(ahead := read_columns(path, self.known or self.columns)[0])
-        begun = rows - self.horizon if self.known else rows
-        if begun < self.history:
+        ahead = read_columns(path, self.known or self.columns)[0]
+        rows = len(ahead)
+        history_end = rows - self.horizon if self.known else rows
+        if history_end < self.history:
             also = f" and horizon ({self.horizon}), whose known columns are read," if self.known else ""
             raise DataFileError(
                 f"{path} has {rows} rows: expected at least history ({self.history}){also} to forecast from its end."
             )
-        values[: self.history] = read_columns(path, self.columns, limit=begun)[0][-self.history :]
+        values[: self.history] = read_columns(path, self.columns, limit=history_end)[0][-self.history :]
         if self.known:
             values[self.history :, -len(self.known) :] = ahead[-self.horizon :]
         return values
 
     def _naive_error(self, train: np.ndarray) -> np.ndarray:
-        """The mean absolute error of repeating, step by step through train, what was a season ago."""
+        """The mean absolute error on train of predicting each step by the one a season before."""
         values = train[:, : len(self.targets)]
         errors = np.abs(values[self.period :] - values[: -self.period]).mean(axis=0)
         for name, error in zip(self.targets, errors, strict=True):
-            # Not nothing: what repeats itself but for rounding is no less foreseen.
+            # Not `error == 0`: a series may repeat itself but for rounding.
             if error <= 1e-9 * np.abs(values).max():
                 raise ValueError(
-                    f"'{name}' is the same every {self.period} steps throughout train: the naive forecast is never "
-                    "wrong, and nothing can be measured against it."
+                    f"'{name}' is the same every {self.period} steps throughout train: the naive forecast is exact, so "
+                    "its error is no unit to measure others in. Change the period, or leave the column out."
                 )
         return errors

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from seq2seq_zoo.data.columns import read_columns, read_header
-from seq2seq_zoo.data.pairs import DataFileError
-from seq2seq_zoo.data.scaling import as_they_are, standardise
+from seq2seq_zoo.data.lines import DataFileError
+from seq2seq_zoo.data.scaling import identity_scale, standardise
 from seq2seq_zoo.tasks.task import Row
 
 
@@ -32,9 +32,9 @@ def test_columns_come_by_name_in_the_order_asked_for(write):
     ("content", "said"),
     [
         ('x,y,note\n1,2,a\n3,4,"b\n5,6,c\n', r"a\.csv, line 3: expected .* every quotation mark closed"),
-        ("", r"a\.csv is empty: expected a line with the names of its columns"),
+        ("", r"a\.csv is empty: expected a line with the names of the columns"),
         ("x,y\n", r"a\.csv has no rows below the names"),
-        ("x,y,x\n1,2,3\n", r"a\.csv, line 1: expected a name for each column, found 'x' twice"),
+        ("x,y,x\n1,2,3\n", r"a\.csv, line 1: expected a different name for each column, found 'x' twice"),
         ("x,z\n1,2\n", r"a\.csv, line 1: there is no column 'y'\. Columns: x, z"),
         ("x,yy\n1,2\n", r"line 1: there is no column 'y'\. Did you mean 'yy'\? Columns: x, yy"),
         ("x,y\n1,2\n\n1\n", r"a\.csv, line 4: expected 2 cells, as many as line 1 has names, found 1"),
@@ -65,9 +65,9 @@ def test_standardised_and_restored_is_the_same():
     np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-5)
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(Row(scaled, scaled, *scale).restore(scaled.astype(float)), values, rtol=1e-5)
-    np.testing.assert_array_equal(as_they_are(3).apply(values), values.astype("float32"))
+    np.testing.assert_array_equal(identity_scale(3).apply(values), values.astype("float32"))
 
 
 def test_what_never_changes_is_not_standardised():
-    with pytest.raises(ValueError, match=r"'b' is 0\.1 throughout train: what never changes cannot be standardised"):
+    with pytest.raises(ValueError, match=r"'b' is 0\.1 throughout train: a constant cannot be standardised"):
         standardise(np.array([[1.0, 0.1], [2.0, 0.1], [2.0, 0.1]]), "ab", "train")

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from seq2seq_zoo.data.delimited import read_pairs
-from seq2seq_zoo.data.pairs import DataFileError
+from seq2seq_zoo.data.lines import DataFileError
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from seq2seq_zoo.data.pairs import DataFileError
+from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.parallel import read_parallel
 
 
@@ -40,7 +40,7 @@ def test_a_bad_line_is_reported_or_its_pair_counted(write, side):
     with pytest.raises(DataFileError) as caught:
         read_parallel(*paths)
     assert str(caught.value) == (
-        f"{paths[side]}, line 2: expected UTF-8 text, found the byte 0xff, which is not UTF-8. Mend the line, or skip "
+        f"{paths[side]}, line 2: expected UTF-8 text, found the byte 0xff, which is not UTF-8. Fix the line, or skip "
         "and count such lines with `skip_bad_lines: true` (--skip-bad-lines)."
     )
     pairs, skipped = read_parallel(*paths, skip_bad_lines=True)

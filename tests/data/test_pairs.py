@@ -3,6 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from seq2seq_zoo.data import lines
 from seq2seq_zoo.data import pairs as module
 from seq2seq_zoo.data.delimited import read_pairs
 from seq2seq_zoo.data.mapped import Mapped
@@ -19,7 +20,8 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("block", [1, 40, 2**20])
 def test_pairs_are_those_of_the_file_in_any_way_they_are_asked_for(path, block, monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", block)
+    for file in (lines, module):
+        monkeypatch.setattr(file, "BLOCK", block)
     pairs, _ = read_pairs(path)
     assert list(pairs) == [pairs[row] for row in range(len(pairs))] == ROWS
     assert pairs[-1] == ROWS[-1]

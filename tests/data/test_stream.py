@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from seq2seq_zoo.data.pairs import DataFileError
+from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.stream import in_windows, read_stream
 
 

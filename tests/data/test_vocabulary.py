@@ -89,7 +89,7 @@ def test_what_cannot_be_decoded_or_loaded():
             vocabulary.decode([id])
     with pytest.raises(ValueError, match=r"no 'token'\. Did you mean 'tokens'"):
         Vocabulary.from_config({**vocabulary.get_config(), "token": []})
-    with pytest.raises(ValueError, match="lacks tokens, separator"):
+    with pytest.raises(ValueError, match="has no tokens, separator: expected tokens, "):
         Vocabulary.from_config({"start": 1, "end": 2, "unknown": 3})
 
 

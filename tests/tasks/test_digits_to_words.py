@@ -92,5 +92,5 @@ def test_more_pairs_than_numbers():
 
 
 def test_a_number_that_a_language_has_no_words_for():
-    with pytest.raises(ValueError, match=r"num2words cannot say .* Lower `high`"):
+    with pytest.raises(ValueError, match=r"num2words cannot spell .* Lower `high`"):
         spell(10**12, "en_IN")

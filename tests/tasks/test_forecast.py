@@ -149,11 +149,11 @@ def test_options_that_do_not_go_together(stream, options, said):
         (
             {"step": range(8)},
             {},
-            "train has 6 of the stream's 8 steps, too few for one window: expected at least history",
+            "train has 6 of the 8 steps of the series, too few for one window: expected at least history",
         ),
-        ({"step": range(70)}, {}, "dev has 7 of the stream's 70 steps, too few for one window"),
+        ({"step": range(70)}, {}, "dev has 7 of the 70 steps of the series, too few for one window"),
         ({"step": range(100)}, {"past": ["stp"]}, r"there is no column 'stp'\. Did you mean 'step'\?"),
-        ({"step": range(100), "x": [1] * 100}, {"past": ["x"]}, "'x' is 1 throughout train: what never changes cannot"),
+        ({"step": range(100), "x": [1] * 100}, {"past": ["x"]}, "'x' is 1 throughout train: a constant cannot"),
         ({"step": [1, 2] * 50}, {"period": 2}, "'step' is the same every 2 steps throughout train"),
         (
             {"step": [math.sin(math.pi * step / 2) for step in range(100)]},  # equal but for rounding
@@ -173,5 +173,5 @@ def test_a_task_that_reads_no_files_says_so():
 
 
 def test_the_made_up_series_has_these_columns():
-    with pytest.raises(ValueError, match="no column 'wind': the made-up series has load, flow and event"):
+    with pytest.raises(ValueError, match="no column 'wind': the synthetic series has load, flow and event"):
         tasks.create("seasons", past=["wind"])

@@ -26,8 +26,8 @@ def rows(data):
 )
 def test_patterns(pattern, source, target):
     task = Integers(pattern, **FEW)
-    assert task.answer(source) == target
-    assert all(task.answer(source) == target for source, target in rows(task.load()))
+    assert task.target(source) == target
+    assert all(task.target(source) == target for source, target in rows(task.load()))
 
 
 def test_the_largest_integer_occurs_as_often_as_any():

@@ -22,14 +22,14 @@ ALL = {"dev_size": 1, "test_size": 1}
     ],
 )
 def test_the_rule(word, answer):
-    assert PigLatin.answer(word) == answer
+    assert PigLatin.target(word) == answer
 
 
 def test_our_words_are_ordinary_lines_each_once(lists):
     data = PigLatin().load()
     pairs = [pair for split in lists(data).values() for pair in split]
     assert len({word for word, _ in pairs}) == len(pairs) > 300
-    assert all(target == PigLatin.answer(word) for word, target in pairs)
+    assert all(target == PigLatin.target(word) for word, target in pairs)
     assert data.skipped == 0
     # Words of every kind that the rule tells apart, in all splits.
     for split in lists(data).values():
@@ -60,7 +60,7 @@ def test_train_may_be_smaller_and_test_stays(write, lists):
 )
 def test_a_bad_line_stops_or_is_counted(write, line, found):
     path = write("words", "apple", line, "pear", "fig")
-    message = f"{path}, line 2: expected one word of the letters a to z, {found}. Mend the line, or skip and count"
+    message = f"{path}, line 2: expected one word of the letters a to z, {found}. Fix the line, or skip and count"
     with pytest.raises(ValueError, match=re.escape(message)):
         PigLatin(path, **ALL).load()
     assert PigLatin(path, **ALL, skip_bad_lines=True).load().skipped == 1

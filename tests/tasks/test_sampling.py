@@ -93,7 +93,7 @@ def test_the_draw_is_this_one_on_every_machine():
         ({"train": 80, "dev": 10, "test": 11}, None, "101 pairs for train, dev and test together, but only 100 exist"),
         ({"train": 10, "dev": 1, "test": 1}, 1, "11 pairs for train and dev together, but only 10 exist"),
         ({"train": 5, "dev": 1, "test": 91}, 1, r"91 pairs for test, but only 90 exist \(lengths 2 to 2\)"),
-        ({"train": 5, "dev": 1, "test": 1}, 2, "lengths on both sides, got 2; there are the lengths 1 to 2"),
+        ({"train": 5, "dev": 1, "test": 1}, 2, "lengths for train and for test, got 2 with the lengths 1 to 2"),
     ],
 )
 def test_more_than_there_is(sizes, limit, words):

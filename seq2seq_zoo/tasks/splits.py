@@ -1,0 +1,46 @@
+"""Dev and test splits drawn at random from the train data of a file."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def check_fractions(fractions: Mapping[str, float]) -> None:
+    """Check that dev and test leave something for train.
+
+    Raises:
+        ValueError: the sum of the fractions is 1 or more.
+    """
+    if sum(fractions.values()) >= 1:
+        raise ValueError(f"dev_fraction and test_fraction must leave some to train on, got {dict(fractions)}.")
+
+
+def draw_splits(count: int, fractions: Mapping[str, float], seed: int, what: str) -> dict[str, np.ndarray]:
+    """Draw the items of some splits at random; train gets the rest.
+
+    Args:
+        count: the number of items to draw from.
+        fractions: the share of the items for each split that is drawn.
+        seed: the seed of the draw.
+        what: the items and where they are, for the error message: "train.tsv has too few sources".
+
+    Returns:
+        For each split in `fractions`, and for train, the positions of its items in random order.
+
+    Raises:
+        ValueError: there are too few items.
+
+    Example:
+
+    >>> draw_splits(10, {"dev": 0.2, "test": 0.1}, seed=0, what="too few")["train"].tolist()
+    [3, 5, 0, 8, 1, 9, 7]
+    """
+    # At least one each: nothing can be measured on an empty split.
+    sizes = [max(1, round(fraction * count)) for fraction in fractions.values()]
+    if sum(sizes) >= count:
+        raise ValueError(
+            f"{what} ({count}) to draw {' and '.join(fractions)} and have some left to train on. Add some, take "
+            "smaller fractions, or give the paths of dev and test."
+        )
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(count)
+    return dict(zip([*fractions, "train"], np.split(order, np.cumsum(sizes)), strict=True))
