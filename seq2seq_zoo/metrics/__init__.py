@@ -1,1 +1,1 @@
-"""Metrics: pure functions over tokens, texts and real values."""
+"""Metrics of tokens, texts and real values."""

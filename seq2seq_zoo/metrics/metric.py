@@ -1,4 +1,4 @@
-"""Every metric by its name, and how it is shown."""
+"""All metrics by name, and how they are shown."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ class Metric:
     """How a metric is shown.
 
     Args:
-        label: what readers call it.
-        percent: whether it is a fraction, shown in percent.
-        higher_is_better: which way is up.
+        label: the name in reports and tables.
+        percent: whether the metric is a fraction that is shown in percent.
+        higher_is_better: whether a higher value is better.
     """
 
     label: str
@@ -19,7 +19,7 @@ class Metric:
 
     @property
     def scale(self) -> int:
-        """What to multiply a recorded value by."""
+        """The factor from a recorded value to the shown one."""
         return 100 if self.percent else 1
 
     @property
@@ -28,7 +28,7 @@ class Metric:
         return f"{self.label}, %" if self.percent else self.label
 
     def shown(self, value: float) -> str:
-        """A value in print."""
+        """A value as text."""
         return f"{value:.1%}" if self.percent else f"{value:.4f}"
 
 
@@ -50,4 +50,4 @@ METRICS = {
     "rouge_2": Metric("ROUGE-2"),
     "rouge_l": Metric("ROUGE-L"),
 }
-"""Every metric by its name."""
+"""All metrics by name."""

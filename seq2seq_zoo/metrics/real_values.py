@@ -1,4 +1,4 @@
-"""How close real-valued outputs are: pure functions over arrays."""
+"""Metrics of real values: pure functions over arrays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,52 +12,52 @@ def rmse(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> np.nda
     """The root mean squared error of each feature, over all steps of all rows.
 
     Args:
-        targets: the right values of each row, `(time, features)`.
-        outputs: the values that came out, the same way.
+        targets: the target values of each row, `(time, features)`.
+        outputs: the predicted values of each row, `(time, features)`.
 
     Returns:
         `(features,)`, in the unit of the values, lower is better.
 
     Raises:
-        ValueError: no rows, or not as many outputs as targets.
+        ValueError: there are no rows, or not as many outputs as targets.
 
     Example:
 
     >>> rmse([np.array([[1.0, 2.0], [3.0, 2.0]])], [np.array([[1.0, 5.0], [3.0, 2.0]])]).round(2)
     array([0.  , 2.12])
     """
-    right, given = _together(targets, outputs)
-    return np.sqrt(np.mean((right - given) ** 2, axis=0))
+    y, p = _concatenated(targets, outputs)
+    return np.sqrt(np.mean((y - p) ** 2, axis=0))
 
 
 def correlation(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> np.ndarray:
-    """Pearson's correlation between target and output, for each feature, over all steps of all rows.
+    """Pearson's correlation between targets and outputs for each feature, over all steps of all rows.
 
     Arguments and errors are those of `rmse`.
 
     Returns:
-        `(features,)`, from -1 to 1, higher is better; 0 where one of the two never changes.
+        `(features,)`, from -1 to 1, higher is better; 0 if targets or outputs are constant.
 
     Example:
 
     >>> correlation([np.array([[1.0], [2.0], [3.0]])], [np.array([[3.0], [5.0], [7.0]])])
     array([1.])
     """
-    right, given = (each - each.mean(axis=0) for each in _together(targets, outputs))
-    scale = np.sqrt((right**2).sum(axis=0) * (given**2).sum(axis=0))
-    return np.divide((right * given).sum(axis=0), scale, out=np.zeros_like(scale), where=scale > 0)
+    y, p = (each - each.mean(axis=0) for each in _concatenated(targets, outputs))
+    scale = np.sqrt((y**2).sum(axis=0) * (p**2).sum(axis=0))
+    return np.divide((y * p).sum(axis=0), scale, out=np.zeros_like(scale), where=scale > 0)
 
 
 def mase(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray], naive_error: np.ndarray) -> np.ndarray:
-    """The mean absolute error of each feature, in units of the naive forecast's on the data that was trained on.
+    """The mean absolute scaled error of each feature: the mean absolute error divided by that of the naive forecast.
 
     Arguments and errors are those of `rmse`, and:
 
     Args:
-        naive_error: `(features,)`, the mean of `|y[t] - y[t - m]|` over train, for a season of `m` steps.
+        naive_error: the mean of `|y[t] - y[t - m]|` over train, for a season of `m` steps: `(features,)`.
 
     Returns:
-        `(features,)`, lower is better; about 1 for a forecast no better than to repeat what was a season ago.
+        `(features,)`, lower is better; about 1 for a forecast as good as repeating the last season.
 
     Example:
 
@@ -67,22 +67,22 @@ def mase(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray], naive_err
     Reference:
         Hyndman and Koehler 2006, "Another look at measures of forecast accuracy", section 3.
     """
-    right, given = _together(targets, outputs)
-    return np.abs(right - given).mean(axis=0) / naive_error
+    y, p = _concatenated(targets, outputs)
+    return np.abs(y - p).mean(axis=0) / naive_error
 
 
 def quantile_loss(targets: Sequence[np.ndarray], quantiles: Mapping[float, Sequence[np.ndarray]]) -> np.ndarray:
-    """The mean over quantiles and steps of what a quantile minimises: `max(q (y - p), (q - 1) (y - p))`.
+    """The quantile (pinball) loss `max(q (y - p), (q - 1) (y - p))`, averaged over quantiles and steps.
 
     Args:
-        targets: the right values of each row, `(time, features)`.
-        quantiles: what came out for each level `q`, the same way.
+        targets: the target values `y` of each row, `(time, features)`.
+        quantiles: for each level `q` the predicted quantiles `p` of each row, `(time, features)`.
 
     Returns:
         `(features,)`, in the unit of the values, lower is better.
 
     Raises:
-        ValueError: no rows, or not as many outputs as targets.
+        ValueError: there are no rows, or not as many outputs as targets.
 
     Example:
 
@@ -90,14 +90,14 @@ def quantile_loss(targets: Sequence[np.ndarray], quantiles: Mapping[float, Seque
     array([0.15])
     """
     losses = []
-    for level, outputs in quantiles.items():
-        right, given = _together(targets, outputs)
-        losses.append(np.maximum(level * (right - given), (level - 1) * (right - given)).mean(axis=0))
+    for q, outputs in quantiles.items():
+        y, p = _concatenated(targets, outputs)
+        losses.append(np.maximum(q * (y - p), (q - 1) * (y - p)).mean(axis=0))
     return np.mean(losses, axis=0)
 
 
 def coverage(targets: Sequence[np.ndarray], quantiles: Mapping[float, Sequence[np.ndarray]]) -> np.ndarray:
-    """The share of targets from the lowest of some quantiles to the highest: of 0.1 and 0.9, it should be 0.8.
+    """The share of targets between the lowest and the highest quantile. Between 0.1 and 0.9, it should be 0.8.
 
     Arguments and errors are those of `quantile_loss`.
 
@@ -109,9 +109,9 @@ def coverage(targets: Sequence[np.ndarray], quantiles: Mapping[float, Sequence[n
     >>> coverage([np.array([[2.0], [4.0]])], {0.1: [np.zeros((2, 1))], 0.9: [np.full((2, 1), 3.0)]})
     array([0.5])
     """
-    right, low = _together(targets, quantiles[min(quantiles)])
-    _, high = _together(targets, quantiles[max(quantiles)])
-    return ((low <= right) & (right <= high)).mean(axis=0)
+    y, low = _concatenated(targets, quantiles[min(quantiles)])
+    _, high = _concatenated(targets, quantiles[max(quantiles)])
+    return ((low <= y) & (y <= high)).mean(axis=0)
 
 
 def real_value_metrics(
@@ -122,14 +122,11 @@ def real_value_metrics(
 ) -> dict[str, Any]:
     """The metrics of real values by their names, as plain JSON: means over the features, and `by_feature`.
 
-    Args:
-        targets: the right values of each row, `(time, features)`.
-        outputs: the values that came out, the same way.
-        naive_error: where they are forecasts, that of `mase`.
-        quantiles: where they are distributions, those of `quantile_loss`.
+    Arguments and errors are those of `rmse`, and:
 
-    Raises:
-        ValueError: no rows, or not as many outputs as targets.
+    Args:
+        naive_error: for forecasts, as of `mase`.
+        quantiles: for predicted distributions, as of `quantile_loss`.
 
     Example:
 
@@ -144,8 +141,8 @@ def real_value_metrics(
     return {**means, "by_feature": {name: values.tolist() for name, values in each.items()}}
 
 
-def _together(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """All steps of all rows, `(steps, features)`, in double precision."""
+def _concatenated(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """All steps of all rows, float64 `(steps, features)`."""
     require_pairs(targets, outputs)
-    right, given = (np.concatenate([np.asarray(row, "float64") for row in rows]) for rows in (targets, outputs))
-    return right, given
+    y, p = (np.concatenate([np.asarray(row, "float64") for row in rows]) for rows in (targets, outputs))
+    return y, p

@@ -1,8 +1,8 @@
-"""How good texts are by the measures of translation and summarisation, for those who ask for them by name.
+"""Metrics of translation and summarisation, computed on request: BLEU, chrF and ROUGE.
 
-All are of the model's own tokens, as a pre-segmented text has them. Nothing is cut, lowered or stemmed here, so that a
-placeholder stays whole and Chinese is measured as it was segmented. A model of characters is measured in characters:
-its figures are not those of a model of words.
+All are computed on the model's own tokens. Texts are not tokenized, lower-cased or stemmed again, so that placeholders
+stay whole and Chinese is measured as it was segmented. A model of characters is measured in characters: its scores
+cannot be compared with those of a model of words.
 """
 
 import abc
@@ -16,29 +16,29 @@ from seq2seq_zoo.metrics.tokens import Rows, require_pairs
 
 
 class TextMetricError(ValueError):
-    """A metric that cannot be computed here."""
+    """A metric that cannot be computed on this installation."""
 
 
 class TextMetric(abc.ABC):
-    """A measure of outputs against references. Abstract; each is registered under its name.
+    """A metric of outputs and references. Abstract; each metric is registered under its name.
 
     Raises:
-        TextMetricError: a package is not installed (on construction, so that no training ends with it).
+        TextMetricError: on construction, before any training, if a package is not installed.
     """
 
     @abc.abstractmethod
     def __call__(self, references: Rows, outputs: Rows) -> float:
-        """How good the outputs are.
+        """The score of the outputs.
 
         Args:
-            references: the right tokens of each row, without padding and end.
-            outputs: the tokens that came out, the same way.
+            references: the target tokens of each row, without padding and end.
+            outputs: the generated tokens of each row, without padding and end.
 
         Returns:
-            From 0 to 1, higher is better; papers print it times 100.
+            From 0 to 1, higher is better; papers report it times 100.
 
         Raises:
-            ValueError: no rows, or not as many outputs as references.
+            ValueError: there are no rows, or not as many outputs as references.
         """
 
 
@@ -46,7 +46,7 @@ text_metrics: Registry[TextMetric] = Registry("metric", base=TextMetric)
 
 
 class Sacrebleu(TextMetric):
-    """A measure of sacrebleu's, of all rows together. Abstract."""
+    """A corpus-level metric of sacrebleu. Abstract."""
 
     def __init__(self) -> None:
         try:
@@ -61,9 +61,9 @@ class Sacrebleu(TextMetric):
 
 @text_metrics.register("bleu", "BLEU of the model's tokens, by sacrebleu")
 class Bleu(Sacrebleu):
-    """Up to four tokens in a row that output and reference share, with a penalty on outputs that are too short.
+    """The precision of n-grams of one to four tokens, with a penalty for outputs that are too short.
 
-    sacrebleu's `corpus_bleu` with no tokenizer; in its own terms `nrefs:1|case:mixed|eff:no|tok:none|smooth:exp`.
+    This is sacrebleu's `corpus_bleu` without a tokenizer, signature `nrefs:1|case:mixed|eff:no|tok:none|smooth:exp`.
 
     Example:
 
@@ -76,23 +76,23 @@ class Bleu(Sacrebleu):
     """
 
     def __call__(self, references: Rows, outputs: Rows) -> float:
-        """The corpus's BLEU."""
+        """The BLEU of the corpus."""
         require_pairs(references, outputs)
         numbers: dict[str, str] = {}
-        # BLEU asks of tokens only which are the same. By their numbers, those with white space in them stay whole.
-        right, said = (
+        # BLEU depends only on which tokens are equal. As numbers, tokens with white space in them stay whole.
+        expected, generated = (
             [" ".join(numbers.setdefault(token, str(len(numbers))) for token in row) for row in rows]
             for rows in (references, outputs)
         )
-        return self._sacrebleu.corpus_bleu(said, [right], tokenize="none").score / 100
+        return self._sacrebleu.corpus_bleu(generated, [expected], tokenize="none").score / 100
 
 
 @text_metrics.register("chrf", "chrF2: characters of the text without its white space, by sacrebleu")
 class Chrf(Sacrebleu):
-    """Up to six characters in a row that output and reference share; how many of the reference's are found counts
-    twice. White space is left out, so how a text was segmented changes nothing.
+    """The F-score of n-grams of one to six characters, with recall weighted twice as much as precision.
 
-    sacrebleu's `corpus_chrf`; in its own terms `nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no`.
+    White space is ignored, so the segmentation of a text does not matter. This is sacrebleu's `corpus_chrf`, signature
+    `nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no`.
 
     Example:
 
@@ -104,45 +104,45 @@ class Chrf(Sacrebleu):
     """
 
     def __call__(self, references: Rows, outputs: Rows) -> float:
-        """The corpus's chrF2."""
+        """The chrF2 of the corpus."""
         require_pairs(references, outputs)
-        right, said = ([" ".join(row) for row in rows] for rows in (references, outputs))
-        return self._sacrebleu.corpus_chrf(said, [right]).score / 100
+        expected, generated = ([" ".join(row) for row in rows] for rows in (references, outputs))
+        return self._sacrebleu.corpus_chrf(generated, [expected]).score / 100
 
 
 class Rouge(TextMetric):
-    """The mean over rows of how much output and reference share, as the harmonic mean of precision and recall.
-    Abstract.
+    """The mean over rows of the F1 score, the harmonic mean of precision and recall. Abstract.
 
     Reference:
         Lin 2004, aclanthology.org/W04-1013.
     """
 
     def __call__(self, references: Rows, outputs: Rows) -> float:
-        """The rows' mean F1."""
+        """The mean F1 of the rows."""
         require_pairs(references, outputs)
         return sum(map(self.f1, references, outputs)) / len(references)
 
     @abc.abstractmethod
     def f1(self, reference: Sequence[str], output: Sequence[str]) -> float:
-        """The harmonic mean of precision and recall of one row."""
+        """The F1 of one row."""
 
 
 class RougeN(Rouge):
-    """What output and reference share in runs of `n` tokens, each as often as in the one that has it less often.
-    Abstract."""
+    """The F1 of n-grams. A shared n-gram counts as often as in the text that has it less often. Abstract."""
 
     n: int
 
     def f1(self, reference: Sequence[str], output: Sequence[str]) -> float:
-        """Twice the runs that are shared over all runs."""
-        right, said = (Counter(zip(*(row[i:] for i in range(self.n)), strict=False)) for row in (reference, output))
-        return 2 * (right & said).total() / max(1, right.total() + said.total())
+        """Twice the number of shared n-grams, divided by the number of all n-grams."""
+        expected, generated = (
+            Counter(zip(*(row[i:] for i in range(self.n)), strict=False)) for row in (reference, output)
+        )
+        return 2 * (expected & generated).total() / max(1, expected.total() + generated.total())
 
 
 @text_metrics.register("rouge_1", "ROUGE-1, F1 of the model's tokens")
 class Rouge1(RougeN):
-    """Shared tokens.
+    """The F1 of single tokens.
 
     Example:
 
@@ -153,9 +153,9 @@ class Rouge1(RougeN):
     n = 1
 
 
-@text_metrics.register("rouge_2", "ROUGE-2, F1 of pairs of tokens in a row")
+@text_metrics.register("rouge_2", "ROUGE-2, F1 of pairs of adjacent tokens")
 class Rouge2(RougeN):
-    """Shared pairs of tokens in a row.
+    """The F1 of pairs of adjacent tokens.
 
     Example:
 
@@ -168,7 +168,7 @@ class Rouge2(RougeN):
 
 @text_metrics.register("rouge_l", "ROUGE-L, F1 of the longest common subsequence of tokens")
 class RougeL(Rouge):
-    """The tokens that output and reference have in the same order, whatever stands between them.
+    """The F1 of the longest common subsequence: tokens in the same order, not necessarily adjacent.
 
     Example:
 
@@ -177,5 +177,5 @@ class RougeL(Rouge):
     """
 
     def f1(self, reference: Sequence[str], output: Sequence[str]) -> float:
-        """Twice the length of the longest common subsequence over both lengths."""
+        """Twice the length of the longest common subsequence, divided by the sum of both lengths."""
         return 2 * LCSseq.similarity(reference, output) / max(1, len(reference) + len(output))

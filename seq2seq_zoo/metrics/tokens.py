@@ -1,4 +1,4 @@
-"""How right token sequences are: pure functions over lists of tokens."""
+"""Metrics of token sequences: pure functions over lists of tokens."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,22 +7,21 @@ from rapidfuzz.distance import Levenshtein
 
 Rows = Sequence[Sequence[str]]
 
-
 _END = object()  # equal to no token
 
 
 def exact_match(references: Rows, outputs: Rows) -> float:
-    """The share of rows whose output is the reference, token for token.
+    """The share of rows whose output equals its reference.
 
     Args:
-        references: the right tokens of each row, without padding and end.
-        outputs: the tokens that came out, the same way.
+        references: the target tokens of each row, without padding and end.
+        outputs: the generated tokens of each row, without padding and end.
 
     Returns:
         From 0 to 1, higher is better.
 
     Raises:
-        ValueError: no rows, or not as many outputs as references.
+        ValueError: there are no rows, or not as many outputs as references.
 
     Example:
 
@@ -34,21 +33,16 @@ def exact_match(references: Rows, outputs: Rows) -> float:
 
 
 def token_accuracy(references: Rows, outputs: Rows) -> float:
-    """The share of the references' positions at which the output has the same token.
+    """The share of positions in the references at which the output has the same token.
 
-    A reference of n tokens has n + 1 positions: its tokens and the end after them. So an output that goes on too long
-    is wrong at one position, and one that stops early is wrong from there on. Padding is no position. Every position of
-    all rows counts alike.
+    A reference of n tokens has n + 1 positions: its tokens and the end. An output that is too long is thus wrong at the
+    position of the end; one that is too short is wrong from its own end on. All positions of all rows have the same
+    weight.
 
-    Args:
-        references: the right tokens of each row, without padding and end.
-        outputs: the tokens that came out, the same way.
+    Arguments and errors are those of `exact_match`.
 
     Returns:
         From 0 to 1, higher is better.
-
-    Raises:
-        ValueError: no rows, or not as many outputs as references.
 
     Example:
 
@@ -56,29 +50,25 @@ def token_accuracy(references: Rows, outputs: Rows) -> float:
     0.5
     """
     require_pairs(references, outputs)
-    right = sum(
+    correct = sum(
         expected == got
         for reference, output in zip(references, outputs, strict=True)
-        # The shorter of the two ends the comparison: what is left of the reference is then wrong.
+        # Not strict: positions beyond a shorter output are wrong, and those beyond the reference do not count.
         for expected, got in zip([*reference, _END], [*output, _END], strict=False)
     )
-    return right / sum(len(reference) + 1 for reference in references)
+    return correct / sum(len(reference) + 1 for reference in references)
 
 
 def token_error_rate(references: Rows, outputs: Rows) -> float:
-    """Insertions, deletions and replacements that mend all outputs, over the number of tokens of all references.
+    """The edit distance between outputs and references, divided by the number of tokens in the references.
 
-    Where every reference is empty, that number is taken as one.
+    The distance counts insertions, deletions and substitutions of tokens, summed over all rows. If all references are
+    empty, it is divided by one.
 
-    Args:
-        references: the right tokens of each row, without padding and end.
-        outputs: the tokens that came out, the same way.
+    Arguments and errors are those of `exact_match`.
 
     Returns:
-        From 0, lower is better; above 1 where outputs are longer than references.
-
-    Raises:
-        ValueError: no rows, or not as many outputs as references.
+        From 0, lower is better; above 1 is possible, since outputs may be longer than their references.
 
     Example:
 
@@ -91,18 +81,18 @@ def token_error_rate(references: Rows, outputs: Rows) -> float:
 
 
 def by_length(sources: Rows, references: Rows, outputs: Rows) -> list[dict[str, Any]]:
-    """Exact match and error rate apart for each length of source, shortest first.
+    """Exact match and token error rate for each source length, shortest first.
+
+    Arguments are those of `exact_match`, and:
 
     Args:
         sources: the tokens of each source.
-        references: the right tokens of each row, without padding and end.
-        outputs: the tokens that came out, the same way.
 
     Returns:
-        For each length its `length`, `count` of rows, `exact_match` and `token_error_rate`.
+        For each length its `length`, the `count` of rows, `exact_match` and `token_error_rate`.
 
     Raises:
-        ValueError: no rows, or not as many of one as of another.
+        ValueError: there are no rows, or the numbers of sources, references and outputs differ.
 
     Example:
 
@@ -114,9 +104,9 @@ def by_length(sources: Rows, references: Rows, outputs: Rows) -> list[dict[str, 
         raise ValueError(f"Expected as many sources as references, got {len(sources)} and {len(references)}.")
     groups: dict[int, tuple[list[Sequence[str]], list[Sequence[str]]]] = {}
     for source, reference, output in zip(sources, references, outputs, strict=True):
-        chosen = groups.setdefault(len(source), ([], []))
-        chosen[0].append(reference)
-        chosen[1].append(output)
+        group = groups.setdefault(len(source), ([], []))
+        group[0].append(reference)
+        group[1].append(output)
     return [
         {
             "length": length,
@@ -129,15 +119,9 @@ def by_length(sources: Rows, references: Rows, outputs: Rows) -> list[dict[str, 
 
 
 def token_metrics(references: Rows, outputs: Rows, sources: Rows | None = None) -> dict[str, Any]:
-    """Every metric by its name, as plain JSON; `by_length` only where the sources are given.
+    """The metrics of generated tokens by their names, as plain JSON; with `by_length` if sources are given.
 
-    Args:
-        references: the right tokens of each row, without padding and end.
-        outputs: the tokens that came out, the same way.
-        sources: the tokens of each source.
-
-    Raises:
-        ValueError: no rows, or not as many of one as of another.
+    Arguments and errors are those of `by_length`.
 
     Example:
 
@@ -149,17 +133,15 @@ def token_metrics(references: Rows, outputs: Rows, sources: Rows | None = None) 
 
 
 def accuracy(references: Rows, outputs: Rows) -> float:
-    """The share of labels that are right, where each row has as many as its reference.
+    """The share of correct labels, where each row has as many labels as its reference.
 
-    Args:
-        references: the right labels of each row.
-        outputs: the labels that came out.
+    Arguments are those of `exact_match`.
 
     Returns:
         From 0 to 1, higher is better.
 
     Raises:
-        ValueError: no rows, not as many outputs as references, or not as many labels in a row.
+        ValueError: as `exact_match`; or a row has not as many labels as its reference.
 
     Example:
 
@@ -167,15 +149,15 @@ def accuracy(references: Rows, outputs: Rows) -> float:
     True
     """
     require_pairs(references, outputs)
-    right = [r == o for rows in zip(references, outputs, strict=True) for r, o in zip(*rows, strict=True)]
-    return sum(right) / len(right)
+    correct = [r == o for rows in zip(references, outputs, strict=True) for r, o in zip(*rows, strict=True)]
+    return sum(correct) / len(correct)
 
 
 def require_pairs(references: Sequence[Any], outputs: Sequence[Any]) -> None:
-    """Refuse to measure nothing, or rows that are not as many as their references.
+    """Check that there are rows, and as many outputs as references.
 
     Raises:
-        ValueError: no rows, or not as many outputs as references.
+        ValueError: there are no rows, or not as many outputs as references.
     """
     if len(references) != len(outputs):
         raise ValueError(f"Expected as many outputs as references, got {len(outputs)} and {len(references)}.")
