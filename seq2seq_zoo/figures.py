@@ -1,7 +1,7 @@
-"""What figures share: their look, their files, fonts for any token, and the attention map.
+"""Figures: their style and file formats, fonts for any token, trajectories of real values, and attention maps.
 
-Figures are drawn in DejaVu Sans, which comes with matplotlib. A character that it lacks is drawn in an installed font
-that has it, and written as a code point where there is none.
+Figures use DejaVu Sans, which comes with matplotlib. A character that it lacks is drawn in an installed font that has
+it. If there is none, its code point is written instead.
 """
 
 import functools
@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontEntry, FontProperties, findfont, findSystemFonts, fontManager, get_font
 from matplotlib.font_manager import weight_dict as WEIGHTS
 
-WIDTH = 5.0  # inches: at 10 points, letters keep their size on a phone and the figure fills its width
-FEATURES = 6  # of real values: as many can be told apart below one another
+WIDTH = 5.0  # inches: as wide as a phone's screen, where letters of 10 points then keep their size
+FEATURES = 6  # the greatest number of real-valued features in one figure
 BLUE = "#0072B2"
-INK = "#24292f"  # of everything that is not data; in HTML the page's own text colour takes its place
-FONT = "DejaVu Sans"  # comes with matplotlib, so that figures look alike everywhere
-LOOK: dict[Any, Any] = {
+INK = "#24292f"  # the colour of everything but the data; in HTML, the page's text colour replaces it
+FONT = "DejaVu Sans"  # comes with matplotlib, so that figures look the same everywhere
+STYLE: dict[Any, Any] = {
     "font.family": FONT,
     "font.size": 10,
     "text.parse_math": False,  # a token may be a dollar sign
@@ -44,9 +44,9 @@ LOOK: dict[Any, Any] = {
     "lines.linewidth": 1.8,
     "lines.markersize": 5.5,
     "svg.fonttype": "path",
-    "svg.hashsalt": "seq2seq_zoo",  # the same records make the same file
+    "svg.hashsalt": "seq2seq_zoo",  # the same figure gives the same file
 }
-# How files of a format are written: without a date or a version, so that the same figure gives the same file.
+# The options of each file format: no date and no version, so that the same figure gives the same file.
 FORMATS: dict[str, dict[str, Any]] = {
     "png": {"dpi": 200, "metadata": {"Software": None}},
     "svg": {"metadata": {"Date": None, "Creator": None}},
@@ -57,7 +57,7 @@ Arguments = ParamSpec("Arguments")
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """A function that draws in this module's look, whatever the user's own settings are.
+    """Decorate a function so that it draws in this module's style, whatever the user's matplotlib settings.
 
     Example:
 
@@ -70,22 +70,22 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
 
     @functools.wraps(draw)
     def drawn(*arguments: Arguments.args, **options: Arguments.kwargs) -> Figure:
-        with matplotlib.rc_context(LOOK):
+        with matplotlib.rc_context(STYLE):
             return draw(*arguments, **options)
 
     return drawn
 
 
 def image(figure: Figure, format: str = "png", transparent: bool = False) -> bytes:
-    """A figure as the content of a file.
+    """The bytes of an image file of a figure.
 
     Args:
-        figure: what to draw.
+        figure: the figure.
         format: `png`, `svg` or `pdf`.
-        transparent: whether to draw on nothing; on white if not.
+        transparent: whether the background is transparent instead of white.
 
     Raises:
-        ValueError: there is no such format.
+        ValueError: the format is unknown.
 
     Example:
 
@@ -94,21 +94,21 @@ def image(figure: Figure, format: str = "png", transparent: bool = False) -> byt
     """
     if format not in FORMATS:
         raise ValueError(f"Expected one of the formats {', '.join(FORMATS)}, got {format!r}.")
-    ground: dict[str, Any] = {"transparent": True} if transparent else {"facecolor": "white"}
+    background: dict[str, Any] = {"transparent": True} if transparent else {"facecolor": "white"}
     file = io.BytesIO()
-    with matplotlib.rc_context(LOOK):
-        figure.savefig(file, format=format, **FORMATS[format], **ground)
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(file, format=format, **FORMATS[format], **background)
     return file.getvalue()
 
 
 # === Tokens ===
 
-# By character, the family of the font that draws it, "" if none does. Looking through all fonts may take seconds.
+# The font family that draws each character, "" if none does. A cache: a search through all fonts may take seconds.
 _families: dict[str, str] = {}
 
 
 def printable(token: str) -> str:
-    """A token as figures show it: what cannot be drawn or seen as code points.
+    """A token as it is shown in figures: characters that no font draws, or that are invisible, as code points.
 
     Example:
 
@@ -118,15 +118,15 @@ def printable(token: str) -> str:
     if not token:
         return "∅"
     found = _find([token])
-    seen = any(map(_visible, token))
+    visible = any(map(_visible, token))
     return "".join(
-        "␣" if character == " " else character if found[character] and seen else f"U+{ord(character):04X}"
+        "␣" if character == " " else character if found[character] and visible else f"U+{ord(character):04X}"
         for character in token
     )
 
 
 def families(texts: Iterable[str]) -> list[str]:
-    """The font families for texts, for `fontfamily`: matplotlib draws each character in the first that has it.
+    """The font families that draw texts, for matplotlib's `fontfamily`, which takes the first that has a character.
 
     Example:
 
@@ -137,7 +137,7 @@ def families(texts: Iterable[str]) -> list[str]:
 
 
 def undrawable(texts: Iterable[str]) -> str:
-    """The characters of texts for which a font would have to be installed, each once.
+    """The distinct characters of texts that no installed font can draw.
 
     Example:
 
@@ -148,24 +148,24 @@ def undrawable(texts: Iterable[str]) -> str:
 
 
 def _visible(character: str) -> bool:
-    """Whether a font shows the character: no control, format, space or line separator, half of a pair or private."""
+    """Whether a character has a shape: control, format, separator, surrogate and private-use characters have none."""
     category = unicodedata.category(character)
-    return category[0] not in "CZ" or category == "Cn"  # a font may know characters that are newer than this Python
+    return category[0] not in "CZ" or category == "Cn"  # unassigned here, but a font may be newer than this Python
 
 
 def _find(texts: Iterable[str]) -> dict[str, str]:
-    """Of each character in the texts, in their order, the font family."""
+    """The font family of each distinct character, in the order of the texts; "" if no font draws it."""
     characters = dict.fromkeys("".join(texts))
     if new := characters.keys() - _families.keys():
         common = _charmap()
         found = {character: FONT if ord(character) in common else "" for character in new}
-        lacking = {character for character in new if not found[character] and _visible(character)}
-        for family, path in _fonts() if lacking else ():
-            # The list may name several files for a family, of which matplotlib will choose this one.
-            if _drawn(path, lacking) and (drawn := _drawn(findfont(FontProperties(family=[family])), lacking)):
+        missing = {character for character in new if not found[character] and _visible(character)}
+        for family, path in _fonts() if missing else ():
+            # A family may have several files. `findfont` returns the one that matplotlib will draw with.
+            if _drawn(path, missing) and (drawn := _drawn(findfont(FontProperties(family=[family])), missing)):
                 found.update(dict.fromkeys(drawn, family))
-                lacking -= drawn
-                if not lacking:
+                missing -= drawn
+                if not missing:
                     break
         _families.update(found)
     return {character: _families[character] for character in characters}
@@ -177,41 +177,47 @@ def _charmap() -> frozenset[int]:
 
 
 def _drawn(path: str, characters: set[str]) -> set[str]:
-    """Which of the characters a font file draws."""
+    """The characters that a font file draws."""
     try:
         font = get_font(path)
         charmap = font.get_charmap()
-        # Fonts of coloured pictures have no outlines: what matplotlib draws of them is nothing.
+        # Colour fonts, such as those of emoji, have no outlines, and matplotlib would draw nothing.
         return {each for each in characters if ord(each) in charmap and font.load_char(ord(each)).width}
     except (OSError, RuntimeError):  # the file is gone, or FreeType cannot read it
         return set()
 
 
 def _fonts() -> Iterator[tuple[str, str]]:
-    """Families with a file of each: those that matplotlib knows, then those installed since it made its list."""
+    """Font families and a file of each: those that matplotlib lists, then those installed since it made the list."""
     known = list(fontManager.ttflist)
     yield from _best(known)
     for path in sorted(set(findSystemFonts()) - {entry.fname for entry in known}):
         try:
             fontManager.addfont(path)
-        except Exception:  # whatever is wrong with a font, as matplotlib does when it makes the list
+        except Exception:  # a broken font may raise anything; matplotlib catches it in the same way
             continue
     yield from _best(fontManager.ttflist[len(known) :])
 
 
 def _best(entries: list[FontEntry]) -> Iterator[tuple[str, str]]:
-    """Each family once, by its plainest font; plain families first."""
+    """Each font family once, with its plainest font; plain families first."""
 
     def fanciness(entry: FontEntry) -> tuple[Any, ...]:
         weight = WEIGHTS.get(entry.weight, 400) if isinstance(entry.weight, str) else entry.weight
         shape = (entry.style, entry.variant, entry.stretch)
-        # Of a font that has Chinese characters in several countries' shapes, those of most readers.
-        country = not entry.name.endswith(" SC")
-        return shape != ("normal", "normal", "normal"), abs(weight - 400), "Sans" not in entry.name, country, entry.name
+        # Of a font with regional variants of Chinese characters, the simplified ones first.
+        regional = not entry.name.endswith(" SC")
+        return (
+            shape != ("normal", "normal", "normal"),
+            abs(weight - 400),
+            "Sans" not in entry.name,
+            regional,
+            entry.name,
+        )
 
     best: dict[str, str] = {}
     for entry in sorted(entries, key=fanciness):
-        # Fonts of last resort have a box for every character.
+        # A last-resort font draws a box for every character.
         if "lastresort" not in entry.name.replace(" ", "").lower():
             best.setdefault(entry.name, entry.fname)
     yield from best.items()
@@ -228,14 +234,14 @@ def trajectories(
     pasts: Sequence[np.ndarray | None],
     quantiles: Sequence[Sequence[np.ndarray]],
 ) -> Figure:
-    """Real values over time beside the right ones: a column of axes for each row, one below the other for the features.
+    """Targets and outputs over time: one column of axes for each row, with one axes for each feature.
 
     Args:
-        names: of the features; the first `FEATURES` are drawn.
-        targets: the right values of each row, `(time, features)`.
-        outputs: what came out, the same way.
-        pasts: what was before the target, the same way, where there was something.
-        quantiles: what else came out for each row; their range is shaded.
+        names: the names of the features; the first `FEATURES` are drawn.
+        targets: the target values of each row, `(time, features)`.
+        outputs: the predicted values of each row, `(time, features)`.
+        pasts: the history before each target, `(time, features)`, or `None`.
+        quantiles: the predicted quantiles of each row, `(time, features)` each; their range is shaded.
 
     Example:
 
@@ -269,18 +275,18 @@ def trajectories(
 
 @styled
 def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) -> Figure:
-    """Where each output token looked: weights as a heatmap, source across, output down.
+    """Attention weights as a heatmap: a column for each source token, a row for each output token.
 
     Args:
         source: the tokens of the source.
-        output: the tokens of the output; with the end token's name as the last one if it shall have a row.
-        weights: from 0 to 1, of shape `(len(output), len(source))`.
+        output: the tokens of the output. To give the end a row, append a name for it.
+        weights: the attention weights, from 0 to 1, of shape `(len(output), len(source))`.
 
     Returns:
-        A figure of square cells, as wide as `WIDTH` or less, or wider where so many tokens would not be readable.
+        A figure of square cells. It is at most `WIDTH` wide unless the tokens would then be too small to read.
 
     Raises:
-        ValueError: `weights` is not of that shape.
+        ValueError: the shape of `weights` is wrong.
 
     Example:
 
@@ -294,8 +300,8 @@ def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) ->
     fonts = families([*source, *output])
     columns, rows = ([_short(printable(token)) for token in tokens] for tokens in (source, output))
     across, down = (max(map(_letters, tokens), default=0) for tokens in (columns, rows))
-    # Everything in inches: at 10 points a letter is about 0.085 wide, the rest are axis labels and colour bar.
-    # Letters of 5 points need cells of 0.08; more than 50 inches would make too large an image.
+    # All sizes are in inches. At 10 points, a letter is about 0.085 wide; 1.3 is for axis labels and colour bar.
+    # Letters of 5 points need cells of 0.08. A figure of more than 50 inches would be too large an image.
     cell = max(0.08, min(0.34, (WIDTH - 1.3 - 0.06 * down) / max(1, len(columns))))
     widest = WIDTH if cell > 0.08 else 50.0
     cell = min(cell, 50 / max(1, *shape))
@@ -306,9 +312,11 @@ def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) ->
     height = cell * len(rows) + (0.2 if upright else letter * across) + 0.5
     figure = Figure(figsize=(min(widest, max(2.0, width)), max(1.6, height)), layout="compressed")
     axes = figure.add_subplot()
-    # From nothing to the attention mode's blue, by opacity: right on light and on dark pages.
+    # From transparent to the blue of the attention mode: readable on light and on dark pages.
     shades = LinearSegmentedColormap.from_list("weight", [to_rgba(BLUE, 0.0), to_rgba(BLUE, 1.0)])
-    cells = weights if weights.size else np.zeros([max(1, tokens) for tokens in shape])  # no image has no sides
+    cells = (
+        weights if weights.size else np.zeros([max(1, tokens) for tokens in shape])
+    )  # an image needs at least one cell
     shown = axes.imshow(cells, cmap=shades, vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     axes.set_xticks(range(len(columns)), columns, fontsize=size, fontfamily=fonts, rotation=0 if upright else 90)
     axes.set_yticks(range(len(rows)), rows, fontsize=size, fontfamily=fonts)
@@ -319,7 +327,7 @@ def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) ->
     axes.spines[:].set_visible(True)
     axes.spines[:].set_alpha(0.4)
     bar = figure.colorbar(shown, ax=axes, fraction=0.05, aspect=20, pad=0.03, ticks=[0, 0.5, 1])
-    # The label of a bar that is shorter than it would stick out of the figure at the top.
+    # A centred label that is longer than the colour bar would stick out of the figure.
     bar.set_label("attention weight", fontsize=9, loc="center" if cell * len(rows) > 1.1 else "top")
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_alpha(0.4)
@@ -327,7 +335,7 @@ def attention_map(source: Sequence[str], output: Sequence[str], weights: Any) ->
 
 
 def _letters(text: str) -> float:
-    """How wide a text is, in Latin letters."""
+    """The width of a text in Latin letters."""
     return sum(
         0 if unicodedata.combining(character) else 1.65 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text
@@ -335,5 +343,5 @@ def _letters(text: str) -> float:
 
 
 def _short(text: str) -> str:
-    """A text, or as much of it as leaves room for the map."""
+    """A text, shortened so that it leaves room for the map."""
     return text if len(text) <= 24 else f"{text[:23]}…"
