@@ -1,4 +1,4 @@
-"""What a running benchmark shows: a table that fills in, what each worker is at, and how long it will take."""
+"""The display of a running benchmark: a table of scores, the progress of each worker, and the time left."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,11 @@ RUNNING = "▸"
 
 
 class Board:
-    """The state of a run, told by the runner, shown by rich.
+    """The state of a run, updated by the runner and displayed by rich.
 
     Args:
-        suite: what is run.
-        records: of the cells that were finished before.
+        suite: the suite that runs.
+        records: the records of the cells that finished in earlier runs.
     """
 
     def __init__(self, suite: Suite, records: Sequence[Record]):
@@ -30,11 +30,11 @@ class Board:
         self._since = time.monotonic()
 
     def start(self, cell: Cell, worker: int) -> None:
-        """A worker has taken a cell."""
+        """A worker has started a cell."""
         self._running[cell["id"]] = _Running(cell, worker)
 
     def progress(self, identity: str, progress: dict[str, Any]) -> None:
-        """A running cell tells how far it is."""
+        """A running cell has reported its progress."""
         self._running[identity].progress = progress
 
     def end(self, record: Record) -> None:
@@ -43,51 +43,51 @@ class Board:
         self._records[record["id"]] = record
 
     def seconds(self, identity: str) -> float:
-        """How long a running cell has taken so far."""
+        """The seconds since a running cell started."""
         return self._running[identity].seconds
 
     @property
     def finished(self) -> list[Record]:
-        """The records of cells that finished."""
+        """The records of finished cells."""
         return [record for record in list(self._records.values()) if record["status"] == "ok"]
 
     @property
     def failed(self) -> list[Record]:
-        """The records of cells that failed."""
+        """The records of failed cells."""
         return [record for record in list(self._records.values()) if record["status"] != "ok"]
 
     def remaining(self) -> float | None:
-        """Seconds until the end, judged by finished cells that are like those to come; None before the first."""
+        """The estimated seconds left, from finished cells that are similar; `None` before the first one."""
         durations = [(record, record["seconds"]["cell"]) for record in self.finished if "cell" in record["seconds"]]
         if not durations:
             return None
 
         def expected(cell: Cell) -> float:
             for keys in (("question", "x", "mode"), ("question", "x"), ("question",), ()):
-                alike = [took for record, took in durations if all(record[key] == cell[key] for key in keys)]
-                if alike:
-                    return sum(alike) / len(alike)
-            raise AssertionError("no keys: all are alike")
+                similar = [seconds for record, seconds in durations if all(record[key] == cell[key] for key in keys)]
+                if similar:
+                    return sum(similar) / len(similar)
+            raise AssertionError("with no keys, every finished cell is similar")
 
         running = list(self._running.values())
-        begun = {*self._records, *(each.cell["id"] for each in running)}
-        left = sum(expected(cell) for cell in self._suite.cells if cell["id"] not in begun)
+        started = {*self._records, *(each.cell["id"] for each in running)}
+        left = sum(expected(cell) for cell in self._suite.cells if cell["id"] not in started)
         left += sum(max(0.0, expected(each.cell) - each.seconds) for each in running)
         return left / max(1, len(running))
 
     def status(self) -> str:
-        """One line: cells done, time gone by, time to come."""
+        """One line: cells finished, time elapsed, time left."""
         done, failed = len(self.finished), len(self.failed)
         parts = [f"{done} of {len(self._suite.cells)} cells finished"]
         parts += [f"{failed} failed"] if failed else []
         parts += [f"{duration(time.monotonic() - self._since)} elapsed"]
         left = self.remaining()
         if done + failed < len(self._suite.cells):
-            parts += ["time left unknown yet" if left is None else f"about {duration(left)} left"]
+            parts += ["time left not known yet" if left is None else f"about {duration(left)} left"]
         return ", ".join(parts)
 
     def line(self, record: Record) -> str:
-        """One line about a cell that has just ended, where no table can be shown."""
+        """One line about a cell that has just ended, for an output that is no terminal."""
         if record["status"] != "ok":
             return f"{record['id']}: failed: {record['reason']}"
         metric = next(each["metric"] for each in self._suite.questions if each["name"] == record["question"])
@@ -95,10 +95,10 @@ class Board:
         return f"{record['id']}: {score}, {duration(record['seconds']['cell'])}; {self.status()}"
 
     def table(self, height: int | None = None) -> Table:
-        """Questions and their x downwards, modes across: seeds done and the mean score over them.
+        """A row for each question and value of x, a column for each mode: finished seeds and their mean score.
 
         Args:
-            height: how many rows there is room for; finished ones at the top are left out if need be.
+            height: the greatest number of rows; finished rows at the top are left out first.
         """
         rows = list(self._rows())
         hidden = 0
@@ -118,24 +118,24 @@ class Board:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         running = sorted(self._running.values(), key=lambda each: each.worker)
-        # Title, header, caption, status and a line to spare.
+        # Five lines are for title, header, caption and status, and one spare.
         yield self.table(height=console.height - len(running) - 5)
         for each in running:
             yield Text(each.line(), style="dim", no_wrap=True, overflow="ellipsis")
         yield Text(self.status(), style="bold")
 
     def _rows(self) -> Iterator[tuple[list[Text], bool]]:
-        """Each row with whether anything in it is still to come."""
+        """Each row, and whether some of its cells have not ended."""
         cells: dict[tuple[Any, ...], list[Cell]] = {}
         for cell in self._suite.cells:
             cells.setdefault((cell["question"], cell["x"], cell["mode"]), []).append(cell)
         for question in self._suite.questions:
             name = question["name"]
-            for place, x in enumerate(values(question)):
+            for index, x in enumerate(values(question)):
                 groups = [cells[name, x, mode] for mode in self._suite.modes]
-                first = [Text("" if place else name), Text("" if x is None else str(x))]
-                waiting = any(cell["id"] not in self._records for group in groups for cell in group)
-                yield [*first, *(self._entry(group, question["metric"]) for group in groups)], waiting
+                first = [Text("" if index else name), Text("" if x is None else str(x))]
+                unfinished = any(cell["id"] not in self._records for group in groups for cell in group)
+                yield [*first, *(self._entry(group, question["metric"]) for group in groups)], unfinished
 
     def _entry(self, cells: list[Cell], metric: str) -> Text:
         records = [self._records[cell["id"]] for cell in cells if cell["id"] in self._records]
@@ -163,13 +163,13 @@ class _Running:
         return time.monotonic() - self._since
 
     def line(self) -> str:
-        told = {key: value for key, value in self.progress.items() if key in ("epoch", "epochs")}
-        epoch = f"epoch {told['epoch']} of {told['epochs']}" if len(told) == 2 else "starting"
+        progress = self.progress
+        epoch = f"epoch {progress['epoch']} of {progress['epochs']}" if "epoch" in progress else "starting"
         return f"worker {self.worker}: {self.cell['id']}, {epoch}, {duration(self.seconds)}"
 
 
 def duration(seconds: float) -> str:
-    """A length of time for people.
+    """A duration as text.
 
     Example:
 

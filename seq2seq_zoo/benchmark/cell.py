@@ -1,4 +1,4 @@
-"""One cell of a suite: one configuration trained once, and what was measured of it."""
+"""One cell of a suite: one configuration, trained and measured once."""
 
 import functools
 import json
@@ -24,10 +24,10 @@ Progress = Callable[[dict[str, Any]], None]
 
 
 def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Train a cell's configuration and measure the epoch that was best on dev.
+    """Train the configuration of a cell and measure the weights of the best epoch on dev.
 
     Args:
-        cell: with the resolved `config`.
+        cell: a cell with its resolved `config`.
         progress: called after each epoch.
 
     Returns:
@@ -35,7 +35,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         `to_99`, `generation`, `peak_memory_mb`, `examples` and `attention`.
 
     Raises:
-        TrainingError: the loss is not a number any more.
+        TrainingError: the loss is no longer a finite number.
     """
     config = cell["config"]
     reset_peak_memory()
@@ -44,7 +44,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     training = factory.make_training(config)
     metrics = factory.make_metrics(config, data)
     model = fresh_model(config, data, training)
-    evaluate_generation(model, data.splits["dev"])  # compiles the search, which would otherwise be counted as training
+    evaluate_generation(model, data.splits["dev"])  # compiles the search, so that this does not count as training
     prepared = time.perf_counter()
 
     clock = _FirstStep()
@@ -56,16 +56,16 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         progress({"epoch": record["epoch"], "epochs": training.epochs, **record})
 
     epochs = training.fit(model, data, config["seed"], on_epoch=on_epoch, callbacks=[clock])
-    # The first step is nearly all compilation.
+    # The first step is almost only compilation.
     compiling = clock.finished - prepared
     epochs = [{**record, "seconds": round(record["seconds"] - compiling, 3)} for record in epochs]
     model.set_weights(best)
 
     dev, _ = evaluate_generation(model, data.splits["dev"], metrics=metrics)
     test, outputs = evaluate_generation(model, data.splits["test"], metrics=metrics)
-    began = time.perf_counter()
+    start = time.perf_counter()
     predictions = model.predictions([source for source, _ in data.splits["test"]], batch_size=256)
-    generating = time.perf_counter() - began
+    generating = time.perf_counter() - start
     by_length = test.pop("by_length")
     dev.pop("by_length")
     reached = next((record for record in epochs if record["exact_match"] >= 0.99), None)
@@ -94,26 +94,26 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1)
 def _load(task: str) -> Data:
-    """A task's data, once for all cells that share it and run one after another.
+    """The data of a task, cached for the next cell with the same task.
 
     Raises:
-        ConfigError: the task is not one whose answers a suite can compare.
+        ConfigError: the task does not generate texts from texts, so a suite cannot compare its outputs.
     """
     options = json.loads(task)
     data = factory.make_task({"task": options}).load()
     if not isinstance(data, Data) or data.targets != "sequence" or not data.has_sources:
         raise ConfigError(
-            f"task: a suite compares texts that are generated from texts, and '{options['name']}' has none: train its "
-            "models one by one."
+            f"task: expected a task that generates texts from texts, got '{options['name']}', whose outputs a suite "
+            "cannot compare. Train its models one by one."
         )
     return data
 
 
 def match_parameters(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same configurations with decoder units such that each has about as many parameters as the first.
+    """The same configurations with decoder units chosen so that each has about as many parameters as the first.
 
     Args:
-        configs: resolved, one a mode, alike but for the mode.
+        configs: resolved configurations, one for each mode, equal except for the mode.
     """
     data = _load(json.dumps(configs[0]["task"]))
 
@@ -124,7 +124,7 @@ def match_parameters(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     wanted = parameters(configs[0], configs[0]["decoder"]["units"])
     matched = []
     for config in configs:
-        # Parameters grow with units: halve the range that holds the best number.
+        # The number of parameters grows with the units, so a binary search finds the best number.
         low, high = 1, 8 * config["decoder"]["units"]
         while high - low > 1:
             middle = (low + high) // 2
@@ -135,7 +135,7 @@ def match_parameters(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class _FirstStep(keras.callbacks.Callback):
-    """When the first step of a training was over."""
+    """The time at which the first step of a training ended."""
 
     finished = 0.0
 
@@ -144,20 +144,20 @@ class _FirstStep(keras.callbacks.Callback):
 
 
 _compiled: dict[str, tuple[Any, list[np.ndarray]]] = {}
-"""The last compiled model of this process and its optimizer's first state, by all that compilation depends on."""
+"""The last compiled model and the initial state of its optimizer. The key is everything that compilation depends on."""
 
 
 def fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> Any:
-    """An untrained model.
+    """An untrained, compiled model.
 
-    Where the last cell differed only in its seed or its pairs, that cell's model with new weights: it is compiled, and
-    a cell of seconds should not pay for that again.
+    If the last cell differed only in its seed or its pairs, this is that cell's model with new weights: it is compiled
+    already, and compilation can take longer than the training of a small cell.
     """
     keras.utils.set_random_seed(config["seed"])
     model = factory.make_model(config, data)
     factory.make_pretrained(config).into(model)
     sections = [config[section] for section in ("encoder", "decoder", "encoder_only", "training")]
-    # Without a fixed number of steps, the learning rate's schedule depends on how many pairs there are.
+    # Without a fixed number of steps, the learning rate schedule depends on the number of pairs.
     pairs = None if training.steps_per_epoch else len(data.splits["train"])
     key = json.dumps([sections, data.source.get_config(), data.target.get_config(), pairs])
     if key not in _compiled:

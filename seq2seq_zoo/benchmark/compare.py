@@ -1,4 +1,4 @@
-"""Two runs of the benchmark side by side: what moved, by how much, and what else differs between them."""
+"""Two runs of a suite side by side: the scores that changed, and how the runs differ otherwise."""
 
 import os
 from math import isnan
@@ -16,21 +16,21 @@ NOTHING = "\N{EN DASH}"
 def compare(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> str:
     """Compare two runs question by question, as Markdown.
 
-    A score has moved where the 95 % bootstrap interval of the difference leaves out zero.
+    A score has changed if the 95 % bootstrap interval of its difference excludes zero.
 
     Args:
-        before: the first run's directory, A.
-        after: the second run's directory, B.
+        before: the directory of the first run, A.
+        after: the directory of the second run, B.
 
     Returns:
-        Tables with both values and their difference, then the differences of configuration, versions and machine.
+        Tables with both scores and their difference, then the differences in configuration, versions and machine.
 
     Raises:
-        RecordError: the records of either cannot be read.
+        RecordError: the records of a run cannot be read.
     """
     a, b = read_results(before), read_results(after)
     pieces = [heading(1, "Two runs compared"), bullets([f"A: {before}", f"B: {after}"])]
-    moved: list[str] = []
+    changes: list[str] = []
     questions = {question["name"]: question for question in (*b.questions, *a.questions)}
     for name, question in questions.items():
         xs = dict.fromkeys(x for run in (a, b) for own in run.questions if own["name"] == name for x in values(own))
@@ -41,12 +41,15 @@ def compare(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> st
                 *row, verdict = _row(a, b, question, x, mode)
                 rows.append([where, mode, *row, verdict])
                 if verdict in ("better", "worse"):
-                    moved.append(f"{name}, {where}, {mode}: {verdict}")
+                    changes.append(f"{name}, {where}, {mode}: {verdict}")
         title = METRICS[question["metric"]].title
-        pieces += [heading(2, question["title"]), table([title, "mode", "A", "B", "B - A", "moved"], rows, wordy=True)]
+        pieces += [
+            heading(2, question["title"]),
+            table([title, "mode", "A", "B", "B - A", "changed"], rows, wordy=True),
+        ]
     summary = [
-        heading(2, "What moved"),
-        bullets(moved) if moved else paragraph("No interval of a difference leaves out zero."),
+        heading(2, "What changed"),
+        bullets(changes) if changes else paragraph("Nothing: the interval of every difference includes zero."),
     ]
     return "\n\n".join(piece.markdown for piece in [*pieces[:2], *summary, *pieces[2:], *_circumstances(a, b)]) + "\n"
 
@@ -60,7 +63,7 @@ def _row(a: Results, b: Results, question: dict[str, Any], x: Any, mode: str) ->
         return [*shown, NOTHING, "only in A" if scores[0] else "only in B" if scores[1] else "in neither"]
     change = difference(scores[0], scores[1])
     if isnan(change.low):
-        verdict = "one seed: unknown"
+        verdict = "unknown (one seed)"
     elif change.low <= 0 <= change.high:
         verdict = "no"
     else:
@@ -108,7 +111,7 @@ def _circumstances(a: Results, b: Results) -> list[Any]:
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
+    """Nested settings by their dotted keys."""
     if not isinstance(tree, dict) or not tree:
         return {prefix: tree} if prefix else {}
     return {

@@ -1,4 +1,4 @@
-"""Who runs the cells: processes of this machine now, a cluster's later."""
+"""Executors run the cells of a suite, here in processes on this machine."""
 
 import json
 import os
@@ -19,46 +19,45 @@ Event = dict[str, Any]
 
 
 class Executor(ABC):
-    """Takes cells as plain JSON and tells as plain JSON what becomes of them; shares nothing with them but files."""
+    """Runs cells. Cells and events are plain JSON, so that an executor may run them on other machines. Abstract."""
 
     @abstractmethod
     def run(self, cells: Sequence[Cell], directory: Path) -> Generator[Event]:
-        """Run every cell once, in any order, at any number of places; closing the generator stops what still runs.
+        """Run every cell once, in any order. Closing the generator stops the cells that are running.
 
         Args:
-            cells: what to run; each has an `id`, and `question`, `x` and `mode` tell which are alike.
-            directory: where logs belong.
+            cells: the cells to run. Each has an `id`; `question`, `x` and `mode` tell which are similar.
+            directory: the directory for logs.
 
         Returns:
-            A generator of events, each with `event`, the cell's `id` and `worker`, a number from 1. For every cell one
-            `started`, any number of `progress` (with `progress`, a dict), then either `finished` (with `result`, a
-            dict) or `failed` (with `reason`, one line). The last two tell in `environment`, where they can, what
-            `seq2seq_zoo.environment` finds there.
+            A generator of events, each with `event`, the `id` of the cell, and `worker`, a number from 1. Each cell has
+            one event `started`, any number of `progress` (with `progress`, a dict), then either `finished` (with
+            `result`, a dict) or `failed` (with `reason`, one line). The last two have in `environment`, if it is known,
+            what `seq2seq_zoo.system.environment.environment` returns there.
         """
 
 
 class LocalProcesses(Executor):
-    """Worker processes on this machine, each of which takes one cell after another.
+    """Worker processes on this machine. Each runs one cell after another, so that it imports the backend only once.
 
-    So the backend is imported once a worker. A cell that fails, or takes its worker with it, costs that one cell: a
-    fresh worker goes on with the next.
+    A failure affects only its own cell, even if it ends the worker: a new worker continues with the next cell.
 
     Args:
-        workers: how many processes; the machine's cores are shared out among them.
-        cell_function: `module:function` that a worker calls with each cell and a function that reports progress.
+        workers: the number of processes, among which the cores of the machine are divided.
+        cell_function: `module:function`, called with each cell and a function that reports progress.
 
     Raises:
-        ValueError: fewer than one worker.
+        ValueError: there is not at least one worker.
     """
 
     def __init__(self, workers: int, cell_function: str = "seq2seq_zoo.benchmark.cell:run_cell"):
         if workers < 1:
-            raise ValueError(f"Cells need at least 1 worker, got {workers}.")
+            raise ValueError(f"Expected at least 1 worker, got {workers}.")
         self.workers = workers
         self.cell_function = cell_function
 
     def run(self, cells: Sequence[Cell], directory: Path) -> Generator[Event]:
-        """See `Executor.run`; what a worker prints is in `directory/logs`."""
+        """See `Executor.run`. The output of the workers goes to `directory/logs`."""
         waiting = list(cells)
         (directory / "logs").mkdir(parents=True, exist_ok=True)
         messages: queue.SimpleQueue[tuple[_Process, Event | None]] = queue.SimpleQueue()
@@ -77,9 +76,9 @@ class LocalProcesses(Executor):
                 process, event = messages.get()
                 cell = running.get(process)
                 if cell is None:
-                    continue  # the last words of a worker that has been replaced
+                    continue  # a late message of a worker that has been replaced
                 if event is None:
-                    event = {"event": "failed", "id": cell["id"], "reason": process.why_it_ended()}
+                    event = {"event": "failed", "id": cell["id"], "reason": process.exit_reason()}
                 yield {**event, "worker": process.number}
                 if event["event"] == "progress":
                     continue
@@ -101,18 +100,18 @@ class LocalProcesses(Executor):
         threads = str(max(1, cores() // self.workers))
         return {
             "TF_CPP_MIN_LOG_LEVEL": "2",
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first worker takes the whole card
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # otherwise the first worker takes all GPU memory
             **os.environ,
             "OMP_NUM_THREADS": threads,
             "TF_NUM_INTRAOP_THREADS": threads,
             "TF_NUM_INTEROP_THREADS": threads,
-            "PYTHONUNBUFFERED": "1",  # the log is complete when a worker dies
-            "PYTHONFAULTHANDLER": "1",  # and tells where
+            "PYTHONUNBUFFERED": "1",  # so that the log is complete when a worker dies
+            "PYTHONFAULTHANDLER": "1",  # so that the log has a traceback of a crash
         }
 
 
 class _Process:
-    """One worker process and the thread that listens to it."""
+    """One worker process and the thread that reads its messages."""
 
     def __init__(
         self,
@@ -132,7 +131,7 @@ class _Process:
                 stderr=log,
                 env=environment,
                 encoding="utf-8",
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its workers
+                start_new_session=True,  # Ctrl-C goes to the parent only, which then stops its workers
             )
         self._messages = messages
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -144,10 +143,10 @@ class _Process:
             self._process.stdin.write(json.dumps(cell) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # it died; the listener says so
+            pass  # the worker died, which the listener reports
 
     def stop(self) -> None:
-        """End the process at once; it holds nothing that is still wanted."""
+        """Kill the process. Nothing in it is needed any more."""
         self._process.kill()
         self._process.wait()
         self._listener.join()
@@ -156,9 +155,9 @@ class _Process:
                 if stream is not None:
                     stream.close()
             except BrokenPipeError:
-                pass  # a cell that it never read
+                pass  # it never read its last cell
 
-    def why_it_ended(self) -> str:
+    def exit_reason(self) -> str:
         code = self._process.wait()
         if code >= 0:
             return f"worker exited with code {code}; see {self.log}"
@@ -172,25 +171,29 @@ class _Process:
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            if line.endswith("\n"):  # else it was killed while writing
+            if line.endswith("\n"):  # an incomplete line: the worker was killed while it wrote
                 self._messages.put((self, json.loads(line)))
         self._messages.put((self, None))
 
 
 def _take_next(waiting: list[Cell], last: Cell | None, running: Sequence[Cell]) -> Cell:
-    """Take the next of the cells that wait: one like the last, else one nearly like it, else one unlike all that run.
+    """Remove and return the waiting cell that a worker should run next.
 
-    Cells that differ in their seed alone, or in their x as well, thus meet in one worker, where data and compiled code
-    can serve again; and yet no worker idles while cells wait.
+    In order of preference: a cell of the same kind as the worker's last one (another seed); one of the same question
+    and mode that no other worker runs (another x); one of a kind that no other worker runs; any. A worker can thus
+    reuse data and compiled code, and none is idle while cells wait.
     """
     taken = {_kind(cell) for cell in running}
     kinds = [_kind(cell) for cell in waiting]
     free = [kind not in taken for kind in kinds]
     own = _kind(last) if last is not None else None
-    near = [own is not None and (kind[0], kind[2]) == (own[0], own[2]) for kind in kinds]
-    ranks = [(kind != own, not (near and free), not free) for kind, near, free in zip(kinds, near, free, strict=True)]
+    other_x = [own is not None and (kind[0], kind[2]) == (own[0], own[2]) for kind in kinds]
+    ranks = [
+        (kind != own, not (near and free), not free) for kind, near, free in zip(kinds, other_x, free, strict=True)
+    ]
     return waiting.pop(ranks.index(min(ranks)))
 
 
 def _kind(cell: Cell) -> tuple[Any, ...]:
+    """All but the seed."""
     return cell["question"], cell["x"], cell["mode"]

@@ -1,4 +1,4 @@
-"""Pieces of a page, each written twice: as GitHub's Markdown and as HTML. All escaping happens here."""
+"""Pieces of a page, each as GitHub Markdown and as HTML. All escaping happens here."""
 
 import html
 import re
@@ -19,9 +19,9 @@ class Piece:
     """A part of a page.
 
     Args:
-        markdown: for the Markdown page.
-        html: for the HTML page.
-        files: what has to lie beside the Markdown page, by path.
+        markdown: the source for the Markdown page.
+        html: the source for the HTML page.
+        files: the contents of the files that the Markdown page needs, by path.
     """
 
     markdown: str
@@ -33,7 +33,7 @@ Inline = str | Piece
 
 
 def plain(text: Inline) -> Piece:
-    """Text that means nothing but itself, in either language; a piece stays as it is.
+    """Text, escaped for both languages. A piece is returned unchanged.
 
     Example:
 
@@ -47,7 +47,7 @@ def plain(text: Inline) -> Piece:
 
 
 def _line(text: str) -> str:
-    """Markdown that starts a line, where more signs have a meaning."""
+    """Markdown at the start of a line, where more characters must be escaped."""
     return re.sub(r"^(\d*)([>#+.)-])", r"\1\\\2", text)
 
 
@@ -61,34 +61,34 @@ def strong(text: Inline) -> Piece:
 
 
 def mode(name: str, style: plots.Style) -> Piece:
-    """A mode's name, in HTML with the marker that it has in the figures."""
+    """The name of a mode; in HTML with its marker of the figures."""
     inner = plain(name)
     marker = f'<i style="color:{style.color}">{style.glyph}</i>'
     return Piece(inner.markdown, f'<span class="mode">{marker} {inner.html}</span>')
 
 
 def detailed(value: Inline, *details: str) -> Piece:
-    """A number with what qualifies it in small print; empty details are left out."""
+    """A number with details in small print; empty details are left out."""
     inner, shown = plain(value), [detail for detail in details if detail]
     small = f" <sub>{plain(' '.join(shown)).markdown}</sub>" if shown else ""
     return Piece(inner.markdown + small, inner.html + "".join(f"<small>{html.escape(s)}</small>" for s in shown))
 
 
 def tokens(text: Sequence[str]) -> Piece:
-    """A text as its tokens."""
+    """The tokens of a text."""
     shown = " ".join(map(_visible, text)) or "∅"
     return Piece(_verbatim(shown), f'<span class="tokens">{html.escape(shown)}</span>')
 
 
 def difference(reference: Sequence[str], output: Sequence[str]) -> Piece:
-    """An output aligned with its reference, token by token; mistakes differ in shape, not in colour alone.
+    """An output aligned with its reference, token by token. Errors are marked by shape, not by colour alone.
 
     Example:
 
     >>> difference(["six", "hundred", "and", "one"], ["six", "hundred", "two"]).markdown
     '✗ `six hundred [-and-]{+two+} [-one-]`'
     """
-    # Each token to a number first: rapidfuzz takes a character and its code for the same thing.
+    # Tokens as numbers: rapidfuzz treats a character and its code point as equal.
     ids = {token: i for i, token in enumerate(sorted({*reference, *output}))}
     marked, tagged = [], []
     for step in Levenshtein.opcodes([ids[s] for s in reference], [ids[s] for s in output]):
@@ -104,8 +104,7 @@ def difference(reference: Sequence[str], output: Sequence[str]) -> Piece:
         paired = step.tag == "replace"
         marked += [a + b for a, b in zip(missing, extra, strict=True)] if paired else missing + extra
         tagged += [f"{a}\N{THIN SPACE}{b}" for a, b in zip(struck, added, strict=True)] if paired else struck + added
-    right = list(reference) == list(output)
-    mark, kind = ("✓", "right") if right else ("✗", "wrong")
+    mark, kind = ("✓", "right") if list(reference) == list(output) else ("✗", "wrong")
     return Piece(
         f"{mark} {_verbatim(' '.join(marked) or '∅')}",
         f'<b class="{kind}">{mark}</b> <span class="tokens">{" ".join(tagged) or "∅"}</span>',
@@ -117,7 +116,7 @@ def _visible(token: str) -> str:
 
 
 def _verbatim(text: str) -> str:
-    """Inline code that survives backticks, and bars in a table."""
+    """Inline code, with backticks and the bars of tables escaped."""
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
@@ -127,14 +126,14 @@ def _verbatim(text: str) -> str:
 
 
 def heading(level: int, text: str) -> Piece:
-    """A heading; `contents` links to those of the second level."""
+    """A heading. `contents` links to headings of the second level."""
     inner = plain(text)
     anchor = f' id="{_anchor(text)}"' if level == 2 else ""
     return Piece(f"{'#' * level} {inner.markdown}", f"<h{level}{anchor}>{inner.html}</h{level}>")
 
 
 def contents(titles: Iterable[str]) -> Piece:
-    """Links to headings of the second level, in HTML only: GitHub makes its own."""
+    """Links to the headings of the second level, in HTML only: GitHub adds its own."""
     links = "".join(f'<a href="#{_anchor(title)}">{html.escape(title)}</a>' for title in titles)
     return Piece("", f"<nav>{links}</nav>")
 
@@ -144,19 +143,20 @@ def _anchor(title: str) -> str:
 
 
 def paragraph(text: Inline, small: bool = False) -> Piece:
-    """A paragraph, or a remark in small print."""
+    """A paragraph, in normal or small print."""
     inner = plain(text)
     return Piece(_line(inner.markdown), f'<p class="small">{inner.html}</p>' if small else f"<p>{inner.html}</p>")
 
 
 def marks() -> Piece:
-    """What the marks of `difference` mean."""
-    place = "for one token in place of another."
-    written = f"Marked: `[-missing-]`, `{{+extra+}}`, and `[-expected-]{{+found+}}` {place}"
-    shown = (
-        f"Marked: <del>missing</del>, <ins>extra</ins>, and <del>expected</del>\N{THIN SPACE}<ins>found</ins> {place}"
+    """The legend of `difference`."""
+    substitution = "for a substitution."
+    markdown = f"Marks: `[-missing-]`, `{{+extra+}}`, and `[-expected-]{{+generated+}}` {substitution}"
+    tagged = (
+        "Marks: <del>missing</del>, <ins>extra</ins>, and <del>expected</del>\N{THIN SPACE}<ins>generated</ins> "
+        f"{substitution}"
     )
-    return paragraph(Piece(written, shown), small=True)
+    return paragraph(Piece(markdown, tagged), small=True)
 
 
 def bullets(items: Iterable[str]) -> Piece:
@@ -167,17 +167,17 @@ def bullets(items: Iterable[str]) -> Piece:
 
 
 def code(text: str) -> Piece:
-    """Something to type."""
+    """A shell command."""
     return Piece(f"```sh\n{text}\n```", f"<pre>{html.escape(text)}</pre>")
 
 
 def table(header: Sequence[Inline], rows: Sequence[Sequence[Inline]], wordy: bool = False) -> Piece:
-    """A table whose first column names its rows; wider than a phone, it scrolls within itself.
+    """A table whose first column names its rows. A table that is wider than the screen scrolls by itself.
 
     Args:
-        header: the first row; if all of it is empty, HTML has none.
-        rows: the others; a row of one cell is a title for those below it.
-        wordy: whether the cells hold words, which wrap, instead of numbers.
+        header: the header row; HTML has none if all its cells are empty.
+        rows: the rows; a row of one cell is a title for the rows below it.
+        wordy: whether the cells hold text, which wraps, instead of numbers.
     """
     head, *body = ([plain(cell) for cell in row] for row in (header, *rows))
     rule = " | ".join(["---", *(["---" if wordy else "--:"] * (len(head) - 1))])
@@ -198,31 +198,31 @@ def table(header: Sequence[Inline], rows: Sequence[Sequence[Inline]], wordy: boo
 
 
 def picture(name: str, figure: Figure, caption: str, alt: str) -> Piece:
-    """A figure: a PNG file beside the Markdown page, inline SVG in the HTML page.
+    """A figure: a PNG file for the Markdown page, inline SVG in the HTML page.
 
     Args:
-        name: of the file, without folder and ending.
-        figure: to draw.
-        caption: below it.
-        alt: in its place, for those who cannot see it.
+        name: the name of the file, without folder and suffix.
+        figure: the figure.
+        caption: the text below the figure.
+        alt: the text in place of the figure, for readers who cannot see it.
     """
     name = re.sub(r"[^\w-]+", "_", name)
-    path, under, instead = f"figures/{name}.png", plain(caption), plain(alt)
+    path, below, alternative = f"figures/{name}.png", plain(caption), plain(alt)
     png, svg = plots.render(figure)
-    # The figures of a page share one space of names; and small figures keep the letter size of large ones.
+    # All figures of a page share one namespace of ids. Small figures have letters of the same size as large ones.
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     share = min(1.0, figure.get_figwidth() / WIDTH)
     width = f"width:{100 * share:.0f}%;max-width:{40 * share:.1f}rem"
-    svg = svg.replace("<svg", f'<svg role="img" aria-label="{instead.html}" style="{width}"', 1)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{alternative.html}" style="{width}"', 1)
     return Piece(
-        f"![{instead.markdown}]({path})\n\n{under.markdown}",
-        f"<figure>{svg}<figcaption>{under.html}</figcaption></figure>",
+        f"![{alternative.markdown}]({path})\n\n{below.markdown}",
+        f"<figure>{svg}<figcaption>{below.html}</figcaption></figure>",
         {path: png},
     )
 
 
 def fold(title: str, *pieces: Piece) -> Piece:
-    """Pieces behind a title that opens them."""
+    """Pieces that are hidden until their title is clicked."""
     head = f"<details><summary>{html.escape(title)}</summary>"
     return Piece(
         "\n\n".join([head, *(piece.markdown for piece in pieces), "</details>"]),
@@ -232,7 +232,7 @@ def fold(title: str, *pieces: Piece) -> Piece:
 
 
 def page(title: str, pieces: Sequence[Piece]) -> Piece:
-    """All pieces as two whole documents, and the files that they need."""
+    """All pieces as a whole Markdown page and a whole HTML page, and the files that they need."""
     return Piece(
         "\n\n".join(piece.markdown for piece in pieces if piece.markdown) + "\n",
         PAGE.substitute(title=html.escape(title), style=STYLE, body="\n".join(piece.html for piece in pieces)),

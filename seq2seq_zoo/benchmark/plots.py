@@ -1,4 +1,4 @@
-"""The figures of a report: one column wide, readable on a phone, a mode's colour and marker the same in all of them."""
+"""The figures of a report: one column wide, readable on a phone, with the same style for a mode in all of them."""
 
 import math
 import re
@@ -21,11 +21,11 @@ from seq2seq_zoo.metrics.metric import METRICS, Metric
 
 @dataclass(frozen=True)
 class Style:
-    """A mode's colour and marker.
+    """The colour and marker of a mode.
 
     Args:
-        color: from the colour-blind-safe palette of Okabe and Ito.
-        marker: as matplotlib names it.
+        color: a colour of the colour-blind-safe palette of Okabe and Ito.
+        marker: the marker, by its name in matplotlib.
         glyph: the same marker as a character.
     """
 
@@ -48,7 +48,7 @@ FURTHER = [
 
 
 def styles(modes: Iterable[str]) -> dict[str, Style]:
-    """Colour and marker of each mode: fixed for the four, for others found from the name, so that they stay.
+    """The colour and marker of each mode: fixed for our four, derived from the name for all others.
 
     Example:
 
@@ -59,37 +59,37 @@ def styles(modes: Iterable[str]) -> dict[str, Style]:
     chosen = {mode: OURS[mode] for mode in modes if mode in OURS}
     for mode in sorted(set(modes) - set(OURS)):
         start = zlib.crc32(mode.encode()) % len(FURTHER)
-        turned = FURTHER[start:] + FURTHER[:start]
+        rotated = FURTHER[start:] + FURTHER[:start]
         colors = {style.color for style in chosen.values()}
-        free = [style for style in turned if style not in chosen.values()]
-        # A colour of its own if there is one left, else a marker of its own.
-        chosen[mode] = next((style for style in free if style.color not in colors), (free or turned)[0])
+        free = [style for style in rotated if style not in chosen.values()]
+        # A colour of its own if one is left, else a marker of its own.
+        chosen[mode] = next((style for style in free if style.color not in colors), (free or rotated)[0])
     return chosen
 
 
 def render(figure: Figure) -> tuple[bytes, str]:
-    """A figure as PNG on white, and as SVG on nothing that takes the text colour of the page it is put into."""
+    """A figure as PNG on white, and as transparent SVG in the text colour of its page."""
     png, svg = image(figure), image(figure, "svg", transparent=True).decode()
     body = svg[svg.index("<svg") :].replace(INK, "currentColor")
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     return png, re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r' height="[^"]*pt"', "", body, count=1))
 
 
-# === What depends on x ===
+# === Scores against x ===
 
 
 @styled
 def against_x(results: Results, question: dict[str, Any]) -> Figure:
-    """A question's metric against its x: interquartile means, intervals as bars and bands."""
+    """The metric of a question against its x: interquartile means, with intervals as bars and bands."""
     metric = METRICS[question["metric"]]
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.add_subplot()
     ticks = _positions(question)
     step = min(np.diff(ticks)) if len(ticks) > 1 else 1.0
-    for place, (mode, style) in enumerate(_shown(results)):
+    for index, (mode, style) in enumerate(_styled_modes(results)):
         estimates = [estimate(results.scores(question, x, mode)) for x in values(question)]
-        # Set apart a little, or equal modes would hide one another.
-        x = ticks + (place - (len(results.modes) - 1) / 2) * 0.035 * step
+        # Shifted a little, so that modes with equal scores do not hide one another.
+        x = ticks + (index - (len(results.modes) - 1) / 2) * 0.035 * step
         value, low, high = (
             metric.scale * np.array([getattr(e, end) for e in estimates]) for end in ("value", "low", "high")
         )
@@ -105,30 +105,30 @@ def against_x(results: Results, question: dict[str, Any]) -> Figure:
 
 
 def _positions(question: dict[str, Any]) -> np.ndarray:
-    """Where the values of x go: evenly for names, by their logarithm where the question says so."""
+    """The positions of the values of x: evenly spaced for names, logarithmic if the question says so."""
     shown, scale = values(question), question["x"].get("scale", "linear")
     if not numeric(question):
         return np.arange(len(shown), dtype=float)
     return np.log(shown) if scale == "log" and min(shown) > 0 else np.asarray(shown, float)
 
 
-# === What depends on the length of the source ===
+# === Scores against source length ===
 
 
 @styled
 def against_length(results: Results, question: dict[str, Any]) -> Figure:
-    """Exact match (or the question's metric, where recorded) against source length, one panel a condition."""
+    """Exact match, or token error rate if that is the metric, against source length: a panel for each condition."""
     name = question["metric"] if question["metric"] == "token_error_rate" else "exact_match"
     metric = METRICS[name]
     figure, panels = _panels(question, columns=1 if len(values(question)) == 1 else 2)
     for x, axes in zip(values(question), panels, strict=True):
-        for place, (mode, style) in enumerate(_shown(results)):
+        for index, (mode, style) in enumerate(_styled_modes(results)):
             scores = results.by_length(question, x, mode, name)
             lengths = np.array(list(scores), float)
             estimates = [estimate(found) for found in scores.values()]
             ends = ([metric.scale * getattr(e, end) for e in estimates] for end in ("value", "low", "high"))
-            apart = 0.05 * np.min(np.diff(lengths), initial=1.0) * (place - (len(results.modes) - 1) / 2)
-            _curve(axes, lengths + apart, *ends, place=place, style=style)
+            shift = 0.05 * np.min(np.diff(lengths), initial=1.0) * (index - (len(results.modes) - 1) / 2)
+            _curve(axes, lengths + shift, *ends, index=index, style=style)
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         _percent_axis(axes, metric)
     figure.supxlabel("source length, tokens", fontsize=10)
@@ -137,28 +137,29 @@ def against_length(results: Results, question: dict[str, Any]) -> Figure:
     return figure
 
 
-# === What depends on time ===
+# === Scores against time ===
 
 
 @styled
 def learning_curves(results: Results, question: dict[str, Any]) -> Figure:
-    """Exact match on dev against epochs and against seconds, one row a condition."""
+    """Exact match on dev against epochs and against seconds, a row of panels for each condition."""
     conditions = values(question)
     figure = Figure(figsize=(WIDTH, 0.9 + 1.75 * len(conditions)), layout="constrained")
     grid = figure.subplots(len(conditions), 2, sharey=True, sharex="col", squeeze=False)
     metric = METRICS["exact_match"]
     for x, row in zip(conditions, grid, strict=True):
         for axes, key in zip(row, ("epoch", "seconds"), strict=True):
-            for place, (mode, style) in enumerate(_shown(results)):
+            for index, (mode, style) in enumerate(_styled_modes(results)):
                 found = [record.get("epochs", []) for record in results.runs(question["name"], x, mode)]
                 scored = [[epoch for epoch in epochs if epoch["exact_match"] is not None] for epochs in found]
                 if not (runs := [epochs for epochs in scored if epochs]):
                     continue
-                # From where every run has a score to where the last one ends; one that ended before keeps its score.
+                # From the first point at which all runs have a score to the end of the longest run. A run that stopped
+                # early keeps its last score.
                 start, end = max(run[0][key] for run in runs), max(run[-1][key] for run in runs)
                 points = np.arange(start, end + 1) if key == "epoch" else np.linspace(start, end, 60)
                 curves = [np.interp(points, [e[key] for e in run], [e["exact_match"] for e in run]) for run in runs]
-                _curve(axes, points, *(metric.scale * np.array(band(np.array(curves)))), place=place, style=style)
+                _curve(axes, points, *(metric.scale * np.array(band(np.array(curves)))), index=index, style=style)
             _percent_axis(axes, metric)
         row[0].xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         if x is not None:
@@ -170,10 +171,10 @@ def learning_curves(results: Results, question: dict[str, Any]) -> Figure:
     return figure
 
 
-def _curve(axes: Axes, x: np.ndarray, value: Any, low: Any, high: Any, place: int, style: Style) -> None:
-    """A line with its band; markers sit elsewhere for each mode, so that lines on top of one another stay countable."""
+def _curve(axes: Axes, x: np.ndarray, value: Any, low: Any, high: Any, index: int, style: Style) -> None:
+    """A line with its band. Each mode has markers at other points, so that lines that coincide can be told apart."""
     every = max(1, math.ceil(len(x) / 6))
-    axes.plot(x, value, color=style.color, marker=style.marker, markevery=(place % every, every), alpha=0.9)
+    axes.plot(x, value, color=style.color, marker=style.marker, markevery=(index % every, every), alpha=0.9)
     axes.fill_between(x, low, high, color=style.color, alpha=0.2, linewidth=0)
 
 
@@ -181,7 +182,7 @@ def _curve(axes: Axes, x: np.ndarray, value: Any, low: Any, high: Any, place: in
 
 
 def condition(question: dict[str, Any], x: Any) -> str:
-    """One value of a question's x, in words.
+    """One value of the x of a question, as text.
 
     Example:
 
@@ -192,12 +193,12 @@ def condition(question: dict[str, Any], x: Any) -> str:
 
 
 def numeric(question: dict[str, Any]) -> bool:
-    """Whether a question's x is a number."""
+    """Whether the x of a question is a number."""
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values(question))
 
 
 def number(value: Any) -> str:
-    """A value of x as text, thousands apart.
+    """A value of x as text, with a thousands separator.
 
     Example:
 
@@ -207,7 +208,7 @@ def number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _shown(results: Results) -> list[tuple[str, Style]]:
+def _styled_modes(results: Results) -> list[tuple[str, Style]]:
     chosen = styles(results.modes)
     return [(mode, chosen[mode]) for mode in results.modes]
 
@@ -220,7 +221,7 @@ def _panels(question: dict[str, Any], columns: int) -> tuple[Figure, list[Axes]]
     for axes in grid[len(conditions) :]:
         axes.set_visible(False)
     for axes in grid[max(0, len(conditions) - columns) : len(conditions)]:
-        axes.tick_params(labelbottom=True)  # where nothing is below
+        axes.tick_params(labelbottom=True)  # the lowest panel of each column
     for x, axes in zip(conditions, grid, strict=False):
         if x is not None:
             axes.set_title(condition(question, x), loc="left")
@@ -236,7 +237,9 @@ def _percent_axis(axes: Axes, metric: Metric) -> None:
 
 
 def _legend(figure: Figure, results: Results) -> None:
-    handles = [Line2D([], [], color=style.color, marker=style.marker, label=mode) for mode, style in _shown(results)]
+    handles = [
+        Line2D([], [], color=style.color, marker=style.marker, label=mode) for mode, style in _styled_modes(results)
+    ]
     figure.legend(
         handles=handles, loc="outside upper center", ncols=min(4, len(handles)), columnspacing=1.2, handlelength=1.6
     )

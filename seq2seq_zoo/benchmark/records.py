@@ -1,4 +1,4 @@
-"""Records on disk: one file a cell, written whole, and everything about a suite read back from them."""
+"""Records on disk: one file for each cell, written atomically; and the results of a suite, read from them."""
 
 import json
 import math
@@ -18,16 +18,16 @@ REQUIRED = ("id", "question", "x", "mode", "seed", "status")
 
 
 class RecordError(ValueError):
-    """A run directory that cannot be read: which file, what is wrong with it, and what to do."""
+    """A run directory that cannot be read: which file, what is wrong with it, and what to do next."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """A suite and its records, ordered as the suite orders them.
+    """A suite and its records, in the order of the suite.
 
     Args:
         suite: the resolved suite.
-        records: of finished and failed cells.
+        records: the records of finished and failed cells.
     """
 
     suite: dict[str, Any]
@@ -35,20 +35,20 @@ class Results:
 
     @property
     def questions(self) -> list[dict[str, Any]]:
-        """The suite's questions."""
+        """The questions of the suite."""
         return self.suite["questions"]
 
     @property
     def modes(self) -> list[str]:
-        """The suite's modes."""
+        """The modes of the suite."""
         return self.suite["modes"]
 
     def conditions(self) -> list[tuple[dict[str, Any], Any]]:
-        """Every question with each of its values of x, or with None where nothing varies."""
+        """Every question with each of its values of x, or with `None` if it varies nothing."""
         return [(question, x) for question in self.questions for x in values(question)]
 
     def cells(self, question: str, x: Any, mode: str) -> list[Record]:
-        """The records of one condition and mode, one a seed, failed ones among them."""
+        """The records of one condition and mode, one for each seed, including failed ones."""
         return [
             record
             for record in self.records
@@ -56,18 +56,18 @@ class Results:
         ]
 
     def runs(self, question: str, x: Any, mode: str) -> list[Record]:
-        """The records of one condition and mode that finished, one a seed."""
+        """The records of one condition and mode that finished, one for each seed."""
         return [record for record in self.cells(question, x, mode) if record["status"] == "ok"]
 
     def scores(self, question: dict[str, Any], x: Any, mode: str) -> list[float]:
-        """What the question measures, on test, one number a seed."""
+        """The metric of the question on test, one number for each seed."""
         found = [record["metrics"].get(question["metric"]) for record in self.runs(question["name"], x, mode)]
         return [score for score in found if score is not None]
 
     def by_length(
         self, question: dict[str, Any], x: Any, mode: str, metric: str = "exact_match"
     ) -> dict[int, list[float]]:
-        """Scores on test by source length, shortest first, one number a seed that had pairs of that length."""
+        """Scores on test by source length, shortest first, one number for each seed with pairs of that length."""
         found: dict[int, list[float]] = {}
         for record in self.runs(question["name"], x, mode):
             for entry in record.get("by_length", []):
@@ -77,21 +77,21 @@ class Results:
 
 
 def values(question: dict[str, Any]) -> list[Any]:
-    """The values of a question's x; one None where nothing varies."""
+    """The values of the x of a question; a single `None` if it varies nothing."""
     return question["x"]["values"] if question["x"] else [None]
 
 
 def write_record(directory: str | os.PathLike[str], record: Record) -> Path:
-    """Write a cell's record as one line of JSON, whole or not at all.
+    """Write the record of a cell as one line of JSON, atomically.
 
-    Numbers that JSON does not know (NaN, infinity) become null.
+    Numbers that JSON does not have (NaN, infinity) become null.
 
     Args:
-        directory: of the suite's run.
-        record: with the cell's `id`, which names the file.
+        directory: the directory of the run.
+        record: the record; its `id` names the file.
 
     Returns:
-        The file.
+        The path of the file.
     """
     path = Path(directory, FOLDER, f"{record['id']}.json")
     write(path, _line(record))
@@ -99,10 +99,10 @@ def write_record(directory: str | os.PathLike[str], record: Record) -> Path:
 
 
 def read_records(directory: str | os.PathLike[str]) -> list[Record]:
-    """Every record of a run, from its `records` folder or else from its `records.jsonl`; none yet gives an empty list.
+    """All records of a run, from its folder `records` if it has one, else from its `records.jsonl`; none is no error.
 
     Raises:
-        RecordError: a file is not what `write_record` writes.
+        RecordError: a file holds no valid record.
     """
     folder, export = Path(directory, FOLDER), Path(directory, EXPORT)
     if folder.is_dir():
@@ -113,7 +113,7 @@ def read_records(directory: str | os.PathLike[str]) -> list[Record]:
     records: dict[str, Record] = {}
     for number, line in enumerate(export.read_bytes().splitlines(), 1):
         where = f"{export} line {number}"
-        record = _parse(line, where, "Copy the file again from where it came, or delete the line.")
+        record = _parse(line, where, "Copy the file again from its origin, or delete the line.")
         if records.setdefault(record["id"], record) is not record:
             raise RecordError(
                 f"{where}: expected each cell once, found '{record['id']}' again. Delete one of the lines."
@@ -125,16 +125,16 @@ def read_results(directory: str | os.PathLike[str]) -> Results:
     """The suite of a run with all its records.
 
     Raises:
-        RecordError: there is no suite, a file is broken, or a record belongs to another suite.
+        RecordError: there is no suite, a file is invalid, or a record belongs to another suite.
     """
     path = Path(directory, SUITE)
     if not path.is_file():
         raise RecordError(
             f"{Path(directory)}: expected the directory of a benchmark run, with {SUITE} and {FOLDER}/ or {EXPORT} "
-            f"in it, found no {SUITE}. Name a directory that 'seq2seq-zoo benchmark' has made."
+            f"in it, found no {SUITE}. Name a directory that 'seq2seq-zoo benchmark' has created."
         )
     suite = _json(
-        path.read_bytes(), str(path), "Run the benchmark again: it writes the file anew and keeps finished cells."
+        path.read_bytes(), str(path), "Run the benchmark again: it writes the file again and keeps finished cells."
     )
     conditions = {question["name"]: values(question) for question in suite["questions"]}
     records = read_records(directory)
@@ -142,12 +142,12 @@ def read_results(directory: str | os.PathLike[str]) -> Results:
         known = record["question"] in conditions and record["x"] in conditions[record["question"]]
         if not (known and record["mode"] in suite["modes"]):
             raise RecordError(
-                f"{path}: expected every recorded cell, found no place for cell '{record['id']}' (question "
-                f"'{record['question']}', x {record['x']}, mode '{record['mode']}'). It comes from another suite: "
-                "delete its record, or put the suite's own file back."
+                f"{path}: expected a suite with every recorded cell, found none with cell '{record['id']}' (question "
+                f"'{record['question']}', x {record['x']}, mode '{record['mode']}'). The record comes from another "
+                f"suite: delete it, or restore the {SUITE} that belongs to it."
             )
 
-    def place(record: Record) -> tuple[int, int, int, int]:
+    def position(record: Record) -> tuple[int, int, int, int]:
         questions = list(conditions)
         return (
             questions.index(record["question"]),
@@ -156,14 +156,14 @@ def read_results(directory: str | os.PathLike[str]) -> Results:
             record["seed"],
         )
 
-    return Results(suite, sorted(records, key=place))
+    return Results(suite, sorted(records, key=position))
 
 
 def export_records(directory: str | os.PathLike[str], results: Results) -> Path:
-    """Write all records into one `records.jsonl`, which with `suite.json` is all that a report needs.
+    """Write all records to one `records.jsonl`. With `suite.json`, it is sufficient to make the report.
 
     Returns:
-        The file.
+        The path of the file.
     """
     path = Path(directory, EXPORT)
     write(path, "".join(map(_line, results.records)))
@@ -188,7 +188,7 @@ def _json(content: bytes, where: str, next_step: str) -> dict[str, Any]:
     try:
         found = json.loads(content)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"{where}: expected one JSON object, found a broken one ({error}). {next_step}") from None
+        raise RecordError(f"{where}: expected one JSON object, found invalid JSON ({error}). {next_step}") from None
     if not isinstance(found, dict):
         raise RecordError(f"{where}: expected one JSON object, found {type(found).__name__}. {next_step}")
     return found
@@ -199,5 +199,7 @@ def _parse(content: bytes, where: str, next_step: str) -> Record:
     missing = [key for key in REQUIRED if key not in record]
     missing += ["metrics"] if record.get("status") == "ok" and "metrics" not in record else []
     if missing:
-        raise RecordError(f"{where}: expected a cell's record, found one without {', '.join(missing)}. {next_step}")
+        raise RecordError(
+            f"{where}: expected the record of a cell, found one without {', '.join(missing)}. {next_step}"
+        )
     return record

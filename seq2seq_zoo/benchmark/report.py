@@ -1,4 +1,4 @@
-"""What a run's records say, as one Markdown page and one self-contained HTML page."""
+"""The report of a run, as a Markdown page and a self-contained HTML page."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -48,14 +48,14 @@ ENVIRONMENT, READING = "Environment", "How to read this"
 
 
 def report(directory: str | os.PathLike[str]) -> list[Path]:
-    """Write `report.html` and `report.md` (with `figures/`) into a run's directory, from its records alone.
+    """Write `report.html` and `report.md` (with `figures/`) into the directory of a run.
 
     Args:
-        directory: of the run: `suite.json`, and `records/` or `records.jsonl`. From `records/`, `records.jsonl` is made
-            as well, so that suite, records and report can be published together.
+        directory: the directory of the run, with `suite.json`, and `records/` or `records.jsonl`. If there is a
+            `records/`, `records.jsonl` is written as well, so that suite, records and report can be published together.
 
     Returns:
-        The files written: the HTML page, the Markdown page, and the rest.
+        The files written: the HTML page, the Markdown page, and all others.
 
     Raises:
         RecordError: the records cannot be read.
@@ -86,7 +86,7 @@ def _pieces(results: Results) -> list[Piece]:
     ]
 
 
-# === At the top ===
+# === Overview ===
 
 
 def _title(results: Results) -> str:
@@ -114,7 +114,7 @@ def _glance(results: Results) -> list[Piece]:
             rows.append([label, *_scores(estimates, METRICS[question["metric"]], len(results.suite["seeds"]))])
     names = {question["metric"] for question in results.questions}
     title = METRICS[min(names)].title if len(names) == 1 else "The score of each question"
-    # A mean over conditions compares modes only where each has a score in each of them.
+    # A mean over conditions is comparable only if every mode has a score in all of them.
     complete = [
         (question, x)
         for question, x in results.conditions()
@@ -126,16 +126,16 @@ def _glance(results: Results) -> list[Piece]:
             "all conditions" if len(complete) == len(results.conditions()) else f"{len(complete)} complete conditions"
         )
         most = max(e.runs for e in together.values())
-        rows += [[strong("Together")], [which, *_scores(together, METRICS[min(names)], most)]]
+        rows += [[strong("All questions together")], [which, *_scores(together, METRICS[min(names)], most)]]
     note = (
-        f"{_sentence(title)}, on the test split, generated greedily without seeing the answer: interquartile mean "
-        "over the seeds and its 95 % bootstrap interval. Bold: the best, and whatever does not separate from it."
+        f"{_sentence(title)}, on the test split, of free-running greedy generation: interquartile mean over the seeds "
+        "and its 95 % bootstrap interval. Bold: the best mode, and every mode whose interval overlaps the best mode's."
     )
     return [heading(2, "At a glance"), table(["", *_heads(results)], rows), paragraph(note, small=True)]
 
 
 def _scores(estimates: Mapping[str, Estimate], metric: Metric, expected: int) -> list[Inline]:
-    """A row of scores: the leaders bold, the number of runs told where it is not the expected one."""
+    """A row of scores: the leaders in bold, with the number of runs where some are missing."""
     found = [e for e in estimates.values() if e.runs]
     if not found:
         return [NOTHING] * len(estimates)
@@ -164,40 +164,40 @@ def _question(results: Results, question: Question) -> list[Piece]:
     by_length = picture(
         f"{name}-length",
         plots.against_length(results, question),
-        "Interquartile mean over the seeds, its 95 % interval as a band.",
+        "Interquartile mean over the seeds, with its 95 % interval as a band.",
         "score of each mode against source length",
     )
     if question["curve"] == "x" and question["x"]:
         alt = f"{metric.label} of each mode against {question['x']['label']}"
-        caption = "Interquartile mean over the seeds, its 95 % interval as a bar and a band."
+        caption = "Interquartile mean over the seeds, with its 95 % interval as a bar and a band."
         pieces.append(picture(f"{name}-x", plots.against_x(results, question), caption, alt))
     elif question["curve"] == "length":
         pieces.append(by_length)
     tables = [(x, _measures(results, question, x)) for x in values(question)]
     several = [fold(plots.condition(question, x), made) for x, made in tables if question["x"]]
-    pieces += [heading(3, "Reading"), bullets(_readings(results, question))]
+    pieces += [heading(3, "Findings"), bullets(_findings(results, question))]
     pieces += [heading(3, "All measures"), *(several or [made for _, made in tables])]
     pieces += _failures(results, question)
     if question["curve"] != "length":
-        pieces += [heading(3, "By length"), by_length]
+        pieces += [heading(3, "By source length"), by_length]
     curves = picture(
         f"{name}-learning",
         plots.learning_curves(results, question),
-        "Generated, on the dev split, after each epoch. A run that stopped early keeps its last score to the end of "
-        "its mode's longest run.",
+        "Scores of generated outputs on the dev split after each epoch. A run that stopped early keeps its last score "
+        "until the longest run of its mode ends.",
         "exact match on dev of each mode against epochs and seconds",
     )
     pieces += [heading(3, "Learning curves"), curves]
     return [*pieces, *_attention(results, question), *_examples(results, question)]
 
 
-def _readings(results: Results, question: Question) -> list[str]:
-    """What the intervals allow one to say, neighbouring conditions of which the same can be said in one line."""
-    said = [(x, _reading(_estimates(results, question, x), METRICS[question["metric"]])) for x in values(question)]
+def _findings(results: Results, question: Question) -> list[str]:
+    """What the intervals show, with neighbouring conditions of the same result in one line."""
+    findings = [(x, _finding(_estimates(results, question, x), METRICS[question["metric"]])) for x in values(question)]
     lines = []
-    for text, group in groupby(said, key=lambda item: item[1]):
+    for text, group in groupby(findings, key=lambda item: item[1]):
         shown = [plots.number(x) for x, _ in group]
-        # With thousands apart by commas, a list of numbers could not be read.
+        # Numbers have commas as thousands separators, so a list of them would be ambiguous.
         several = f"{shown[0]} to {shown[-1]}" if plots.numeric(question) and len(shown) > 1 else ", ".join(shown)
         lines.append(f"{question['x']['label']} {several}: {text}" if question["x"] else text)
     if question["curve"] == "length" and question["metric"] == "exact_match":
@@ -205,22 +205,22 @@ def _readings(results: Results, question: Question) -> list[str]:
     return [_sentence(line) for line in lines]
 
 
-def _reading(estimates: Mapping[str, Estimate], metric: Metric) -> str:
+def _finding(estimates: Mapping[str, Estimate], metric: Metric) -> str:
     found = {name: e for name, e in estimates.items() if e.runs}
     ranked = dict(sorted(found.items(), key=lambda item: item[1].value, reverse=metric.higher_is_better))
     listed = ", ".join(f"{name} {_number(metric, e.value)}" for name, e in ranked.items())
     if not ranked:
-        return "nothing has finished yet."
+        return "no run has finished yet."
     if len(ranked) == 1:
-        return f"one mode, nothing to compare: {listed}."
+        return f"there is only one mode, so no comparison: {listed}."
     if sum(not isnan(e.low) for e in ranked.values()) < 2:
-        return f"one seed has no interval, so this order may be chance: {listed}."
+        return f"one seed gives no interval, so this order may be due to chance: {listed}."
     order = ordering(ranked, metric.higher_is_better)
     return f"intervals separate: {order}." if order else f"no two intervals separate: {listed}."
 
 
 def _half(results: Results, question: Question, x: Any) -> str:
-    """From which source length on each mode gets less than half of the test pairs right."""
+    """The shortest source length at which each mode gets less than half of the test pairs right."""
     parts = []
     for name in results.modes:
         means = {length: estimate(found).value for length, found in results.by_length(question, x, name).items()}
@@ -228,7 +228,7 @@ def _half(results: Results, question: Question, x: Any) -> str:
         if means:
             parts.append(f"{name} {below[0] if below else f'none (longest: {max(means)})'}")
     where = f"{plots.condition(question, x)}; " if question["x"] else ""
-    return f"{where}shortest length at which less than half is right: {', '.join(parts)}."
+    return f"{where}shortest source length with an exact match below 50 %: {', '.join(parts)}."
 
 
 def _measures(results: Results, question: Question, x: Any) -> Piece:
@@ -239,7 +239,7 @@ def _measures(results: Results, question: Question, x: Any) -> Piece:
         return [label, *(show(estimate(scores)) if scores else NOTHING for scores in found)]
 
     def metric_row(name: str, metric: Metric) -> list[Inline]:
-        # Intervals of what is no percentage are too wide for a phone.
+        # Other numbers than percentages are too wide for a phone together with their intervals.
         def show(e: Estimate) -> Inline:
             return _score(e, metric) if metric.percent else _number(metric, e.value)
 
@@ -286,7 +286,7 @@ def _failures(results: Results, question: Question) -> list[Piece]:
         ]
         for record in failed
     ]
-    header: list[Inline] = ["mode", *([question["x"]["label"]] if question["x"] else []), "seed", "why"]
+    header: list[Inline] = ["mode", *([question["x"]["label"]] if question["x"] else []), "seed", "reason"]
     return [heading(3, "Failed cells"), table(header, rows, wordy=True)] if rows else []
 
 
@@ -295,13 +295,15 @@ def _attention(results: Results, question: Question) -> list[Piece]:
     for name in results.modes:
         shown = [
             (x, run)
-            for x in _telling(results, question)
+            for x in _by_spread(results, question)
             for run in results.runs(question["name"], x, name)
             if run.get("attention")
         ]
         for x, run in shown[:1]:
             where = f", {plots.condition(question, x)}" if question["x"] else ""
-            caption = f"{name}, seed {run['seed']}{where}. A row shows where one output token looked in the source."
+            caption = (
+                f"{name}, seed {run['seed']}{where}. A row shows the attention of one output token over the source."
+            )
             alt = f"attention weights of {name} on {' '.join(run['attention']['source'])}"
             file = f"{question['name']}-attention-{name}"
             figure = attention_map(*(run["attention"][key] for key in ("source", "output", "weights")))
@@ -311,14 +313,14 @@ def _attention(results: Results, question: Question) -> list[Piece]:
 
 def _examples(results: Results, question: Question) -> list[Piece]:
     styles = plots.styles(results.modes)
-    for x in _telling(results, question):
+    for x in _by_spread(results, question):
         outputs = {
             name: {(tuple(e["source"]), tuple(e["reference"])): tuple(e["output"]) for e in run.get("examples", [])}
             for name in results.modes
             for run in results.runs(question["name"], x, name)[:1]
         }
         first = next(iter(outputs.values()), {})
-        # Where modes disagree there is most to see; sorting keeps the order among equals.
+        # Pairs on which the modes disagree are the most informative.
         agree = {
             pair: len({found[pair] == pair[1] for found in outputs.values()}) == 1
             for pair in first
@@ -337,13 +339,16 @@ def _examples(results: Results, question: Question) -> list[Piece]:
         ]
         if tables:
             where = f" ({plots.condition(question, x)})" if question["x"] else ""
-            note = f"Test pairs{where}, first those on which the modes disagree; of each mode its first finished seed."
+            note = (
+                f"Test pairs{where}, starting with those on which the modes disagree. Each mode is shown "
+                "with its first finished seed."
+            )
             return [heading(3, "Examples"), paragraph(note, small=True), marks(), *tables]
     return []
 
 
-def _telling(results: Results, question: Question) -> list[Any]:
-    """The values of x, that one first at which the modes lie furthest apart."""
+def _by_spread(results: Results, question: Question) -> list[Any]:
+    """The values of x, sorted by the spread of the modes' scores, widest first."""
 
     def spread(x: Any) -> float:
         found = [e.value for e in _estimates(results, question, x).values() if e.runs]
@@ -352,30 +357,31 @@ def _telling(results: Results, question: Question) -> list[Any]:
     return sorted(values(question), key=spread, reverse=True)
 
 
-# === At the end ===
+# === Explanations ===
 
 
 def _how_to_read(results: Results) -> list[Piece]:
     interval = (
-        "Interval: 95 % percentile bootstrap over the seeds, drawn anew within each condition. It describes these "
-        "seeds and is too narrow when they are few."
+        "Interval: 95 % percentile bootstrap, which resamples the seeds within each condition. It describes these "
+        "seeds, and is too narrow if there are few of them."
     )
     seeds = len(results.suite["seeds"])
     if 2 <= seeds <= 3:
-        # The chance that one of two samples from one distribution lies wholly above the other.
+        # The probability that all of one of two samples from the same distribution lie above the other.
         chance = round(100 * 2 / comb(2 * seeds, seeds))
         interval += (
-            f" With {seeds} seeds it is the range from the worst to the best, and two modes that are equal in truth "
-            f"separate about {chance} times in 100."
+            f" With {seeds} seeds, it is the range from the worst to the best, and two modes that are in truth equal "
+            f"separate by chance in about {chance} cases of 100."
         )
     lines = [
-        "Interquartile mean: the mean of the middle half of the runs; of three seeds or fewer it is their plain mean.",
+        "Interquartile mean: the mean of the middle half of the runs. With three seeds or fewer, it is the plain mean.",
         interval,
-        "a > b: the whole interval of a is better than that of b. a > b > c says so of a and c as well; names with a "
-        "comma between them do not separate.",
-        "To 99 %: until exact match on the dev split, generated, first reached 99 %; if not in all runs, in how many.",
-        "Perplexity is teacher-forced: the model sees the right answer up to each token. All other scores are of what "
-        "it generates by itself.",
+        "a > b: every value in the interval of a is better than every value in that of b. Names separated by a comma "
+        "have overlapping intervals. In a > b > c, a is better than c as well.",
+        "To 99 %: epochs and seconds until the exact match of generated outputs on dev first reached 99 %, and how "
+        "many runs reached it, if not all.",
+        "Perplexity is computed with teacher forcing: the model reads the target up to each token. All other scores "
+        "are of generated outputs.",
     ]
     return [heading(2, READING), bullets(lines)]
 
@@ -393,10 +399,10 @@ def _environment(results: Results) -> list[Piece]:
     rows += [["finished", when[0] if when[0] == when[-1] else f"{when[0]} to {when[-1]}"]] if when else []
     commands = sorted({record["command"] for record in results.records if record.get("command")})
     pieces = [heading(2, ENVIRONMENT), *([table(["", ""], rows, wordy=True)] if rows else [])]
-    pieces += [paragraph("The command that made the records:"), code("\n".join(commands))] if commands else []
+    pieces += [paragraph("The command that produced the records:"), code("\n".join(commands))] if commands else []
     return [
         *pieces,
-        paragraph("The command that makes this report from them, in its folder:"),
+        paragraph("The command that makes this report from the records, in their directory:"),
         code("seq2seq-zoo report ."),
     ]
 

@@ -1,4 +1,4 @@
-"""Runs a suite: what is finished stays, the rest goes to an executor, and each cell is recorded as soon as it ends."""
+"""Run a suite: skip finished cells, give the others to an executor, and record each cell as soon as it ends."""
 
 import contextlib
 import json
@@ -28,23 +28,22 @@ def run(
 ) -> int:
     """Run every cell of a suite that has not finished yet, then write the report.
 
-    Finished cells are never run again. Failed ones are, at the next start: what failed them is mostly the machine (its
-    memory, somebody's kill), and what is wrong with the cell itself costs no more than that cell again. A cell whose
-    configuration has changed since is another cell; the old one's record moves to `replaced/`, and back if it is asked
-    for again.
+    Finished cells are never run again. Failed cells run again at the next start: most failures are due to the machine,
+    such as too little memory. A cell whose configuration has changed is another cell: the record of the old one moves
+    to `replaced/`, and back if the suite has that configuration again.
 
     Args:
-        suite: what to run.
-        directory: for records and report: a new one, or one that has been begun with this suite.
-        executor: where cells run.
-        console: what to tell progress to, as a live table or, where it is no terminal, line by line.
-        command: what a reader types to measure the same again; goes into each record.
+        suite: the suite.
+        directory: the directory for records and report: a new one, or that of an earlier run of this suite.
+        executor: runs the cells.
+        console: shows the progress, in a live table on a terminal, else line by line.
+        command: the command that repeats the run, for the records.
 
     Returns:
-        The exit code: 0, or 1 if a cell failed, or 130 after Ctrl-C.
+        The exit code: 0; 1 if a cell failed; 130 after Ctrl-C.
 
     Raises:
-        RecordError: the directory holds something else.
+        RecordError: the directory holds anything else.
     """
     console = console or Console()
     directory = Path(directory)
@@ -59,7 +58,7 @@ def run(
     except KeyboardInterrupt:
         _say(
             console,
-            f"Stopped: {board.status()}. Their records are in {directory}; the same command goes on from there.",
+            f"Stopped: {board.status()}. The records are in {directory}. The same command resumes the run.",
         )
         return 130
     page, *_ = report(directory)
@@ -109,7 +108,7 @@ def _record(cell: Cell, event: Event, seconds: float, command: str | None) -> Re
 
 
 def _claim(directory: Path, suite: Suite) -> None:
-    """Make the directory this suite's, or refuse it."""
+    """Write the suite to the directory, unless that belongs to something else."""
     path = directory / SUITE
     if path.is_file():
         try:
@@ -127,7 +126,7 @@ def _claim(directory: Path, suite: Suite) -> None:
 
 
 def _sort_records(directory: Path, wanted: set[str]) -> None:
-    """Put aside the records of cells that the suite no longer has, fetch back those that it has again."""
+    """Move records of cells that are not in the suite to `replaced/`, and records of its cells back from there."""
     folder, aside = directory / FOLDER, directory / REPLACED
     folder.mkdir(exist_ok=True)
     for path in list(aside.glob("*.json")):

@@ -1,4 +1,4 @@
-"""What a few seeds allow one to say: interquartile means, bootstrap intervals, and which of them separate."""
+"""Statistics over seeds: interquartile means, bootstrap intervals, and which intervals are separate."""
 
 import itertools
 import math
@@ -17,10 +17,10 @@ class Estimate:
     """An interquartile mean with its interval.
 
     Args:
-        value: the interquartile mean; NaN without any run.
-        low: the interval's lower end; NaN with fewer than two runs.
-        high: the interval's upper end; NaN with fewer than two runs.
-        runs: how many runs are behind it.
+        value: the interquartile mean; NaN without runs.
+        low: the lower end of the interval; NaN with fewer than two runs.
+        high: the upper end of the interval; NaN with fewer than two runs.
+        runs: the number of runs.
     """
 
     value: float
@@ -30,10 +30,10 @@ class Estimate:
 
 
 def interquartile_mean(scores: np.ndarray, axis: int = 0) -> np.ndarray:
-    """The mean of the middle half: less swayed by one odd run than the mean, less wasteful than the median.
+    """The mean of the middle half: more robust to outliers than the mean, more efficient than the median.
 
-    A quarter of the runs, rounded down, is dropped at either end: of eight runs the lowest two and the highest two, of
-    three runs none, so that the interquartile mean of three seeds is their mean.
+    A quarter of the runs, rounded down, is dropped at each end: the lowest two and the highest two of eight runs, but
+    none of three. The interquartile mean of three seeds is thus their mean.
 
     Example:
 
@@ -42,21 +42,22 @@ def interquartile_mean(scores: np.ndarray, axis: int = 0) -> np.ndarray:
 
     Reference: Agarwal et al. 2021, https://arxiv.org/abs/2108.13264.
     """
-    # Without rounding, three runs of 0.9 and two of 0.9 differ in the last bit, and would "separate".
+    # Rounded, because the means of three and of two runs of 0.9 differ in the last bit, and would be separate.
     return np.round(trim_mean(scores, 0.25, axis=axis), 12)
 
 
 def resampled_means(
     strata: Sequence[np.ndarray], resamples: int = RESAMPLES, seed: int = 0
 ) -> np.ndarray:  # (resamples, ...)
-    """Interquartile means of stratified bootstrap samples: each stratum's runs are drawn anew among themselves.
+    """Interquartile means of stratified bootstrap samples: the runs of each stratum are resampled with replacement.
 
-    One stratum of at most five runs is enumerated instead of sampled, so that its result is exact.
+    A single stratum of at most five runs is enumerated instead of sampled, so that its result is exact.
 
     Args:
-        strata: one array a condition, runs first; further axes (the epochs of a curve) are kept.
-        resamples: how many samples to draw.
-        seed: fixes the draws, so that the same records always give the same report.
+        strata: one array for each condition, with runs on the first axis; further axes (the epochs of a curve) are
+            kept.
+        resamples: the number of bootstrap samples.
+        seed: the seed of the samples; it is fixed so that the same records always give the same report.
     """
     runs = len(strata[0])
     if len(strata) == 1 and runs**runs <= resamples:
@@ -68,17 +69,17 @@ def resampled_means(
 
 
 def percentiles(samples: np.ndarray) -> np.ndarray:  # (2, ...)
-    """Both ends of the interval that holds the middle 95 % of the bootstrap samples."""
+    """The ends of the interval of the middle 95 % of bootstrap samples."""
     tail = (1 - CONFIDENCE) / 2
     return np.quantile(samples, [tail, 1 - tail], axis=0, method="inverted_cdf")
 
 
 def band(curves: np.ndarray, resamples: int = RESAMPLES) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Interquartile mean, lower and upper end at every point of curves that share their points.
+    """The interquartile mean of curves at each point, and the lower and upper end of its interval.
 
     Args:
         curves: `(runs, points)`.
-        resamples: bootstrap samples.
+        resamples: the number of bootstrap samples.
     """
     value = interquartile_mean(curves)
     if len(curves) < 2:
@@ -88,19 +89,19 @@ def band(curves: np.ndarray, resamples: int = RESAMPLES) -> tuple[np.ndarray, np
 
 
 def estimate(*strata: Sequence[float], resamples: int = RESAMPLES) -> Estimate:
-    """Interquartile mean over all runs of all strata, with its 95 % percentile bootstrap interval.
+    """The interquartile mean over all runs of all strata, with its 95 % percentile bootstrap interval.
 
-    What the interval is worth depends on the number of runs. A bootstrap sees only the runs it is given, so with few of
-    them it is too narrow: of three seeds it is exactly the range from the worst to the best, which for a symmetric
-    spread holds the true value three times in four, not nineteen times in twenty. It describes the seeds; it is no
-    proof about other seeds. From about ten runs a condition the stated 95 % come close.
+    A bootstrap knows only the runs that it is given, so with few runs the interval is too narrow. With three seeds it
+    is exactly the range from the worst to the best, which contains the true value of a symmetric distribution in three
+    of four cases, not in nineteen of twenty. It describes these seeds and proves nothing about others. From about ten
+    runs for each condition on, its coverage is close to 95 %.
 
     Args:
-        *strata: the scores of one condition's runs each; lengths may differ where runs failed.
-        resamples: bootstrap samples.
+        *strata: the scores of the runs of each condition; their numbers may differ if runs failed.
+        resamples: the number of bootstrap samples.
 
     Returns:
-        The estimate. One run, or none, has no interval.
+        The estimate. It has no interval for fewer than two runs.
 
     Example:
 
@@ -112,7 +113,7 @@ def estimate(*strata: Sequence[float], resamples: int = RESAMPLES) -> Estimate:
     if not runs:
         return Estimate(math.nan, math.nan, math.nan, 0)
     value = float(interquartile_mean(np.concatenate(arrays)))
-    # Strata of one run each would be drawn as they are every time: an interval of width zero that means nothing.
+    # Strata of one run each give the same sample every time, and so a meaningless interval of width zero.
     if max(map(len, arrays)) < 2:
         return Estimate(value, math.nan, math.nan, runs)
     low, high = percentiles(resampled_means(arrays, resamples))
@@ -120,9 +121,9 @@ def estimate(*strata: Sequence[float], resamples: int = RESAMPLES) -> Estimate:
 
 
 def difference(before: Sequence[float], after: Sequence[float], resamples: int = RESAMPLES) -> Estimate:
-    """How far `after` lies above `before`: the difference of interquartile means, with its 95 % bootstrap interval.
+    """The interquartile mean of `after` minus that of `before`, with its 95 % bootstrap interval.
 
-    Both sides are drawn anew independently, so seeds need not match and one side may have more of them.
+    The two sides are resampled independently, so their seeds need not match, and their numbers may differ.
 
     Example:
 
@@ -143,7 +144,7 @@ def difference(before: Sequence[float], after: Sequence[float], resamples: int =
 
 
 def separated(one: Estimate, other: Estimate) -> bool:
-    """Whether the intervals do not overlap; False where either has none.
+    """Whether two intervals do not overlap; false if an estimate has no interval.
 
     Example:
 
@@ -154,10 +155,10 @@ def separated(one: Estimate, other: Estimate) -> bool:
 
 
 def ordering(estimates: Mapping[str, Estimate], higher_is_better: bool = True) -> str:
-    """Which names are better than which, by separated intervals; empty where no two separate.
+    """Which names are better than which, by separate intervals; empty if no two intervals are separate.
 
-    Only direct steps are written: "a > b > c" says that a is above b and c, and b above c. Names that share a place
-    ("a > b, c") do not separate from one another.
+    Only direct steps are written: "a > b > c" says that a is better than b and c, and b better than c. The intervals of
+    names with a comma between them ("a > b, c") overlap.
 
     Example:
 
@@ -173,7 +174,7 @@ def ordering(estimates: Mapping[str, Estimate], higher_is_better: bool = True) -
         }
         for name, ahead in estimates.items()
     }
-    # What is reached through another name goes without saying.
+    # Only direct steps: what follows from other steps is left out.
     direct = {name: below.difference(*(better[other] for other in below)) for name, below in better.items()}
     steps: dict[tuple[str, ...], list[str]] = {}
     for name in estimates:

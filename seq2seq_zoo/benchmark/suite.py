@@ -1,4 +1,4 @@
-"""Suites: a YAML file that asks questions becomes a list of cells, each a configuration to train once."""
+"""Suites: a YAML file with questions is expanded to a list of cells, each one configuration to train."""
 
 import contextlib
 import hashlib
@@ -17,21 +17,21 @@ from seq2seq_zoo.config.schema import ConfigError, Keys, Schema
 
 Cell = dict[str, Any]
 Match = Callable[[Sequence[dict[str, Any]]], Sequence[dict[str, Any]]]
-"""Takes one configuration a mode; gives the same with units chosen so that parameter counts are near the first's."""
+"""Takes one configuration for each mode. Returns them with units chosen so that the parameter counts are about equal."""
 
 Section = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class X:
-    """What a question varies.
+    """The option that a question varies.
 
     Args:
-        key: the option that takes the values, such as `task.train_size`; or several that all take the same.
-        label: what the axis is called.
-        values: what it takes, in the order of the axis.
-        scale: of the axis.
-        along: further options that change with it, each with a list as long as `values`.
+        key: the option to vary, such as `task.train_size`, or several that take the same value.
+        label: the label of the axis.
+        values: the values of the option, in the order of the axis.
+        scale: the scale of the axis.
+        along: further options that change together with it, each with as many values as `values`.
     """
 
     key: str | list[str]
@@ -43,16 +43,17 @@ class X:
 
 @dataclass(frozen=True)
 class Question:
-    """One thing that a suite asks.
+    """One question of a suite.
 
     Args:
-        title: the question, as the report asks it.
-        task: the configuration's task, laid over the suite's base.
-        why: why it is asked, and why with these settings.
-        overrides: further changes to the suite's base.
-        x: what is varied; nothing if left out.
-        metric: what answers it.
-        curve: what the answer is drawn over: the values of x, or the length of the source; x where there is one.
+        title: the question, as the heading of its section in the report.
+        task: the task, merged over the task of the suite's `base`.
+        why: the reason for the question and for its settings, as the report's text.
+        overrides: further changes to the suite's `base`.
+        x: the option that varies; none by default.
+        metric: the metric that is compared.
+        curve: the x-axis of the main figure: the values of `x`, or the length of the source; `x` by default, if there
+            is one.
     """
 
     title: str
@@ -66,19 +67,19 @@ class Question:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a suite file holds.
+    """The content of a suite file.
 
     Args:
-        name: of the suite; a directory of results belongs to one name.
-        questions: by name and in order.
-        title: of the report.
-        description: what the suite is for.
-        modes: the decoder modes compared; every registered one if left out.
-        seeds: one training each.
-        match_parameters: whether the decoders' units are chosen so that all modes have about as many parameters as the
+        name: the name of the suite; a results directory belongs to one suite name.
+        questions: the questions by name, in the order of the report.
+        title: the title of the report.
+        description: the purpose of the suite, as the report's introduction.
+        modes: the decoder modes to compare; all registered ones by default.
+        seeds: the seeds; each gives one training of every configuration.
+        match_parameters: whether to choose the decoders' units so that all modes have about as many parameters as the
             first.
         base: the configuration that all cells share.
-        quick: what `--quick` lays over all of the above; a question set to null is left out.
+        quick: changes to all of the above for `--quick`; a question set to null is left out.
     """
 
     name: str
@@ -94,16 +95,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite and its cells.
+    """A resolved suite and its cells.
 
     Args:
-        name: of the suite.
-        title: of the report.
-        description: what the suite is for.
-        modes: the decoder modes compared.
-        seeds: one training each.
-        match_parameters: whether units were chosen so that parameter counts match.
-        questions: each with its `name` and the arguments of `Question`, `x` being None or the arguments of `X`.
+        name: as in `Plan`.
+        title: as in `Plan`.
+        description: as in `Plan`.
+        modes: the decoder modes to compare.
+        seeds: as in `Plan`.
+        match_parameters: as in `Plan`.
+        questions: each with its `name` and the arguments of `Question`; `x` is `None` or the arguments of `X`.
         cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON.
     """
 
@@ -117,7 +118,7 @@ class Suite:
     cells: list[Cell]
 
     def document(self) -> dict[str, Any]:
-        """The suite as a directory of results keeps it: all but the configurations, which are in the records."""
+        """The suite as stored in a results directory, without the configurations, which are in the records."""
         return {**asdict(self), "cells": [cell["id"] for cell in self.cells]}
 
 
@@ -129,32 +130,34 @@ def read_suite(
     quick: bool = False,
     overrides: Iterable[str] = (),
 ) -> Suite:
-    """A suite from a YAML file, every cell's configuration checked.
+    """Read a suite from a YAML file and check the configuration of every cell.
 
     Args:
         path: the file.
-        config: what a cell's configuration may hold.
-        modes: every registered decoder mode.
-        match: chooses units where the suite asks for matched parameters.
-        quick: whether to apply the file's `quick` section.
+        config: the schema of a cell's configuration.
+        modes: all registered decoder modes.
+        match: chooses units if the suite asks for matched parameters.
+        quick: whether to apply the `quick` section of the file.
         overrides: changes such as "base.training.epochs=3"; the value is YAML.
 
     Raises:
-        ConfigError: one line that says where, what was expected and what was found.
+        ConfigError: one line that says where the error is, what was expected and what was found.
     """
     found = read(path, SuiteSchema(config, modes, match), overrides)
     if quick and found["quick"] is None:
-        raise ConfigError(f"{path}: quick is missing: say there what the quick form replaces, such as the seeds.")
+        raise ConfigError(
+            f"{path}: quick is missing: add a section with the changes for a quick run, such as fewer seeds."
+        )
     return Suite(**found["quick" if quick else "full"])
 
 
 class SuiteSchema(Schema):
-    """What a suite file holds. It resolves to the arguments of `Suite`, under `full` and with quick's changes `quick`.
+    """The schema of a suite file. It resolves to the arguments of `Suite`, for the `full` and for the `quick` form.
 
     Args:
-        config: what a cell's configuration may hold.
-        modes: every registered decoder mode.
-        match: chooses units where the suite asks for matched parameters.
+        config: the schema of a cell's configuration.
+        modes: all registered decoder modes.
+        match: chooses units if the suite asks for matched parameters.
     """
 
     def __init__(self, config: Schema, modes: Iterable[str], match: Match):
@@ -164,10 +167,10 @@ class SuiteSchema(Schema):
         self._match = match
 
     def resolve(self, given: Any) -> dict[str, Any]:
-        """Both forms of the suite; `quick` is None where the file has no such section.
+        """Both forms of the suite; `quick` is `None` if the file has no such section.
 
         Raises:
-            OptionError: the first thing that is wrong, in either form.
+            OptionError: the first error in either form.
         """
         plan = super().resolve(given)
         quick = plan.pop("quick")
@@ -175,17 +178,17 @@ class SuiteSchema(Schema):
 
     def _quick(self, plan: dict[str, Any], quick: Section) -> dict[str, Any]:
         layers = _Layers()
-        layers.lay(plan, ())
-        layers.lay(quick, ("quick",))
-        with layers.traced():
+        layers.merge(plan, ())
+        layers.merge(quick, ("quick",))
+        with layers.errors_at_source():
             layers.values["questions"] = _without_nulls(layers.values["questions"], known=plan["questions"])
             plan = Schema(options_of(Plan, exclude={"quick"})).resolve(layers.values)
             return self._expand({**plan, "name": f"{plan['name']}-quick"})
 
     def _expand(self, plan: dict[str, Any]) -> dict[str, Any]:
         modes = plan["modes"] or self._modes
-        _all_different(("modes",), modes)
-        _all_different(("seeds",), plan["seeds"])
+        _check_distinct(("modes",), modes)
+        _check_distinct(("seeds",), plan["seeds"])
         questions, cells = [], []
         for name, given in plan["questions"].items():
             with _under("questions", name):
@@ -207,41 +210,41 @@ class SuiteSchema(Schema):
     def _config_of(self, plan: dict[str, Any], question: dict[str, Any], index: int, mode: str) -> dict[str, Any]:
         at, x = ("questions", question["name"]), question["x"]
         layers = _Layers(at)
-        layers.lay(plan["base"] or {}, ("base",))
-        layers.lay({"task": question["task"]}, at)
-        layers.lay(question["overrides"] or {}, (*at, "overrides"))
+        layers.merge(plan["base"] or {}, ("base",))
+        layers.merge({"task": question["task"]}, at)
+        layers.merge(question["overrides"] or {}, (*at, "overrides"))
         if x:
             for key in [x["key"]] if isinstance(x["key"], str) else x["key"]:
                 layers.put(key, x["values"][index], (*at, "x", "values"))
             for key, values in (x["along"] or {}).items():
                 layers.put(key, values[index], (*at, "x", "along", key))
         for key, value, source in (("decoder.mode", mode, "modes"), ("seed", plan["seeds"][0], "seeds")):
-            found = layers.find(key)
+            found = layers.source_of(key)
             if found is not None:
-                raise OptionError(found, f"is what `{source}` says for the whole suite: leave it out here.")
+                raise OptionError(found, f"is set by `{source}` for the whole suite: leave it out here.")
             layers.put(key, value, (source,))
-        with layers.traced():
+        with layers.errors_at_source():
             return self._config.resolve(layers.values)
 
 
 class _Layers:
-    """Mappings laid over one another, which remember where each value came from.
+    """Nested mappings merged over one another, with the source of each value for error messages.
 
     Args:
-        source: what to blame for what is in none of them.
+        source: the source of values that are missing in all of them.
     """
 
     def __init__(self, source: Keys = ()):
         self.values: dict[str, Any] = {}
         self._sources: dict[Keys, Keys] = {(): source}
 
-    def lay(self, change: Mapping[str, Any], source: Keys, at: Keys = ()) -> None:
-        """Mappings merge, all else replaces."""
+    def merge(self, change: Mapping[str, Any], source: Keys, at: Keys = ()) -> None:
+        """Merge a mapping: nested mappings are merged, other values replaced."""
         for key, value in change.items():
             if isinstance(value, Mapping):
                 if not isinstance(self._inner(at).get(key), dict):
                     self._put((*at, key), {}, (*source, key))
-                self.lay(value, (*source, key), (*at, key))
+                self.merge(value, (*source, key), (*at, key))
             else:
                 self._put((*at, key), value, (*source, key))
 
@@ -249,20 +252,20 @@ class _Layers:
         """Replace one value by its dotted key."""
         self._put(tuple(key.split(".")), value, source)
 
-    def find(self, key: str) -> Keys | None:
-        """Where the value of a dotted key came from; None if there is none."""
+    def source_of(self, key: str) -> Keys | None:
+        """The source of the value of a dotted key; `None` if there is none."""
         return self._sources.get(tuple(key.split(".")))
 
     @contextlib.contextmanager
-    def traced(self) -> Iterator[None]:
-        """Errors about what was laid together become errors about where it came from."""
+    def errors_at_source(self) -> Iterator[None]:
+        """Convert errors about merged values to errors about their sources."""
         try:
             yield
         except OptionError as error:
             path = error.path
             depth = next(depth for depth in range(len(path), -1, -1) if path[:depth] in self._sources)
             source, rest = self._sources[path[:depth]], path[depth:]
-            # Where the place does not end in the option's own name (a list of values), the message must name it.
+            # If the path of the source does not end in the name of the option (a list of values), the message names it.
             if path and (*source, *rest)[-1:] == path[-1:] and (depth or not source):
                 raise OptionError((*source, *rest), error.message) from None
             raise OptionError(source, str(error)) from None
@@ -303,18 +306,18 @@ def _question(name: str, given: Any) -> dict[str, Any]:
     if question["x"] is not None:
         with _under("x"):
             x = question["x"] = Schema(options_of(X)).resolve(question["x"])
-            _all_different(("values",), x["values"])
+            _check_distinct(("values",), x["values"])
             for key, values in (x["along"] or {}).items():
                 if len(values) != len(x["values"]):
                     needed = f"must have as many values as x, {len(x['values'])}, got {len(values)}."
                     raise OptionError(("along", key), needed)
     question["curve"] = question["curve"] or ("x" if question["x"] else "length")
     if question["curve"] == "x" and not question["x"]:
-        raise OptionError(("curve",), "must be 'length' where nothing is varied: add `x`, or leave it out.")
+        raise OptionError(("curve",), "must be 'length' if nothing is varied: add `x`, or leave it out.")
     return question
 
 
-def _all_different(path: Keys, values: Sequence[Any]) -> None:
+def _check_distinct(path: Keys, values: Sequence[Any]) -> None:
     for index, value in enumerate(values):
         if value in values[:index]:
             raise OptionError(path, f"must all be different, got {value!r} twice.")
@@ -322,10 +325,10 @@ def _all_different(path: Keys, values: Sequence[Any]) -> None:
 
 def _cell(suite: str, question: str, x: Any, mode: str, config: dict[str, Any]) -> Cell:
     seed = config["seed"]
-    # Whatever changes what is trained makes another cell; the suite's name and its words do not.
+    # Everything that affects the training is part of the identity; names and texts of the suite are not.
     contents = json.dumps([question, x, mode, seed, config], sort_keys=True)
     readable = "-".join(str(part) for part in (question, x, mode, seed) if part is not None)
-    name = re.sub(r"[^\w.-]+", "_", readable)  # it names a file
+    name = re.sub(r"[^\w.-]+", "_", readable)  # the id is a file name
     return {
         "id": f"{name}-{hashlib.sha256(contents.encode()).hexdigest()[:6]}",
         "suite": suite,

@@ -36,9 +36,9 @@ def test_no_records_yet(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"id": "few', "broken one"),
-        ("", "broken one"),
-        (b"\xff\xfe", "broken one"),
+        ('{"id": "few', "invalid JSON"),
+        ("", "invalid JSON"),
+        (b"\xff\xfe", "invalid JSON"),
         ("[1]", "found list"),
         ('{"id": "a", "question": "few_pairs"}', "without x, mode, seed, status"),
     ],
@@ -94,7 +94,7 @@ def test_a_directory_without_a_suite(tmp_path):
 @pytest.mark.parametrize("change", [{"question": "other"}, {"x": 300}, {"mode": "attention"}])
 def test_a_record_of_another_suite(run, change):
     write_record(run, {**make_record(FEW, 250, "peek", 1), "id": "stray", **change})
-    with pytest.raises(RecordError, match="no place for cell 'stray'"):
+    with pytest.raises(RecordError, match="found none with cell 'stray'"):
         read_results(run)
 
 

@@ -47,8 +47,8 @@ def test_both_pages_say_the_same(pages):
             assert words in page
         for mode in MODES:
             assert mode in page
-        assert "With 3 seeds it is the range" in page
-        assert "10 times in 100" in page
+        assert "With 3 seeds, it is the range" in page
+        assert "about 10 cases of 100" in page
         assert "seq2seq-zoo report ." in page
         assert "16 GiB" in page
         assert "3.15.1" in page
@@ -152,15 +152,15 @@ def test_one_seed_has_no_intervals(tmp_path):
     run = small(tmp_path / "run", seeds=(1,))
     report(run)
     page = (run / "report.md").read_text()
-    assert "One seed has no interval, so this order may be chance: attention" in page
+    assert "One seed gives no interval, so this order may be due to chance: attention" in page
     assert "nan" not in (run / "report.html").read_text().replace("feature", "").lower().split("<figure>")[0]
-    assert "times in 100" not in page
+    assert "cases of 100" not in page
 
 
 def test_one_mode_is_compared_with_nothing(tmp_path):
     run = small(tmp_path / "run", modes=("peek",))
     report(run)
-    assert "One mode, nothing to compare: peek" in (run / "report.md").read_text()
+    assert "There is only one mode, so no comparison: peek" in (run / "report.md").read_text()
 
 
 def test_nothing_has_finished(tmp_path):
@@ -302,7 +302,7 @@ def test_compare_says_what_moved_and_why(tmp_path):
     assert "- keras: 3.15.1 in A, 3.99 in B (3 of 6 shared cells)" in page
     assert "- long, all test pairs, peek: worse" in compare(b, a)
     same = compare(a, a)
-    assert "No interval of a difference leaves out zero." in same
+    assert "Nothing: the interval of every difference includes zero." in same
     assert same.count("The same in all shared cells.") == 2
 
 
@@ -312,7 +312,7 @@ def test_compare_names_cells_of_one_run_only(tmp_path):
     write_record(b, make_record(LONG, None, "basic", 1, status="failed", reason="killed"))
     page = compare(a, b)
     assert "| only in A |" in page
-    assert "one seed: unknown" in page
+    assert "unknown (one seed)" in page
     assert "| basic | \N{EN DASH} | failed | \N{EN DASH} | in neither |" in page
     assert "- only in A: long, attention, seed 1, 2" in page
     assert "- only in B: long, basic, seed 1" in page

@@ -181,7 +181,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
         said, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Stopped: 2 of 4 cells finished, " in said
-    assert f"Their records are in {directory}; the same command goes on from there." in said
+    assert f"The records are in {directory}. The same command resumes the run." in said
     assert set(by_id(directory)) == {"q-ok-basic-1-", "q-ok-basic-2-"}
 
 
@@ -222,7 +222,7 @@ def test_time_left_is_judged_by_cells_that_are_alike():
     suite = make_suite([250, 1000], seeds=(1, 2), modes=("basic", "peek"))
     board = Board(suite, [])
     assert board.remaining() is None
-    assert "time left unknown yet" in board.status()
+    assert "time left not known yet" in board.status()
     cells = {(cell["x"], cell["mode"], cell["seed"]): cell for cell in suite.cells}
     board = Board(suite, [record(cells[250, "basic", 1], 10.0), record(cells[1000, "peek", 1], 40.0)])
     # The same but for the seed: 10 and 40; the same x: 10 and 40, with both seeds of each.
