@@ -17,7 +17,7 @@ from seq2seq_zoo.config.schema import ConfigError, Keys, Schema
 
 Cell = dict[str, Any]
 Match = Callable[[Sequence[dict[str, Any]]], Sequence[dict[str, Any]]]
-"""Takes one configuration for each mode. Returns them with units chosen so that the parameter counts are about equal."""
+"""Takes one configuration for each mode. Returns them with units chosen so that parameter counts are about equal."""
 
 Section = dict[str, Any]
 
