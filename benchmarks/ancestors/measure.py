@@ -1,9 +1,9 @@
-"""What the ancestors' tasks come to here: scores over seeds, for docs/ancestors.md.
+"""Measure this project on its ancestors' tasks, with several seeds: the numbers of docs/ancestors.md.
 
     python benchmarks/ancestors/measure.py
 
-Each of `RUNS` is a preset with changes, trained with every seed by the command line, as a user would. What is in
-`--work` already is not trained again, and what was stopped goes on.
+Each of `RUNS` is a preset with changes, trained with every seed from the command line, as a user would do it. Runs that
+are complete in `--work` are not trained again. Interrupted runs are resumed.
 """
 
 import argparse
@@ -30,7 +30,7 @@ Record = dict[str, Any]
 
 SEEDS = (1, 2, 3)
 MODES = ("basic", "feedback", "peek", "attention")
-TOLD = "decoder.sampling=null"
+TEACHER_FORCING = "decoder.sampling=null"
 HEADLINES = ("task.train_source=content.txt", "task.train_target=title.txt", "task.max_tokens=2000")
 SMALL = (
     "encoder.units=128",
@@ -60,9 +60,12 @@ RUNS: dict[str, tuple[str, ...]] = {
     "stream": ("stream", "task.train=text.txt"),
     "articulation, both directions": ("articulation",),
     "articulation, one direction": ("articulation", "encoder.bidirectional=false"),
-    "forecast, basic": ("forecast", "decoder.mode=basic", TOLD),
+    "forecast, basic": ("forecast", "decoder.mode=basic", TEACHER_FORCING),
     **{f"forecast, {mode}": ("forecast", f"decoder.mode={mode}") for mode in MODES[1:]},
-    **{f"forecast, {mode}, told": ("forecast", f"decoder.mode={mode}", TOLD) for mode in MODES[1:]},
+    **{
+        f"forecast, {mode}, teacher forcing": ("forecast", f"decoder.mode={mode}", TEACHER_FORCING)
+        for mode in MODES[1:]
+    },
 }
 
 
@@ -70,7 +73,7 @@ def main() -> None:
     """Train, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=RUNS, default=[*RUNS], metavar="RUN", help=", ".join(RUNS))
-    parser.add_argument("--workers", type=int, default=2, help="how many are trained at once")
+    parser.add_argument("--workers", type=int, default=2, help="how many runs are trained at the same time")
     parser.add_argument("--out", type=Path, default="benchmarks/results/ancestors", help="for records and tables")
     parser.add_argument("--work", type=Path, default="runs/ancestors", help="for the texts and the runs")
     args = parser.parse_args()
@@ -89,18 +92,18 @@ def main() -> None:
 
 
 def train(work: Path, name: str, seed: int) -> Record:
-    """What a run says of itself; trained to the end, if it is not."""
+    """The metrics, epochs and configuration of a run. The run is trained or resumed if it is not complete."""
     directory = work / f"{name.replace(', ', '-').replace(' ', '_')}-{seed}"
     preset, *changes = RUNS[name]
     sets = [argument for change in (*changes, f"seed={seed}") for argument in ("--set", change)]
     command = ["seq2seq-zoo", "train", preset, *sets]
     if not (directory / METRICS).exists():
         print(f"{directory}: training", file=sys.stderr, flush=True)
-        begun = (directory / CONFIG).exists()
-        todo = ["--resume", directory.name] if begun else [preset, *sets, "--out", directory.name]
+        started = (directory / CONFIG).exists()
+        arguments = ["--resume", directory.name] if started else [preset, *sets, "--out", directory.name]
         with (work / f"{directory.name}.log").open("w") as log:
             variables = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-            program = [sys.executable, "-m", "seq2seq_zoo", "train", *todo]
+            program = [sys.executable, "-m", "seq2seq_zoo", "train", *arguments]
             code = subprocess.run(program, cwd=work, env=variables, stdout=log, stderr=log).returncode
         if code:
             raise SystemExit(f"{shlex.join(program)} ended with {code}: see {log.name}")
@@ -111,21 +114,21 @@ def train(work: Path, name: str, seed: int) -> Record:
     }
 
 
-# === What is made for it ===
+# === Texts ===
 
 
 def numbers() -> str:
-    """6,000 numbers below 1,000, spelt out; the stream of docs/ancestors.md."""
+    """6,000 random numbers below 1,000 in words: the stream of docs/ancestors.md."""
     draw = random.Random(1)
     return "".join(f"{num2words(draw.randrange(1000))}\n" for _ in range(6000))
 
 
 def headlines(count: int = 11_000) -> Iterator[tuple[str, str]]:
-    """Articles and their titles, by a rule.
+    """Synthetic articles and their titles.
 
-    article: 3 to 5 sentences; sentence: `[today] noun verb noun in place TAG_DATE .`, of which one has "today"; title:
-    that sentence's `noun verb noun , place`. There are 3,000 nouns, 100 verbs and 200 places; the n-th of each
-    is drawn 1 / n as often as the first.
+    An article has 3 to 5 sentences `[today] noun verb noun in place TAG_DATE .`, of which exactly one has "today". The
+    title is `noun verb noun , place` of that sentence. There are 3,000 nouns, 100 verbs and 200 places. Their
+    frequencies follow Zipf's law: the n-th of each is drawn 1 / n as often as the first.
     """
     draw = random.Random(1)
     weights = {
@@ -138,16 +141,16 @@ def headlines(count: int = 11_000) -> Iterator[tuple[str, str]]:
 
     for _ in range(count):
         sentences = [[word(kind) for kind in ("noun", "verb", "noun", "place")] for _ in range(draw.randint(3, 5))]
-        told = draw.randrange(len(sentences))
+        today = draw.randrange(len(sentences))
         article = [
-            f"{'today ' * (number == told)}{subject} {verb} {thing} in {place} TAG_DATE ."
+            f"{'today ' * (number == today)}{subject} {verb} {thing} in {place} TAG_DATE ."
             for number, (subject, verb, thing, place) in enumerate(sentences)
         ]
-        subject, verb, thing, place = sentences[told]
+        subject, verb, thing, place = sentences[today]
         yield " ".join(article), f"{subject} {verb} {thing} , {place}"
 
 
-# === Showing ===
+# === Pages ===
 
 
 def page(command: str, records: Sequence[Record]) -> str:
@@ -158,18 +161,18 @@ def page(command: str, records: Sequence[Record]) -> str:
         "",
         f"By `{command}`, on {machine['cores']} cores of an {machine['cpu']}, with "
         + ", ".join(f"{name} {versions[name]}" for name in ("python", "tensorflow", "keras"))
-        + ". Scores of the test split, of what a model generates where nothing else is said: the mean over the seeds "
-        + f"{', '.join(map(str, SEEDS))}, and in small print each. What the runs are for stands in "
-        + "[docs/ancestors.md](../../../docs/ancestors.md); configurations, versions and every epoch's scores are in "
-        + "[records.json](records.json).",
+        + ". Scores are of generated outputs on the test split unless the metric says otherwise: the mean over the "
+        + f"seeds {', '.join(map(str, SEEDS))}, and in small print each of them. The purpose of the runs is in "
+        + "[docs/ancestors.md](../../../docs/ancestors.md); configurations, versions and the scores of every epoch are "
+        + "in [records.json](records.json).",
         "",
-        "| run | parameters | updates until all of dev is right | scores |",
+        "| run | parameters | updates until 100 % on dev | scores |",
         "| --- | --: | --: | --- |",
     ]
     for name, group in itertools.groupby(records, key=lambda record: record["name"]):
         runs = [*group]
         lines.append(
-            f"| {name} | {runs[0]['parameters']:,} | {', '.join(map(until_right, runs))} | "
+            f"| {name} | {runs[0]['parameters']:,} | {', '.join(map(until_perfect, runs))} | "
             + "; ".join(scores([run["test"] for run in runs]))
             + " |"
         )
@@ -177,27 +180,27 @@ def page(command: str, records: Sequence[Record]) -> str:
         runs = [*group]
         if name.startswith("integers"):
             by_length = zip(*(run["test"]["by_length"] for run in runs), strict=True)
-            right = {each[0]["length"]: statistics.mean(one["exact_match"] for one in each) for each in by_length}
+            exact = {each[0]["length"]: statistics.mean(one["exact_match"] for one in each) for each in by_length}
             lines += ["", f"`{name}`, exact match by the length of the row:", ""]
-            lines += [f"| {' | '.join(map(str, right))} |", f"|{' --: |' * len(right)}"]
-            lines.append(f"| {' | '.join(f'{100 * each:.0f} %' for each in right.values())} |")
+            lines += [f"| {' | '.join(map(str, exact))} |", f"|{' --: |' * len(exact)}"]
+            lines.append(f"| {' | '.join(f'{100 * each:.0f} %' for each in exact.values())} |")
     return "\n".join(lines) + "\n"
 
 
-def until_right(run: Mapping[str, Any]) -> str:
-    """How many updates had been made when every output for dev was right."""
+def until_perfect(run: Mapping[str, Any]) -> str:
+    """The number of updates until every output for dev was correct; "-" if there was no such epoch."""
     return next((str(epoch["steps"]) for epoch in run["history"] if epoch.get("exact_match") == 1), "-")
 
 
 def scores(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Every metric of a run, and those of what is beside it."""
+    """Every metric of a run, and those of its baselines."""
     for key, metric in KNOWN.items():
         if key in runs[0]:
             values = [run[key] for run in runs]
             each = ", ".join(map(metric.shown, values))
             yield f"{metric.label} {metric.shown(statistics.mean(values))} <sub>{each}</sub>"
-    for name, beside in runs[0].get("baselines", {}).items():
-        found = [f"{KNOWN[key].label} {KNOWN[key].shown(value)}" for key, value in beside.items() if key in KNOWN]
+    for name, baseline in runs[0].get("baselines", {}).items():
+        found = [f"{KNOWN[key].label} {KNOWN[key].shown(value)}" for key, value in baseline.items() if key in KNOWN]
         yield f"*{name}*: {', '.join(found)}"
 
 

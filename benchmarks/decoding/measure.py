@@ -1,9 +1,9 @@
-"""What each search gives and costs, and what each export does: the tables of docs/decoding.md.
+"""Measure the accuracy and cost of each search and of each export: the tables of docs/decoding.md.
 
     python benchmarks/decoding/measure.py
 
-Each configuration beside this file is trained with three seeds, or taken from the folder `--work` if that was done
-before. Then all is measured on the test split, which neither training nor the choice of an epoch has seen.
+Each configuration in this folder is trained with three seeds; models in the folder `--work` are reused. Everything is
+measured on the test split, which is used neither in training nor to select an epoch.
 """
 
 import argparse
@@ -48,10 +48,10 @@ SEARCHES: dict[str, Record] = {
     "sample, top p 0.9": {"name": "sample", "top_p": 0.9},
 }
 EXPORTS = [(name, weights) for name, kind in formats.items() for weights in (None, *kind.quantizations)]
-CHOSEN = ("greedy", "beam 5")  # what the ensemble searches by, and what is exported
+CHOSEN = ("greedy", "beam 5")  # the searches of the ensemble and of the exports
 BATCH = 64
-TIMED = 100  # sources that are answered one by one, evenly out of the test split
-UNUSED = ("encode.onnx", "step.onnx")  # an export writes them, a search does not need them
+TIMED = 100  # sources for the latency, evenly spaced in the test split
+UNUSED = ("encode.onnx", "step.onnx")  # exported files that a search does not need
 RUNTIMES = ("onnx", "onnxruntime", "tf2onnx", "ai-edge-litert")
 
 
@@ -61,14 +61,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default="../shared/data/sigmorphon2020_g2p", help="has ice_train.tsv ...")
     parser.add_argument("--out", type=Path, default="benchmarks/results/decoding", help="for records and tables")
     parser.add_argument("--work", type=Path, default="runs/decoding", help="for the trained models")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each time is taken")
+    parser.add_argument("--rounds", type=int, default=7, help="number of measurements of each time")
     parser.add_argument("--set", action="append", default=[], help="a change to both configurations")
     args = parser.parse_args()
     files = {split: args.data / f"ice_{split}.tsv" for split in ("train", "dev", "test")}
     of_files = [f"task.{split}={json.dumps(str(file))}" for split, file in files.items()]
     changes = {"digits_to_words": args.set, "icelandic": [*of_files, *args.set]}
     if missing := [str(file) for file in files.values() if not file.exists()]:
-        note(f"Not there: {', '.join(missing)}. So digits_to_words is measured alone; --data says where they are.")
+        note(f"Not found: {', '.join(missing)}. Only digits_to_words is measured. Give their folder with --data.")
         del changes["icelandic"]
 
     made = environment()
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def measure(name: str, changes: Sequence[str], work: Path, rounds: int) -> Record:
-    """All there is to say of one task."""
+    """All measurements of one task."""
     config = Path(__file__).with_name(f"{name}.yaml")
     configs = [read(config, factory.schema, [*changes, f"seed={seed}"]) for seed in SEEDS]
     runs = [work / f"{name}-{seed}" for seed in SEEDS]
@@ -104,20 +104,20 @@ def measure(name: str, changes: Sequence[str], work: Path, rounds: int) -> Recor
 
 
 def train(directory: Path, config: Mapping[str, Any]) -> Record:
-    """What a run says of itself; trained to the end, if it is not."""
-    begun = (directory / CONFIG).exists()
-    if begun and read_config(directory) != config:
-        raise SystemExit(f"{directory} holds a training of another configuration: give another --work.")
+    """The metrics of a run. The run is trained or resumed if it is not complete."""
+    started = (directory / CONFIG).exists()
+    if started and read_config(directory) != config:
+        raise SystemExit(f"{directory} holds a training with another configuration: give another --work.")
     if not (directory / METRICS).exists():
         note(f"{directory}: training")
-        (Run.resume(directory) if begun else Run.start(directory, config)).train()
+        (Run.resume(directory) if started else Run.start(directory, config)).train()
     metrics = json.loads((directory / METRICS).read_text(encoding="utf-8"))
     scores = {key: metrics["test"][key] for key in ("exact_match", "token_error_rate")}
     return {"seed": config["seed"], **scores, **{key: metrics[key] for key in ("parameters", "epochs", "seconds")}}
 
 
 def note(text: str) -> None:
-    """Say what goes on."""
+    """Print a message about the progress."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -125,16 +125,19 @@ def note(text: str) -> None:
 
 
 def in_turn(measures: Sequence[Callable[[], float]], rounds: int) -> list[list[float]]:
-    """What each measures in each round: A B C, A B C, so that what else the machine does, it does to all.
+    """Take all measurements in turn (A B C, A B C, ...), so that other load on the machine affects all of them alike.
 
-    The first round does not count: it compiles and warms up.
+    The first round is not counted: it compiles and warms up.
+
+    Returns:
+        For each measurement its values, one for each round.
     """
     values = [[measure() for measure in measures] for _ in range(1 + rounds)]
     return [list(each) for each in zip(*values[1:], strict=True)]
 
 
 def measure_searches(models: Sequence[Any], pairs: Sequence[tuple[str, str]], rounds: int) -> list[Record]:
-    """Scores and speed of each search by the first model, and by all together."""
+    """Scores and speed of each search with the first model, and with the ensemble of all."""
     sources = [source for source, _ in pairs]
     jobs: list[tuple[str, Any, Record]] = [(label, models[0], search) for label, search in SEARCHES.items()]
     ensemble = Ensemble(models)
@@ -155,7 +158,7 @@ def measure_searches(models: Sequence[Any], pairs: Sequence[tuple[str, str]], ro
 
 
 def measure_exports(model: Any, run: Path, pairs: Sequence[tuple[str, str]], rounds: int) -> list[Record]:
-    """Size, latency and parity of each format and quantization, beside those of the run's model in process."""
+    """Size, latency and agreement of each format and quantization, and of the Keras model itself."""
     sources, targets = map(list, zip(*pairs, strict=True))
     source_vocabulary, target_vocabulary = model.vocabularies
     few = sources[:: max(1, len(sources) // TIMED)][:TIMED]
@@ -165,17 +168,17 @@ def measure_exports(model: Any, run: Path, pairs: Sequence[tuple[str, str]], rou
 
     def by_ids(search: Record, text: str) -> str:
         ids = source_vocabulary.encode(text)
-        length = max(8, 1 << (len(ids) - 1).bit_length())  # few lengths, since each is compiled anew
+        length = max(8, 1 << (len(ids) - 1).bit_length())  # few lengths, because each is compiled
         return target_vocabulary.decode(model.search(pad([ids], length), search).ids[0, 0].tolist())
 
     def by_runtime(exported: Exported, text: str) -> str:
         return generate(exported, model.vocabularies, [text])[0]
 
-    def latency(answer: Callable[[str], str]) -> float:
+    def latency(generate_one: Callable[[str], str]) -> float:
         times = []
         for text in few:
             began = time.perf_counter()
-            answer(text)
+            generate_one(text)
             times.append(1000 * (time.perf_counter() - began))
         return statistics.median(times)
 
@@ -191,24 +194,24 @@ def measure_exports(model: Any, run: Path, pairs: Sequence[tuple[str, str]], rou
                     exported = export(model, Path(folder, "new"), format, search, quantize=weights)
                     files = [file for file in Path(folder).rglob("*") if file.is_file() and file.name not in UNUSED]
                     size = sum(file.stat().st_size for file in files)
-                answer = functools.partial(by_runtime, exported)
+                generate_one = functools.partial(by_runtime, exported)
             else:
                 size = (run / BEST).stat().st_size
-                answer = functools.partial(by_texts if format == "keras, generate" else by_ids, search)
-            found = [answer(text) for text in sources]
+                generate_one = functools.partial(by_texts if format == "keras, generate" else by_ids, search)
+            outputs = [generate_one(text) for text in sources]
             row: Record = {"search": label, "format": format, "weights": weights or "float32", "bytes": size}
-            row |= {"same_text": same(found, own), "right": same(found, targets), "right_in_process": right}
+            row |= {"same_text": same(outputs, own), "right": same(outputs, targets), "right_in_process": right}
             rows.append(row)
-            measures.append(functools.partial(latency, answer))
+            measures.append(functools.partial(latency, generate_one))
     return [{**row, "milliseconds": each} for row, each in zip(rows, in_turn(measures, rounds), strict=True)]
 
 
 def same(texts: Sequence[str], others: Sequence[str]) -> int:
-    """How many are equal."""
+    """The number of equal pairs."""
     return sum(a == b for a, b in zip(texts, others, strict=True))
 
 
-# === Showing ===
+# === Pages ===
 
 
 def heading(command: str, machine: Record, versions: Record) -> str:
@@ -217,8 +220,8 @@ def heading(command: str, machine: Record, versions: Record) -> str:
     return f"""# Searches and exports
 
 By `{command}`, on {machine["cores"]} cores of an {machine["cpu"]},
-with {", ".join(f"{name} {versions[name]}" for name in names)}. What the columns mean stands in
-[benchmarks/README.md](../../README.md#searches-and-exports); configurations, seeds and every round's times are in
+with {", ".join(f"{name} {versions[name]}" for name in names)}. The columns are explained in
+[benchmarks/README.md](../../README.md#searches-and-exports); configurations, seeds and the times of every round are in
 [records.json](records.json).
 
 """
@@ -230,9 +233,9 @@ def shown(name: str, task: Record) -> Iterator[str]:
     greedy = [each["exact_match"] for each in trained]
     yield (
         f"**{name}**: {task['config']['decoder']['mode']}, {trained[0]['parameters']:,} parameters, "
-        f"{task['pairs']['train']:,} training pairs; {test:,} held-out sources. Seed {trained[0]['seed']} is measured; "
-        f"greedy, the seeds reach {', '.join(map(percent, greedy))}. One standard error of exact match is "
-        f"{percent((greedy[0] * (1 - greedy[0]) / test) ** 0.5)}."
+        f"{task['pairs']['train']:,} training pairs; {test:,} held-out sources. The tables are for seed "
+        f"{trained[0]['seed']}; with greedy search, the seeds reach {', '.join(map(percent, greedy))}. One standard "
+        f"error of exact match is {percent((greedy[0] * (1 - greedy[0]) / test) ** 0.5)}."
     )
     yield ""
     yield "| search | exact match, % | token error rate, % | sources/s |"
@@ -252,12 +255,12 @@ def shown(name: str, task: Record) -> Iterator[str]:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Without its sign."""
+    """A percentage without the sign."""
     return f"{100 * share:.{digits}f}"
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    """The rounds' median, and their least and greatest."""
+    """The median of the rounds, with minimum and maximum."""
     low, middle, high = (f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
     return f"{middle} <sub>{low}\N{EN DASH}{high}</sub>"
 

@@ -1,10 +1,11 @@
-"""What pretraining on unlabelled texts is worth where labels are few: the table of docs/ancestors.md.
+"""Measure the gain from pretraining on unlabelled texts when labels are few: the table of docs/ancestors.md.
 
     python benchmarks/pretraining/measure.py
 
-For each seed, texts are drawn from a small grammar, some with labels. Two of the configurations beside this file
-are an autoencoder and a language model of the unlabelled texts; the third is a classifier of the labelled ones, which
-begins at random or with the weights of either. `CHOSEN` is what `--tune` found best on dev, by seeds of its own.
+For each seed, texts are drawn from a small grammar, some with labels. Two of the configurations in this folder are an
+autoencoder and a language model of the unlabelled texts. The third is a classifier of the labelled texts, which starts
+from random weights or from those of one of the two. `CHOSEN` holds the options that `--tune` found best on dev, with
+seeds of its own.
 """
 
 import argparse
@@ -72,11 +73,13 @@ NOUNS, ADJECTIVES, VERBS = 20, 8, 8  # of each kind
 
 
 def sentence(draw: random.Random) -> tuple[str, str]:
-    """A text and its label, the kind of its subject.
+    """A random text and its label, the kind of its subject.
 
-    sentence: [near noun phrase] noun phrase [that noun phrase verb] verb [noun phrase]; noun phrase: [adjective]
-    noun. What is in brackets is there in half of the cases. An adjective is of its noun's kind, a verb of its
-    subject's; the kinds of the nouns are drawn, each by itself.
+        sentence = [near noun phrase] noun phrase [that noun phrase verb] verb [noun phrase]
+        noun phrase = [adjective] noun
+
+    Each part in brackets occurs with probability 1/2. The kind of each noun is drawn independently. An adjective has
+    the kind of its noun, a verb that of its subject.
     """
 
     def phrase(kind: str) -> list[str]:
@@ -103,7 +106,7 @@ def sentence(draw: random.Random) -> tuple[str, str]:
 
 
 def texts(work: Path, seed: int) -> Path:
-    """The folder of a seed's texts, none of which is there twice."""
+    """The folder with the texts of a seed, all of them different."""
     folder = work / f"texts-{seed}"
     if (folder / "test.tsv").exists():
         return folder
@@ -111,7 +114,9 @@ def texts(work: Path, seed: int) -> Path:
     drawn: dict[str, str] = {}
     while len(drawn) < sum(SIZES.values()):
         drawn.update([sentence(draw)])
-    pairs = iter(draw.sample([*drawn.items()], len(drawn)))  # the shortest are soon all drawn
+    pairs = iter(
+        draw.sample([*drawn.items()], len(drawn))
+    )  # in random order: all of the shortest texts are drawn early
     for name, size in SIZES.items():
         lines = itertools.islice(pairs, size)
         if name == "texts":
@@ -125,7 +130,7 @@ def texts(work: Path, seed: int) -> Path:
 
 
 def pretrain(work: Path, kind: str, seed: int) -> Path:
-    """The run of an autoencoder or a language model of a seed's texts; trained, if it is not."""
+    """The run of an autoencoder or a language model of the texts of a seed. It is trained if it is not complete."""
     directory = work / f"{kind}-{seed}"
     if (directory / METRICS).exists():
         return directory
@@ -137,13 +142,13 @@ def pretrain(work: Path, kind: str, seed: int) -> Path:
 
 
 def of_run(directory: Path) -> Record:
-    """What a run says of itself."""
+    """The scores, seconds and configuration of a run."""
     metrics = json.loads((directory / METRICS).read_text(encoding="utf-8"))
     return {key: metrics[key] for key in ("dev", "test", "seconds")} | {"config": read_config(directory)}
 
 
 def classify(work: Path, arm: Arm, seed: int, options: Mapping[str, Any]) -> Record:
-    """A classifier's scores after the epoch that was best on dev."""
+    """The scores of a classifier after the best epoch on dev."""
     start, way = arm
     folder = texts(work, seed)
     changes = {f"task.{split}": str(folder / f"{split}.tsv") for split in ("train", "dev", "test")}
@@ -170,7 +175,7 @@ def classify(work: Path, arm: Arm, seed: int, options: Mapping[str, Any]) -> Rec
 
 
 def note(text: str) -> None:
-    """Say what goes on."""
+    """Print a message about the progress."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -180,14 +185,14 @@ def note(text: str) -> None:
 def main() -> None:
     """Train, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tune", action="store_true", help="try the choices on dev, by seeds of its own, and no more")
+    parser.add_argument("--tune", action="store_true", help="only try the choices on dev, with seeds of their own")
     parser.add_argument("--out", type=Path, default="benchmarks/results/pretraining", help="for records and tables")
     parser.add_argument("--work", type=Path, default="runs/pretraining", help="for the texts and the pretrained models")
     args = parser.parse_args()
     made = {"command": shlex.join(["python", *sys.argv]), **environment(), "sizes": SIZES}
     tried = CHOICES if args.tune else {arm: [options] for arm, options in CHOSEN.items()}
     jobs = [(arm, seed, options) for arm in ARMS for options in tried[arm] for seed in (TUNING if args.tune else SEEDS)]
-    # What differs in start and seed alone is compiled once, if it comes in a row.
+    # Consecutive jobs that differ only in start and seed are compiled once.
     jobs.sort(key=lambda job: (WAYS.index(job[0][1]), str(job[2])))
     records = [classify(args.work, *job) for job in jobs]
     records.sort(key=lambda record: (ARMS.index((record["start"], record["way"])), str(record["options"])))
@@ -210,14 +215,14 @@ def main() -> None:
 
 
 def tuned(records: Sequence[Record]) -> Iterator[str]:
-    """Each arm's choices, by their mean accuracy on dev."""
+    """The choices of each arm, with their mean accuracy on dev."""
     for arm in ARMS:
         for options in CHOICES[arm]:
             dev = [each["dev"] for each in records if (each["start"], each["way"], each["options"]) == (*arm, options)]
             yield f"{arm} {options}: {percent(statistics.mean(dev))} of {', '.join(map(percent, dev))}"
 
 
-# === Showing ===
+# === Pages ===
 
 
 def heading(command: str, machine: Record, versions: Record, **rest: Any) -> str:
@@ -226,8 +231,8 @@ def heading(command: str, machine: Record, versions: Record, **rest: Any) -> str
     return f"""# Pretraining
 
 By `{command}`, on {machine["cores"]} cores of an {machine["cpu"]},
-with {", ".join(f"{name} {versions[name]}" for name in names)}. What the columns mean stands in
-[benchmarks/README.md](../../README.md#pretraining); configurations and every seed's scores are in
+with {", ".join(f"{name} {versions[name]}" for name in names)}. The columns are explained in
+[benchmarks/README.md](../../README.md#pretraining); configurations and the scores of every seed are in
 [records.json](records.json).
 
 """
@@ -243,7 +248,8 @@ def shown(records: Iterable[Record]) -> Iterator[str]:
         differences = [a - b for a, b in zip(test[arm], test[other], strict=True)]
         return interval(estimate(differences), "+") if arm != other else ""
 
-    yield "| begins | trained by | accuracy on test, % | least, greatest | above random start | above last step |"
+    heads = ["initial weights", "trained by", "accuracy on test, %", "least, greatest", "above random start"]
+    yield f"| {' | '.join([*heads, 'above last step'])} |"
     yield "| --- | --- | --: | --: | --: | --: |"
     for start, way in ARMS:
         scores = test[start, way]
@@ -253,12 +259,12 @@ def shown(records: Iterable[Record]) -> Iterator[str]:
 
 
 def percent(share: float, sign: str = "") -> str:
-    """Without its sign."""
+    """A percentage without the percent sign; `sign="+"` shows a plus."""
     return f"{100 * share:{sign}.1f}"
 
 
 def interval(found: Estimate, sign: str = "") -> str:
-    """An estimate, and its interval in small print."""
+    """An estimate with its interval in small print."""
     low, high = percent(found.low, sign), percent(found.high, sign)
     return f"{percent(found.value, sign)} <sub>{low} to {high}</sub>"
 

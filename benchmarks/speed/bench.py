@@ -1,4 +1,4 @@
-"""Contestants side by side: agreed first, then measured in turn."""
+"""Compare contestants: check that they agree, then measure them in turn."""
 
 import math
 import statistics
@@ -12,19 +12,19 @@ from contestants import Contestant, ContestantError, Worker, note
 Record = dict[str, Any]
 
 SETTLE = 0.3
-"""Seconds before each measurement, in which what another has left running comes to its end."""
+"""Seconds to wait before each measurement, so that background work of the last contestant can finish."""
 
 
 class Bench:
-    """The workers of a row, started when they are first wanted and kept until the row is done.
+    """The workers of a row, started when they are first needed and kept until the row is done.
 
     Args:
-        work: for environments, logs and what is made on the way.
-        rounds: how often each measurement is taken.
-        data: the folder of the shared data sets.
+        work: the folder for environments, logs and intermediate files.
+        rounds: how often each measurement is repeated.
+        data: the folder of the data sets.
 
     Attributes:
-        versions: of the packages in each environment that was used.
+        versions: the package versions in each environment that was used.
     """
 
     def __init__(self, work: Path, rounds: int, data: Path):
@@ -42,19 +42,19 @@ class Bench:
             worker.close()
 
     def worker(self, contestant: Contestant) -> Worker:
-        """The contestant's process, the same one each time."""
+        """The process of a contestant, the same one for every call."""
         if contestant not in self._workers:
             self._workers[contestant] = self.start(contestant)
         return self._workers[contestant]
 
     def start(self, contestant: Contestant) -> Worker:
-        """A fresh process of the contestant, which the caller closes."""
+        """A new process of a contestant, which the caller closes."""
         worker = Worker(contestant, self.work)
         self.versions[contestant.environment or "ours"] = worker.versions
         return worker
 
-    def look_up(self, *contestants: Contestant) -> None:
-        """The versions in some contestants' environments, where they are not asked but run as programs of their own."""
+    def record_versions(self, *contestants: Contestant) -> None:
+        """Record the package versions of contestants that run as programs of their own, not as workers."""
         for contestant in contestants:
             self.start(contestant).close()
 
@@ -66,54 +66,57 @@ class Bench:
         seconds: float = 0.3,
         least: int = 2,
     ) -> Record:
-        """Measure contestants in turn (A B C, A B C, ...), so that what else the machine does, it does to all.
+        """Measure contestants in turn (A B C, A B C, ...), so that other load on the machine affects all of them alike.
 
-        Two unmeasured calls come first: they compile and warm up, and tell how many runs a measurement needs. All make
-        the same number of runs.
+        Two calls that are not counted come first: they compile, warm up and determine the number of runs in a
+        measurement, which is the same for all.
 
         Args:
-            contestants: by the names they are shown by.
-            problem: the fields of `peers/problem.py`'s `Problem`.
-            job: what each does, or what each by name does.
-            seconds: how long the fastest's measurement takes at least.
-            least: the fewest runs in a measurement, which are a multiple of it.
+            contestants: the contestants by their names in the tables.
+            problem: the fields of a `Problem` (`peers/problem.py`).
+            job: the job of all contestants, or of each by its name.
+            seconds: the least duration of a measurement of the fastest contestant.
+            least: the least number of runs in a measurement, which is a multiple of it.
 
         Returns:
-            `problem`; `runs` in a measurement; how far the contestants `agreed`; the seconds until each had made its
-            `first` runs; and the `seconds` of a run in every round.
+            The `problem`; the number of `runs` in a measurement; how far the contestants `agreed`; the seconds until
+            each had finished its `first` runs; and the `seconds` of a run in every round.
 
         Raises:
-            ContestantError: the checks differ, or one fails.
+            ContestantError: the contestants do not agree, or one fails.
         """
         jobs = {name: job if isinstance(job, str) else job[name] for name in contestants}
         workers = {name: self.worker(contestant) for name, contestant in contestants.items()}
         checks, first = {}, {}
         for name, worker in workers.items():
             began = time.perf_counter()
-            checks[name] = worker.ask(prepare=jobs[name], problem=problem)
-            worker.ask(measure=least)
+            checks[name] = worker.request(prepare=jobs[name], problem=problem)
+            worker.request(measure=least)
             first[name] = round(time.perf_counter() - began, 3)
         agreed = agree(checks, problem)
-        fastest = min(worker.ask(measure=least) for worker in workers.values())
+        fastest = min(worker.request(measure=least) for worker in workers.values())
         runs = least * max(1, math.ceil(seconds / fastest / least))
         times: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(self.rounds):
             for name, worker in workers.items():
                 time.sleep(SETTLE)
-                times[name].append(worker.ask(measure=runs))
+                times[name].append(worker.request(measure=runs))
         shown = ", ".join(f"{name} {1000 * statistics.median(each):.2f} ms" for name, each in times.items())
         note(f"  {' '.join(f'{key}={value}' for key, value in problem.items())}: {shown}")
         return {"problem": problem, "runs": runs, "agreed": agreed, "first": first, "seconds": times}
 
 
 def agree(checks: Mapping[str, Any], problem: Record) -> dict[str, Any]:
-    """Raise unless all contestants compute the same.
+    """Check that all contestants compute the same.
 
-    Losses may be a ten-thousandth apart. Of a search's outputs one in twenty may differ: where two are equally likely
-    but for rounding, each library chooses for itself, and another token makes another output.
+    Losses may differ by a ten-thousandth. One in twenty outputs of a search may differ: if two tokens are equally
+    likely but for rounding, each library chooses one of them, and the rest of the output differs.
 
     Returns:
-        The losses; or for each contestant the share of outputs that are those of the first.
+        The losses; or for each contestant the share of outputs that equal those of the first contestant.
+
+    Raises:
+        ContestantError: they do not.
     """
     first, expected = next(iter(checks.items()))
     if isinstance(expected, float):
@@ -127,7 +130,7 @@ def agree(checks: Mapping[str, Any], problem: Record) -> dict[str, Any]:
         wrong = [name for name, share in agreed.items() if share < 0.95]
     if wrong:
         raise ContestantError(
-            f"Not the same mathematics, so there is nothing to compare: at {problem}, {', '.join(wrong)} differs from "
-            f"{first}: {agreed}."
+            f"The contestants do not compute the same, so their times cannot be compared: at {problem}, "
+            f"{', '.join(wrong)} differs from {first}: {agreed}."
         )
     return agreed

@@ -1,4 +1,4 @@
-"""Training over a large file: how long it takes to read, and how much memory everything takes together.
+"""Training on a large file: the time to read it, and the peak memory of the process.
 
 python benchmarks/speed/lines.py --lines 10000000
 """
@@ -23,19 +23,19 @@ STEPS = 200
 
 
 def main() -> None:
-    """Write the file, train, print what it took as JSON."""
+    """Write the file, train, and print time and memory as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=1_000_000)
     lines = parser.parse_args().lines
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "pairs.tsv")
         with path.open("w") as file:
-            file.writelines(made(lines))
-        print(json.dumps({"lines": lines, "bytes": path.stat().st_size, **trained(path, lines), **environment()}))
+            file.writelines(make_lines(lines))
+        print(json.dumps({"lines": lines, "bytes": path.stat().st_size, **train(path, lines), **environment()}))
 
 
-def made(lines: int) -> Iterator[str]:
-    """Lines of a number's digits, a tab, and the digits backwards."""
+def make_lines(lines: int) -> Iterator[str]:
+    """Lines with the digits of a random number, a tab, and the digits reversed."""
     random = np.random.default_rng(0)
     for first in range(0, lines, 10_000):
         for number in random.integers(10**11, size=min(10_000, lines - first)).tolist():
@@ -43,11 +43,11 @@ def made(lines: int) -> Iterator[str]:
             yield f"{digits}\t{digits[::-1]}\n"
 
 
-def trained(path: Path, lines: int) -> dict[str, Any]:
-    """Seconds until the data is there, and of an epoch of some steps; the most memory of the process in bytes."""
+def train(path: Path, lines: int) -> dict[str, Any]:
+    """Seconds to load the data and of an epoch of `STEPS` steps; the peak memory of the process in bytes."""
     config = factory.schema.resolve(
         {
-            # As many pairs in dev and test whatever the file has, since they are generated from.
+            # 100 pairs in dev and in test for any size of the file, because all of dev is generated from.
             "task": {"name": "file", "train": str(path), "dev_fraction": 100 / lines, "test_fraction": 100 / lines},
             "encoder": {"units": 64},
             "decoder": {"mode": "attention", "units": 64},

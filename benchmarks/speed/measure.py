@@ -1,8 +1,8 @@
-"""How fast, beside others: the tables of benchmarks/results/speed, by one command.
+"""Measure the speed compared with other libraries: the tables of benchmarks/results/speed.
 
     python benchmarks/speed/measure.py
 
-Rows that are there already are not measured again, unless `--again` says so; what is stopped keeps its finished rows.
+Rows that are complete in `--out` are measured again only with `--again`. An interrupted run keeps its complete rows.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import write
 
 NEEDS = {"icelandic": ["sigmorphon2020_g2p"], "buckets": ["cmudict_g2p"]}
-"""The data sets of a row."""
+"""The data sets that a row needs."""
 
 
 def main() -> None:
     """Measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=rows, default=list(rows), metavar="ROW", help=", ".join(rows))
-    parser.add_argument("--again", action="store_true", help="measure also what is there")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each time is taken")
+    parser.add_argument("--again", action="store_true", help="measure rows again that are complete")
+    parser.add_argument("--rounds", type=int, default=5, help="number of measurements of each time")
     parser.add_argument("--data", type=Path, default="../shared/data", help="has sigmorphon2020_g2p and cmudict_g2p")
     parser.add_argument("--work", type=Path, default="runs/speed", help="for the peers' environments, and logs")
     parser.add_argument("--out", type=Path, default="benchmarks/results/speed", help="for records and tables")
@@ -44,11 +44,11 @@ def main() -> None:
     for name in args.only:
         path = args.out / f"{name}.json"
         if path.exists() and not args.again:
-            note(f"{name}: is there")
+            note(f"{name}: complete")
             continue
         missing = [folder for folder in NEEDS.get(name, ()) if not (args.data / folder).exists()]
         if missing:
-            note(f"{name}: left out, for {args.data / missing[0]} is not there; --data says where.")
+            note(f"{name}: skipped, because {args.data / missing[0]} does not exist. Give the folder with --data.")
             continue
         note(f"{name}: measuring")
         began, load = time.perf_counter(), os.getloadavg()[0]
@@ -61,10 +61,11 @@ def main() -> None:
                 continue
             made = {"command": command, "machine": environment()["machine"] | {"used": cores}, "load_before": load}
             made |= {"minutes": round((time.perf_counter() - began) / 60, 2), "versions": bench.versions}
+        # Without the paths of this machine.
         text = json.dumps({**made, **measured}, indent=1).replace(f"{args.work.resolve()}/", "")
-        write(path, text + "\n")  # without the paths of one machine
-    there = {name: args.out / f"{name}.json" for name in rows}
-    records = {name: json.loads(path.read_text()) for name, path in there.items() if path.exists()}
+        write(path, text + "\n")
+    paths = {name: args.out / f"{name}.json" for name in rows}
+    records = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
     if records:
         text = tables(records)
         write(args.out / "tables.md", text)

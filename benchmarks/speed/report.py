@@ -1,4 +1,4 @@
-"""What the records say: the table of goals, the details of each row, and the plots."""
+"""The pages of the records: the table of goals, the details of each row, and the plots."""
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ LOOPS = ("addons", "torch", "torch.compile")
 
 
 class Goal(NamedTuple):
-    """One line of what was asked for."""
+    """One goal and what was measured."""
 
     what: str
     against: str
@@ -28,14 +28,14 @@ class Goal(NamedTuple):
 
 
 def goals(records: Records) -> list[Goal]:
-    """What was asked for, as far as it was measured."""
+    """All goals that were measured."""
     return [goal for name, give in GOALS.items() if name in records for goal in give(records[name])]
 
 
 def tables(records: Records) -> str:
     """All tables, as Markdown."""
     heads = ["what", "against", "goal", "measured", "met"]
-    asked = [
+    lines = [
         [
             each.what,
             each.against,
@@ -45,7 +45,7 @@ def tables(records: Records) -> str:
         ]
         for each in goals(records)
     ]
-    parts = [*table(heads, asked), ""] if asked else []
+    parts = [*table(heads, lines), ""] if lines else []
     for name, (title, details) in DETAILS.items():
         if name in records:
             parts += [f"## {title}", "", *details(records[name]), ""]
@@ -53,34 +53,34 @@ def tables(records: Records) -> str:
 
 
 def page(records: Records) -> str:
-    """The README around the tables."""
+    """The README with the tables."""
     machine = next(iter(records.values()))["machine"]
     heads = ["row", "minutes", "load before", "versions"]
-    made = [
+    circumstances = [
         [f"[{name}]({name}.json)", record["minutes"], f"{record['load_before']:.1f}", _versions(record)]
         for name, record in records.items()
     ]
     curves = "\n![How the training step grows](curves.svg)\n" if "curves" in records else ""
     return f"""# Speed
 
-Ratios are the peer's time over ours: above one, ours is faster. In small print stand the least and the greatest: of the
-rounds where one comparison is shown, of the comparisons where several are taken together (by their geometric mean).
-What the rows mean and how they are measured stands in [benchmarks/README.md](../../README.md#speed); every round's
-times, the versions and the machine are in each row's own file.
+A ratio is the peer's time over ours: above one, ours is faster. The small print shows the minimum and maximum: over the
+rounds for a single comparison, over the comparisons for the geometric mean of several.
+[benchmarks/README.md](../../README.md#speed) explains the rows and how they are measured. The file of each row has the
+times of every round, the versions and the machine.
 
 ![The ratios of every comparison](ratios.svg)
 
 {tables(records)}{curves}
-## How it was made
+## Circumstances
 
-On {len(machine["used"])} cores of an {machine["cpu"]}. The load is that of the minute before a row began.
+Measured on {len(machine["used"])} cores of an {machine["cpu"]}. The load is that of the minute before each row.
 
-{chr(10).join(table(heads, made))}
+{chr(10).join(table(heads, circumstances))}
 """
 
 
 def _versions(record: Record) -> str:
-    """Each package of each environment once."""
+    """The packages of all environments, each once."""
     named = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax", "yoyodyne")
     found = [
         f"{package} {version}"
@@ -95,17 +95,17 @@ def _versions(record: Record) -> str:
 
 
 def cells(record: Record, **fields: Any) -> list[Record]:
-    """The cells that have these fields, themselves or in their problem."""
+    """The cells with these fields, in themselves or in their problem."""
     return [cell for cell in record["cells"] if all({**cell["problem"], **cell}.get(k) == v for k, v in fields.items())]
 
 
 def shown(cell: Record, name: str) -> str | None:
-    """A contestant's milliseconds, where it took part."""
+    """The milliseconds of a contestant, if it took part."""
     return milliseconds(cell["seconds"][name]) if name in cell["seconds"] else None
 
 
 def against(record: Record, *peers: str, own: str = "ours", **fields: Any) -> Ratio:
-    """The geometric mean over cells of the ratio to the best of the peers."""
+    """The geometric mean over cells of the best peer's time over ours."""
     chosen = [cell["seconds"] for cell in cells(record, **fields)]
     return mean_ratio([ratio(times, best(times, peers), own) for times in chosen])
 
@@ -148,7 +148,7 @@ def attention_details(record: Record) -> list[str]:
 
 
 def compared(record: Record, varied: tuple[str, ...], peers: tuple[str, ...]) -> list[str]:
-    """A line for each cell: milliseconds of each contestant, and the ratio to the best of the peers."""
+    """A line for each cell: the milliseconds of each contestant, and the best peer's time over ours."""
     names = [name for name in ("ours", "litert", *peers) if any(name in cell["seconds"] for cell in record["cells"])]
     lines = []
     for cell in record["cells"]:
@@ -160,7 +160,7 @@ def compared(record: Record, varied: tuple[str, ...], peers: tuple[str, ...]) ->
 
 
 def roof_seconds(cell: Record) -> float:
-    """The products of a step, each at the faster library's median."""
+    """The seconds of the matrix products of a step, each in the faster library, by the median."""
     rounds = cell["products"].values()
     return sum(
         count * min(statistics.median(each[shape] for each in library) for library in rounds)
@@ -169,7 +169,7 @@ def roof_seconds(cell: Record) -> float:
 
 
 def roof_share(cell: Record) -> Ratio:
-    """Of a step's time, what its products alone would take."""
+    """The share of the time of a step that its matrix products alone would take."""
     products, times = roof_seconds(cell), cell["seconds"]["ours"]
     return Ratio(products / statistics.median(times), products / max(times), products / min(times))
 
@@ -179,7 +179,7 @@ def roof_goals(record: Record) -> Iterator[Goal]:
     for mode in (*MODES, "attention"):
         share = mean_ratio([roof_share(cell) for cell in cells(record, mode=mode)])
         yield Goal(
-            f"share of the bare matrix products' time, {mode}, H = 256", "the faster of TensorFlow, torch", 0.85, share
+            f"share of the matrix products' time, {mode}, H = 256", "the faster of TensorFlow, torch", 0.85, share
         )
 
 
@@ -202,14 +202,18 @@ def _volume(shape: str) -> int:
 
 def sampling_details(record: Record) -> list[str]:
     """Of the row `sampling`."""
-    names = {None: "the right token", 0.5: "by a coin", 0.0: "its own output"}
+    names = {
+        None: "the target (teacher forcing)",
+        0.5: "either, with probability 0.5",
+        0.0: "its output (free running)",
+    }
     lines = []
     for cell in record["cells"]:
-        told = cells(record, mode=cell["problem"]["mode"], sampling=None)[0]["seconds"]["ours"]
-        times = {"ours": told, "this": cell["seconds"]["ours"]}
+        teacher_forced = cells(record, mode=cell["problem"]["mode"], sampling=None)[0]["seconds"]["ours"]
+        times = {"ours": teacher_forced, "this": cell["seconds"]["ours"]}
         reads = names[cell["problem"]["sampling"]]
         lines.append([cell["problem"]["mode"], reads, milliseconds(times["this"]), ratio(times, "this")])
-    return table(["mode", "a step reads", "step, ms", "times teacher-forced"], lines)
+    return table(["mode", "a step reads", "step, ms", "times teacher forcing"], lines)
 
 
 def bfloat16_details(record: Record) -> list[str]:
@@ -243,7 +247,7 @@ def bucket_times(record: Record) -> dict[int, list[float]]:
 def buckets_goals(record: Record) -> Iterator[Goal]:
     """Of the row `buckets`."""
     times = {str(count): each for count, each in bucket_times(record).items()}
-    yield Goal("an epoch of unequal lengths, 6 buckets", "the same without", 1.3, ratio(times, "1", "6"))
+    yield Goal("an epoch of unequal lengths, 6 buckets", "one bucket", 1.3, ratio(times, "1", "6"))
 
 
 def buckets_details(record: Record) -> list[str]:
@@ -301,12 +305,12 @@ def beam_details(record: Record) -> list[str]:
 
 
 def reached(run: Record) -> float:
-    """Seconds to 99 %; without end if it was not reached."""
+    """Seconds to 99 % exact match; infinite if it was not reached."""
     return next((each["seconds"] for each in run["epochs"] if each["exact_match"] >= 0.99), float("inf"))
 
 
 def whole_times(record: Record) -> dict[str, list[float]]:
-    """The seconds of each seed, by who."""
+    """The seconds of each seed, by contestant."""
     times: dict[str, list[float]] = {}
     for run in record["runs"]:
         times.setdefault(run["who"], []).append(reached(run))
@@ -329,7 +333,14 @@ def whole_details(record: Record) -> list[str]:
         if len(epochs) > 1:
             each = f"{(epochs[-1]['seconds'] - first) / (len(epochs) - 1):.2f}"
         lines.append([run["who"], run["seed"], f"{reached(run):.1f}", len(epochs), f"{first:.1f}", each])
-    heads = ["who", "seed", "seconds to 99 %", "epochs", "seconds to the end of the first", "seconds of a later epoch"]
+    heads = [
+        "library",
+        "seed",
+        "seconds to 99 %",
+        "epochs",
+        "seconds to the end of the first",
+        "seconds of a later epoch",
+    ]
     return table(heads, lines)
 
 
@@ -348,7 +359,7 @@ def icelandic_details(record: Record) -> list[str]:
         each = record[name]
         values = [f"{each['fit']:.0f}", f"{each['predict']:.0f}", f"{1000 * each['fit'] / record['steps']:.0f}"]
         lines.append([name, *values, *(f"{each['wer'][split]:.1f}" for split in ("dev", "test"))])
-    return table(["who", "training, s", "answering, s", "ms a step", "dev WER", "test WER"], lines)
+    return table(["library", "training, s", "prediction, s", "ms a step", "dev WER", "test WER"], lines)
 
 
 def memory_goals(record: Record) -> Iterator[Goal]:
@@ -380,7 +391,7 @@ def lines_goals(record: Record) -> Iterator[Goal]:
     """Of the row `lines`."""
     most = record["cells"][-1]
     share = (2 << 30) / most["peak_memory"]
-    yield Goal(f"peak memory of training over {most['lines']:,} lines", "2 GiB", 1.0, Ratio(share, share, share))
+    yield Goal(f"peak memory of training on {most['lines']:,} lines", "2 GiB", 1.0, Ratio(share, share, share))
 
 
 def lines_details(record: Record) -> list[str]:
@@ -421,16 +432,16 @@ GOALS: dict[str, Callable[[Record], Iterator[Goal]]] = {
 DETAILS: dict[str, tuple[str, Callable[[Record], list[str]]]] = {
     "step": ("Training step: basic, feedback, peek", step_details),
     "attention": ("Training step: attention", attention_details),
-    "roof": ("How much of a step is matrix products, H = 256", roof_details),
+    "roof": ("The share of matrix products in a step, H = 256", roof_details),
     "greedy": ("Greedy search of 20 steps", greedy_details),
     "beam": ("Beam search, 5 hypotheses, batch 64", beam_details),
     "whole": ("A whole run: digits to words, attention", whole_details),
     "icelandic": ("A whole run: Icelandic pronunciation", icelandic_details),
     "buckets": ("Unequal lengths: 20,000 words of CMUdict, attention, H = 128", buckets_details),
-    "sampling": ("Training on its own outputs, H = 256, T = 12", sampling_details),
+    "sampling": ("Scheduled sampling and free running in training, H = 256, T = 12", sampling_details),
     "memory": ("Memory of a training process, H = 256", memory_details),
-    "lines": ("Memory of training over a large file, 64 units, 200 updates", lines_details),
-    "compile": ("From a process's start to its first step, H = 128, T = 12", compile_details),
+    "lines": ("Memory of training on a large file, 64 units, 200 updates", lines_details),
+    "compile": ("From the start of a process to its first step, H = 128, T = 12", compile_details),
     "bfloat16": ("Mixed precision, T = 12", bfloat16_details),
     "backends": ("Other backends", backends_details),
     "curves": ("Growth of the training step around H = 128, T = 12, batch 64, vocabulary 64, depth 1", curves_details),
@@ -442,16 +453,16 @@ DETAILS: dict[str, tuple[str, Callable[[Record], list[str]]]] = {
 
 @styled
 def ratios_figure(records: Records) -> Figure:
-    """A point for each goal: what was measured, and what was asked for."""
-    asked = goals(records)
-    figure = Figure(figsize=(WIDTH * 1.6, 0.8 + 0.28 * len(asked)), layout="constrained")
+    """A point for each measured ratio, and a line for its goal."""
+    shown_goals = goals(records)
+    figure = Figure(figsize=(WIDTH * 1.6, 0.8 + 0.28 * len(shown_goals)), layout="constrained")
     axes = figure.add_subplot()
-    for place, goal in enumerate(asked):
+    for place, goal in enumerate(shown_goals):
         color = "#0072B2" if goal.measured.value >= goal.wanted else "#D55E00"
         axes.plot([goal.measured.low, goal.measured.high], [place, place], color=color, alpha=0.5)
         axes.plot(goal.measured.value, place, "o", color=color)
         axes.plot(goal.wanted, place, "|", color="black", markersize=12)
-    axes.set_yticks(range(len(asked)), [goal.what.replace("`", "") for goal in asked])
+    axes.set_yticks(range(len(shown_goals)), [goal.what.replace("`", "") for goal in shown_goals])
     axes.invert_yaxis()
     axes.set_xscale("log")
     marks = [0.25, 0.5, 1, 2, 4, 8]
@@ -463,7 +474,7 @@ def ratios_figure(records: Records) -> Figure:
 
 @styled
 def curves_figure(record: Record) -> Figure:
-    """Milliseconds of a step against each size."""
+    """The milliseconds of a step against each size."""
     varied = list(dict.fromkeys(cell["varied"] for cell in record["cells"]))
     figure = Figure(figsize=(WIDTH * 1.8, 1.4 * len(varied) + 3), layout="constrained")
     grid = figure.subplots((len(varied) + 1) // 2, 2).flat

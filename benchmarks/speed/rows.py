@@ -1,4 +1,4 @@
-"""What is measured: one function a row. Each gives a record of raw measurements; `report.py` makes sense of them."""
+"""The measurements: one function for each row. Each returns a record of raw measurements for `report.py`."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ rows: dict[str, Row] = {}
 
 
 def row(function: Row) -> Row:
-    """Register a row by its function's name."""
+    """Register a row by the name of its function."""
     rows[function.__name__] = function
     return function
 
@@ -46,43 +46,43 @@ def row(function: Row) -> Row:
 
 @row
 def step(bench: Bench) -> Record:
-    """The training step of the modes that do not look, against fused kernels."""
+    """The training step of the modes without attention, against fused kernels."""
     problems = [
         {"mode": mode, "cell": cell, **size} for cell in ("lstm", "gru") for mode in MODES[:3] for size in SIZES
     ]
     contestants = {"ours": OURS, "torch": TORCH}
-    beside = {"feedback": {"stock": STOCK}}  # of the other modes it would say the same
-    return {"cells": [bench.compare({**contestants, **beside.get(each["mode"], {})}, each) for each in problems]}
+    more = {"feedback": {"stock": STOCK}}  # one mode is enough to compare with keras.layers
+    return {"cells": [bench.compare({**contestants, **more.get(each["mode"], {})}, each) for each in problems]}
 
 
 @row
 def attention(bench: Bench) -> Record:
-    """The training step of the mode that looks."""
+    """The training step of the attention mode."""
     contestants = {"ours": OURS, "addons": ADDONS, "torch": TORCH, "torch.compile": TORCH_STEP}
     return {"cells": [bench.compare(contestants, {"mode": "attention", **size}) for size in SIZES]}
 
 
 @row
 def roof(bench: Bench) -> Record:
-    """The bare matrix products of a training step, each at its fastest library, and the step itself."""
+    """The matrix products of a training step alone, and the step itself."""
     problems = [{"mode": mode, "units": 256, "length": length} for mode in MODES for length in (12, 40)]
     cells, counts = [], {}
     for problem in problems:
         libraries = {"tensorflow": bench.worker(OURS), "torch": bench.worker(TORCH)}
         for worker in libraries.values():
-            counts = worker.ask(prepare="products", problem=problem)
-            worker.ask(measure=10)
+            counts = worker.request(prepare="products", problem=problem)
+            worker.request(measure=10)
         found: dict[str, list[dict[str, float]]] = {name: [] for name in libraries}
         for _ in range(bench.rounds):
             for name, worker in libraries.items():
-                found[name].append(worker.ask(measure=50))
+                found[name].append(worker.request(measure=50))
         cells.append({**bench.compare({"ours": OURS}, problem), "counts": counts, "products": found})
     return {"cells": cells}
 
 
 @row
 def sampling(bench: Bench) -> Record:
-    """Training on its own outputs, always or by chance, beside training on the right ones."""
+    """Training in free running or with scheduled sampling, beside teacher forcing."""
     cells = []
     for mode in ("feedback", "attention"):
         for probability in (None, 0.5, 0.0):
@@ -93,7 +93,7 @@ def sampling(bench: Bench) -> Record:
 
 @row
 def bfloat16(bench: Bench) -> Record:
-    """Mixed precision beside single precision."""
+    """Mixed precision, beside single precision."""
     return {
         "cells": [
             bench.compare({"ours": OURS}, {"mode": mode, "units": units, "length": 12, "policy": policy})
@@ -119,7 +119,7 @@ def backends(bench: Bench) -> Record:
 
 @row
 def buckets(bench: Bench) -> Record:
-    """An epoch of unequal lengths, in one shape and in six."""
+    """An epoch of sequences of different lengths, with one shape and with six."""
     given = bench.data / "cmudict_g2p" / "eng_cmudict_train.tsv"
     file = bench.work / "cmudict_20000.tsv"
     file.write_text("".join(given.read_text().splitlines(keepends=True)[:20_000]))
@@ -130,7 +130,7 @@ def buckets(bench: Bench) -> Record:
 
 @row
 def curves(bench: Bench) -> Record:
-    """How the training step grows."""
+    """The training step against each size."""
     base = {"units": 128, "length": 12}
     varied = {
         "length": (6, 12, 24, 48, 96),
@@ -142,9 +142,9 @@ def curves(bench: Bench) -> Record:
     cells = []
     for mode in ("feedback", "attention"):
         for key, values in varied.items():
-            # The torch loop is written for one layer, as such loops are.
-            alone = key == "depth" and mode == "attention"
-            contestants = {"ours": OURS} if alone else {"ours": OURS, "torch": TORCH}
+            # The torch loop has one layer only.
+            ours_only = key == "depth" and mode == "attention"
+            contestants = {"ours": OURS} if ours_only else {"ours": OURS, "torch": TORCH}
             for value in values:
                 problem = {"mode": mode, **base, key: value}
                 cells.append({"varied": key, **bench.compare(contestants, problem)})
@@ -156,7 +156,7 @@ def curves(bench: Bench) -> Record:
 
 @row
 def greedy(bench: Bench) -> Record:
-    """Greedy search over 20 steps, none of which may be the end."""
+    """Greedy search of 20 steps, none of which generates the end."""
     searchers = {"ours": OURS, "addons": ADDONS, "torch": TORCH, "torch.compile": TORCH_STEP}
     cells = []
     for units in (128, 256):
@@ -170,14 +170,14 @@ def greedy(bench: Bench) -> Record:
 
 @row
 def beam(bench: Bench) -> Record:
-    """Beam search, over 20 steps that never end and on trained models that end when they are done."""
+    """Beam search: of 20 steps without an end, and with trained models, which generate the end."""
     cells = []
     for units in (128, 256):
         problem = {"mode": "attention", "units": units, "length": 12}
         cells.append({"kind": "full length", **_beam(bench, {**problem, "endless": True})})
         file = bench.work / f"digits_to_words-{units}.npz"
         problem |= {"weights": str(file), "pads": True}
-        exact = bench.worker(OURS).ask(prepare="train", problem=problem)
+        exact = bench.worker(OURS).request(prepare="train", problem=problem)
         with np.load(file) as weights:
             sizes = {"source_vocabulary": "encoder.embedding", "vocabulary": "decoder.embedding"}
             problem |= {key: len(weights[name]) for key, name in sizes.items()}
@@ -194,8 +194,8 @@ def _beam(bench: Bench, problem: Record) -> Record:
 
 @row
 def whole(bench: Bench) -> Record:
-    """The time from a process's start to 99 % exact match on dev."""
-    bench.look_up(OURS, TORCH, ADDONS)
+    """The time from the start of a process to 99 % exact match on dev."""
+    bench.record_versions(OURS, TORCH, ADDONS)
     task = DigitsToWords(train_size=5_000, dev_size=500)
     runs = []
     with tempfile.TemporaryDirectory() as folder:
@@ -216,8 +216,8 @@ def whole(bench: Bench) -> Record:
 
 @row
 def icelandic(bench: Bench) -> Record:
-    """A real training by two commands, ours and yoyodyne's, from the files to the answers for dev and test."""
-    bench.look_up(OURS, Contestant("torch_worker.py", "yoyodyne"))
+    """A real training from the command line, ours and yoyodyne's, until the outputs for dev and test exist."""
+    bench.record_versions(OURS, Contestant("torch_worker.py", "yoyodyne"))
     data = bench.data.resolve() / "sigmorphon2020_g2p"
     files = {split: str(data / f"ice_{split}.tsv") for split in ("train", "dev", "test")}
     training = yaml.safe_load((HERE / "icelandic.yaml").read_text())["training"]
@@ -238,13 +238,13 @@ def icelandic(bench: Bench) -> Record:
         fit = [str(program), "fit", *common, "--data.val", files["dev"], "--checkpoint.dirpath", folder]
         seconds, predicting, wer = _timed(fit, log, folder), 0.0, {}
         for split in ("dev", "test"):
-            answers = Path(folder, f"{split}.txt")
-            more = ["--ckpt_path", f"{folder}/best.ckpt", "--prediction.path", str(answers)]
+            predictions = Path(folder, f"{split}.txt")
+            more = ["--ckpt_path", f"{folder}/best.ckpt", "--prediction.path", str(predictions)]
             predicting += _timed([str(program), "predict", *common, "--data.predict", files[split], *more], log, folder)
-            wanted = [line.split("\t")[1].split() for line in Path(files[split]).read_text().splitlines()]
-            given = [line.split() for line in answers.read_text().splitlines()]
-            wrong = sum(a != b for a, b in zip(given, wanted, strict=True))
-            wer[split] = 100 * wrong / len(wanted)
+            targets = [line.split("\t")[1].split() for line in Path(files[split]).read_text().splitlines()]
+            outputs = [line.split() for line in predictions.read_text().splitlines()]
+            wrong = sum(a != b for a, b in zip(outputs, targets, strict=True))
+            wer[split] = 100 * wrong / len(targets)
         measured["yoyodyne"] = {"fit": seconds, "predict": predicting, "wer": wer}
         note(f"  yoyodyne: {seconds:.0f} s and {predicting:.0f} s, {wer}")
     return measured
@@ -252,17 +252,17 @@ def icelandic(bench: Bench) -> Record:
 
 @row
 def memory(bench: Bench) -> Record:
-    """The peak memory of a training process, and how much of it came after the imports."""
+    """The peak memory of a training process, in all and above that of its imports."""
     sizes = [{"units": 256, "length": length} for length in (12, 40, 160)]
     cells = []
     for problem in [{"mode": mode, **size} for mode in MODES for size in sizes]:
         found = {}
         for name, contestant in (("ours", OURS), ("torch", TORCH)):
             worker = bench.start(contestant)
-            found[name] = {"imports": worker.ask(memory=True)["now"]}
-            worker.ask(prepare="fit", problem=problem)
-            worker.ask(measure=16)
-            found[name] |= worker.ask(memory=True)
+            found[name] = {"imports": worker.request(memory=True)["now"]}
+            worker.request(prepare="fit", problem=problem)
+            worker.request(measure=16)
+            found[name] |= worker.request(memory=True)
             worker.close()
         note(f"  {problem}: { ({name: each['peak'] >> 20 for name, each in found.items()}) } MiB")
         cells.append({"problem": problem, "memory": found})
@@ -271,8 +271,8 @@ def memory(bench: Bench) -> Record:
 
 @row
 def lines(bench: Bench) -> Record:
-    """The peak memory of a training over files of more and more lines."""
-    bench.look_up(OURS)
+    """The peak memory of a training on files with increasing numbers of lines."""
+    bench.record_versions(OURS)
     cells = []
     for count in (10_000, 1_000_000, 10_000_000):
         command = [sys.executable, str(HERE / "lines.py"), "--lines", str(count)]
@@ -284,7 +284,7 @@ def lines(bench: Bench) -> Record:
 
 @row
 def compile(bench: Bench) -> Record:
-    """From a process's start to its first finished step, with an empty and with a filled cache of compiled programs."""
+    """From the start of a process to the end of its first step, with an empty and a full cache of compiled programs."""
     cells = []
     for mode in MODES:
         problem = {"mode": mode, "units": 128, "length": 12}
@@ -296,8 +296,8 @@ def compile(bench: Bench) -> Record:
                 began = time.perf_counter()
                 worker = bench.start(contestant)
                 started = time.perf_counter() - began
-                worker.ask(prepare="first", problem=problem)
-                seconds[name] = [started, time.perf_counter() - began + worker.ask(measure=1)]
+                worker.request(prepare="first", problem=problem)
+                seconds[name] = [started, time.perf_counter() - began + worker.request(measure=1)]
                 worker.close()
         note(f"  {mode}: { ({name: round(each[1], 1) for name, each in seconds.items()}) } s")
         cells.append({"problem": problem, "started_and_stepped": seconds})
@@ -305,7 +305,7 @@ def compile(bench: Bench) -> Record:
 
 
 def _timed(command: Sequence[str], log: Path, folder: str) -> float:
-    """The seconds of a command, run in a folder that it may fill."""
+    """The seconds of a command that runs in a folder."""
     began = time.perf_counter()
     with log.open("w") as file:
         code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=variables(), cwd=folder).returncode
@@ -315,7 +315,7 @@ def _timed(command: Sequence[str], log: Path, folder: str) -> float:
 
 
 def _lines(command: Sequence[str], log: Path) -> list[dict[str, Any]]:
-    """The lines of JSON that a command prints, each with the `seconds` since it was started."""
+    """The JSON lines that a command prints, each with the `seconds` since the start of the command."""
     began, lines = time.perf_counter(), []
     with log.open("w") as file:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True, env=variables())

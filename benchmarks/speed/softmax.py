@@ -1,4 +1,4 @@
-"""A step of training with a large vocabulary: logits of all tokens, or of the right one and of drawn ones.
+"""A training step with a large vocabulary: logits of all tokens, or of the target and of sampled tokens.
 
 python benchmarks/speed/softmax.py
 """
@@ -22,7 +22,7 @@ TURNS, STEPS = 5, 4
 
 
 def main() -> None:
-    """Both in turns, in one process; print medians and ratios as JSON."""
+    """Measure both in turn, in one process; print medians and ratios as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vocabulary", type=int, default=50_000)
     parser.add_argument("--samples", type=int, default=4096)
@@ -50,7 +50,7 @@ def main() -> None:
     found = {
         "seconds a step": {name: round(statistics.median(each), 3) for name, each in seconds.items()},
         "full over sampled": [round(f / s, 2) for f, s in zip(seconds["full"], seconds["sampled"], strict=True)],
-        "MB a step, beside what is kept": {name: round(max(each) / 1e6) for name, each in extra.items()},
+        "MB a step, temporary": {name: round(max(each) / 1e6) for name, each in extra.items()},
     }
     print(json.dumps({**vars(options), **found, **environment()}, indent=2))
 

@@ -1,4 +1,4 @@
-"""Ratios and their spread, and Markdown tables of them: numbers in, text out."""
+"""Ratios and their spread, and Markdown tables."""
 
 import math
 import statistics
@@ -10,7 +10,7 @@ Times = Mapping[str, Sequence[float]]
 
 
 class Ratio(NamedTuple):
-    """How many times faster, and the least and greatest of it."""
+    """A speed-up with its minimum and maximum."""
 
     value: float
     low: float
@@ -21,24 +21,24 @@ class Ratio(NamedTuple):
 
 
 def best(times: Times, names: Iterable[str]) -> str:
-    """Whose median is least."""
+    """The contestant with the smallest median."""
     return min((name for name in names if name in times), key=lambda name: statistics.median(times[name]))
 
 
 def ratio(times: Times, peer: str, own: str = "ours") -> Ratio:
-    """How many times as long the peer takes: the ratio of the medians, and the extremes of the rounds' own ratios."""
+    """The peer's time over ours: the ratio of the medians, with minimum and maximum over the rounds."""
     rounds = [theirs / ours for theirs, ours in zip(times[peer], times[own], strict=True)]
     return Ratio(statistics.median(times[peer]) / statistics.median(times[own]), min(rounds), max(rounds))
 
 
 def mean_ratio(ratios: Sequence[Ratio]) -> Ratio:
-    """The geometric mean of the values; the extremes of the values, not of the rounds."""
+    """The geometric mean of the values, with minimum and maximum of the values (not of the rounds)."""
     values = [each.value for each in ratios]
     return Ratio(math.exp(statistics.fmean(map(math.log, values))), min(values), max(values))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Lines of a Markdown table, the first column to the left and all others to the right."""
+    """The lines of a Markdown table, with the first column aligned left and all others right."""
     return [
         line(heads),
         line(["---", *["--:"] * (len(heads) - 1)]),
@@ -47,11 +47,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
 
 
 def line(cells: Iterable[object]) -> str:
-    """A row of a table; what is not there is empty."""
+    """A row of a table; `None` gives an empty cell."""
     return f"| {' | '.join('' if cell is None else str(cell) for cell in cells)} |"
 
 
 def milliseconds(seconds: Sequence[float]) -> str:
-    """Their median."""
+    """The median in milliseconds."""
     value = 1000 * statistics.median(seconds)
     return f"{value:.{2 if value < 10 else 1}f}"

@@ -1,9 +1,9 @@
-"""Where the time of a training step goes, by XLA's own account: the numbers of docs/speed.md.
+"""Profile a training step with XLA's profiler: the numbers of docs/speed.md.
 
     python benchmarks/speed/where.py --mode attention --units 256 --length 12
 
-Each operation's time is that of the thread that issues it; what other threads do meanwhile is not in it, so the shares
-say more than the sums. Profiling itself makes a step slower.
+The time of an operation is that of the thread that issues it, without the work of other threads in the meantime. The
+shares are therefore more reliable than the sums. Profiling itself makes a step slower.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--cell", default="lstm")
     parser.add_argument("--units", type=int, default=256)
     parser.add_argument("--length", type=int, default=12)
-    parser.add_argument("--top", type=int, default=12, help="how many operations to list")
+    parser.add_argument("--top", type=int, default=12, help="number of operations to list")
     args = parser.parse_args()
     _, measure = make_training(Problem(mode=args.mode, cell=args.cell, units=args.units, length=args.length))
     measure(STEPS)
@@ -45,18 +45,18 @@ def main() -> None:
         tf.profiler.experimental.stop()
         times = dict(operations(Path(folder)))
     kinds: dict[str, float] = collections.defaultdict(float)
-    for (name, often), milliseconds in times.items():
+    for (name, runs), milliseconds in times.items():
         what = "products" if name.startswith(("MatMul", "dot")) or "dot_fusion" in name else "all else"
-        kinds[f"{what}, {'once for each step of time' if often > 1.5 else 'once'}"] += milliseconds
+        kinds[f"{what}, {'once for each time step' if runs > 1.5 else 'once'}"] += milliseconds
     print(f"a training step, profiled: {step:.1f} ms")
     for kind, milliseconds in sorted(kinds.items(), key=lambda item: -item[1]):
         print(f"{milliseconds:8.2f} ms  {kind}")
-    for (name, often), milliseconds in sorted(times.items(), key=lambda item: -item[1])[: args.top]:
-        print(f"{milliseconds:8.2f} ms  {name} x {often:.0f}")
+    for (name, runs), milliseconds in sorted(times.items(), key=lambda item: -item[1])[: args.top]:
+        print(f"{milliseconds:8.2f} ms  {name} x {runs:.0f}")
 
 
 def operations(folder: Path) -> Iterator[tuple[tuple[str, float], float]]:
-    """Each compiled operation with how often it runs in a training step, and its milliseconds in one."""
+    """Each compiled operation and its number of runs in a training step, with its milliseconds in one step."""
     space = xplane_pb2.XSpace()
     (file,) = folder.rglob("*.xplane.pb")
     space.ParseFromString(file.read_bytes())

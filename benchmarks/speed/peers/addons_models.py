@@ -1,7 +1,8 @@
 """An encoder-decoder with attention as TensorFlow Addons' users write it.
 
-`AttentionWrapper` hands what it found to the next step's cell, and what it found first is nothing; here it is told what
-the first state finds, so that every step reads what the state before it finds. The readout reads the state alone.
+The cell of `AttentionWrapper` reads the context of the step before, which is zero at the first step. Here it gets the
+context of the initial state instead, so that every step reads the context of the state before it. The readout reads the
+state only.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ class Attention(tf.keras.Model):
         self.readout = tf.keras.layers.Dense(problem.vocabulary)
 
     def initialize(self, source, beams: int = 1):
-        """The first state of the wrapper, whose memory is the source."""
+        """The initial state of the wrapper, with the source as its memory."""
         embedded = self.source_embedding(source)
         mask = source != 0 if self.problem.pads else None
         values, summary, *_ = self.encoder(embedded, mask=mask)
@@ -50,7 +51,7 @@ class Attention(tf.keras.Model):
         return first.clone(cell_state=cell_state, attention=context, alignments=alignments, attention_state=state)
 
     def call(self, inputs):
-        """Logits `(batch, length, vocabulary)`, told what came before."""
+        """Logits `(batch, length, vocabulary)`, with teacher forcing."""
         source, previous = inputs
         decoder = tfa.seq2seq.BasicDecoder(
             self.cell, tfa.seq2seq.TrainingSampler(), maximum_iterations=previous.shape[1]
@@ -61,7 +62,7 @@ class Attention(tf.keras.Model):
         return self.readout(outputs.rnn_output)
 
     def greedy(self, source, length: int):
-        """Ids `(batch, length)`, or fewer where every row has ended."""
+        """Ids `(batch, length)`, or fewer steps if every row has ended."""
         sampler = tfa.seq2seq.GreedyEmbeddingSampler()
         decoder = tfa.seq2seq.BasicDecoder(self.cell, sampler, self.readout, maximum_iterations=length)
         start = tf.fill([tf.shape(source)[0]], START)
@@ -72,7 +73,7 @@ class Attention(tf.keras.Model):
         return outputs.sample_id
 
     def beam(self, source, beams: int, length: int):
-        """The best ids `(batch, length)`, or fewer where every hypothesis has ended."""
+        """The best ids `(batch, length)`, or fewer steps if every hypothesis has ended."""
         decoder = tfa.seq2seq.BeamSearchDecoder(
             self.cell, beam_width=beams, output_layer=self.readout, maximum_iterations=length
         )

@@ -1,4 +1,4 @@
-"""TensorFlow Addons."""
+"""The worker of TensorFlow Addons."""
 
 import functools
 import time
@@ -9,7 +9,7 @@ from addons_models import make_model
 from problem import Problem, make_pairs, shifted
 from serve import Measure, searching, serve
 
-# XLA compiles `dynamic_decode` too, but made a training step a hundred times slower; the older Adam is faster on CPUs.
+# With XLA, a training step with `dynamic_decode` takes a hundred times as long. The legacy Adam is faster on CPUs.
 
 
 def step(problem: Problem) -> tuple[float, Measure]:
@@ -36,7 +36,7 @@ def step(problem: Problem) -> tuple[float, Measure]:
         began, total = 0.0, tf.zeros(())
         for number, batch in enumerate(data.take(1 + steps)):
             total += train(*batch)
-            if not number:  # opens the data, once however many steps there are
+            if not number:  # the first step opens the data, and is not counted
                 total.numpy()
                 began = time.perf_counter()
         total.numpy()

@@ -7,10 +7,10 @@ import keras
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds of an epoch to the end of its last step, before the dev split is looked at.
+    """The seconds of an epoch until the end of its last step, without the evaluation on dev.
 
     Args:
-        begun: how many steps are over when it starts: `fit` opens its data in the first, once however many there are.
+        begun: the number of steps that are not counted: in the first one, `fit` opens its data.
     """
 
     def __init__(self, begun: int):
@@ -18,11 +18,11 @@ class Clock(keras.callbacks.Callback):
         self.begun = begun
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start."""
+        """Start the clock."""
         self.began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Look."""
+        """Restart the clock if the step does not count, and read it."""
         if batch < self.begun:
             self.began = time.perf_counter()
         self.ended = time.perf_counter()

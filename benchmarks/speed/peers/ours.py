@@ -1,4 +1,4 @@
-"""seq2seq_zoo, through what its users call: `Training.fit`."""
+"""The worker of seq2seq_zoo, which trains by `Training.fit` as users do."""
 
 import dataclasses
 import tempfile
@@ -23,7 +23,7 @@ from seq2seq_zoo.tasks.digits_to_words import DigitsToWords
 from seq2seq_zoo.tasks.task import Data
 from seq2seq_zoo.training.training import Training
 
-LONG = 10**6  # epochs: what is timed is a step of a long training, which is compiled as such
+LONG = 10**6  # epochs: compile as for a long training, and time some of its steps
 
 
 def make_data(problem: Problem) -> Data:
@@ -35,7 +35,7 @@ def make_data(problem: Problem) -> Data:
 
 
 def make_model(problem: Problem, data: Data | None = None, max_length: int = 1) -> Seq2Seq:
-    """The model with the problem's weights, and with vocabularies where there are data."""
+    """The model with the weights of the problem, and with the vocabularies of the data, if given."""
     keras.backend.clear_session()
     shape: dict[str, Any] = {"units": problem.units, "cell": problem.cell, "depth": problem.depth}
     shape["dtype"] = problem.policy
@@ -52,7 +52,7 @@ def make_model(problem: Problem, data: Data | None = None, max_length: int = 1) 
 
 
 def named(model: Seq2Seq) -> dict[str, Any]:
-    """The variables by the problem's names."""
+    """The variables by their names in `make_weights`."""
     encoder, decoder = model.encoder, model.decoder
     dense = decoder.first_states.dense
     names = {
@@ -81,7 +81,7 @@ def step(problem: Problem) -> tuple[float, Measure]:
 
 
 def fit(problem: Problem) -> tuple[None, Measure]:
-    """Seconds of a training step, with nothing else compiled before."""
+    """Seconds of a training step; nothing else is compiled before."""
     _, measure = make_training(problem)
     return None, measure
 
@@ -93,7 +93,7 @@ def first(problem: Problem) -> tuple[None, Measure]:
 
 
 def make_training(problem: Problem, begun: int | None = 1) -> tuple[Seq2Seq, Measure]:
-    """A model that is ready to be trained; seconds of a step, when so many are over."""
+    """A compiled model; seconds of a training step after the first `begun` ones."""
     data = make_data(problem)
     model = make_model(problem, data)
     options = {"epochs": 1, "batch_size": problem.batch, "clip_norm": None}
@@ -107,7 +107,7 @@ def make_training(problem: Problem, begun: int | None = 1) -> tuple[Seq2Seq, Mea
 
 
 def epoch(problem: Problem) -> tuple[list[int], Measure]:
-    """How many pairs there are; seconds of an epoch over a file's pairs."""
+    """The number of pairs in a file; seconds of an epoch."""
     assert problem.file is not None
     data = Delimited(problem.file, dev_fraction=1e-6, test_fraction=1e-6, target_tokens="words").load()
     sizes = {"vocabulary": len(data.target), "source_vocabulary": len(data.source)}
@@ -147,7 +147,7 @@ def beam(problem: Problem) -> tuple[list, Measure]:
 
 
 def litert(problem: Problem) -> tuple[list, Measure]:
-    """Greedy search, exported."""
+    """Greedy search, exported to LiteRT."""
     model = make_model(problem)
     with tempfile.TemporaryDirectory() as folder:
         options = {"name": "greedy", "max_length": problem.steps}
@@ -156,8 +156,8 @@ def litert(problem: Problem) -> tuple[list, Measure]:
 
 
 def train(problem: Problem) -> tuple[None, Measure]:
-    """Trains a model that TensorFlow Addons can be given too, and writes its weights, with sources to search from."""
-    # Addons has no place for a bias of the keys and for rows of the readout that read the context: they stay zero.
+    """Train a model that TensorFlow Addons can compute as well, and write its weights with sources for the search."""
+    # Addons has no bias of the keys, and its readout does not read the context. These weights stay zero.
     assert problem.weights is not None
     keras.utils.set_random_seed(1)
     data = DigitsToWords(train_size=5000).load()
@@ -178,7 +178,7 @@ def train(problem: Problem) -> tuple[None, Measure]:
 
 
 def products(problem: Problem) -> tuple[dict[str, int], Measure]:
-    """Seconds of each bare matrix product of a training step."""
+    """Seconds of each matrix product of a training step."""
     import tensorflow as tf
 
     return timed_products(problem, tf.random.normal, tf.matmul)

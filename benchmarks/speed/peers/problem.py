@@ -1,4 +1,4 @@
-"""What all contestants are given: sizes, and the same weights and pairs for all, made by numpy alone."""
+"""The problem for all contestants: sizes, weights and pairs, made with numpy only."""
 
 import collections
 import dataclasses
@@ -12,7 +12,7 @@ Weights = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """An encoder and a decoder, and pairs without padding."""
+    """The sizes of an encoder, a decoder and pairs without padding."""
 
     mode: str
     units: int
@@ -26,20 +26,20 @@ class Problem:
     depth: int = 1
     pairs: int = 512
     endless: bool = False
-    """Whether padding, start and end are never said, by their bias: then every output has full length."""
+    """Whether the bias of padding, start and end prevents their generation, so that every output has full length."""
     weights: str | None = None
-    """A file with trained weights, and with padded `sources` to search from; made ones where there is none."""
+    """A file with trained weights and padded `sources` for a search; random ones if not given."""
     steps: int = 20
-    """The most outputs of a search."""
+    """The greatest number of steps of a search."""
     beams: int = 5
     sampling: float | None = None
-    """The probability of reading the right token where not always; only ours can."""
+    """The probability of reading the target in scheduled sampling, else teacher forcing; for ours only."""
     policy: str = "float32"
-    """Keras's precision; only ours can."""
+    """The precision, a Keras dtype policy; for ours only."""
     buckets: int = 1
-    """Shapes of batches of unequal lengths; only ours can."""
+    """The number of batch shapes for sequences of different lengths; for ours only."""
     file: str | None = None
-    """Tab-separated pairs to train on, instead of made ones."""
+    """A tab-separated file of pairs to train on, instead of random pairs."""
     pads: bool = False
     """Whether sources may have padding."""
 
@@ -69,7 +69,7 @@ def make_pairs(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_sources(problem: Problem) -> np.ndarray:
-    """Sources to search from, int32 `(sources, length)`, as many as whole batches hold."""
+    """Sources for a search, int32 `(sources, length)`, in a number that fills whole batches."""
     if problem.weights is None:
         return make_pairs(problem)[0]
     with np.load(problem.weights) as file:
@@ -78,20 +78,21 @@ def make_sources(problem: Problem) -> np.ndarray:
 
 
 def shifted(targets: np.ndarray) -> np.ndarray:
-    """What the decoder reads: the start, then each target but the last."""
+    """The decoder's input: the start token, then each target but the last."""
     return np.concatenate([np.full_like(targets[:, :1], START), targets[:, :-1]], axis=1)
 
 
 def make_weights(problem: Problem) -> Weights:
-    """Kernels `(input, output)`; the gates of an lstm in the order i, f, g, o, of a gru z, r, candidate.
+    """Random weights, with kernels `(input, output)` and gates in the order i, f, g, o (lstm) or z, r, candidate (gru).
 
-    What TensorFlow Addons has no place for is zero: the keys' bias, and the readout's rows for the context.
+    The weights that TensorFlow Addons does not have are zero: the bias of the keys, and the rows of the readout that
+    read the context.
     """
     if problem.weights is not None:
         with np.load(problem.weights) as file:
             return dict(file)
     random = np.random.default_rng(1)
-    units, gates, looks = problem.units, problem.gates, problem.mode == "attention"
+    units, gates, attends = problem.units, problem.gates, problem.mode == "attention"
 
     def matrix(rows: int, columns: int) -> np.ndarray:
         limit = (6 / (rows + columns)) ** 0.5
@@ -115,11 +116,11 @@ def make_weights(problem: Problem) -> Weights:
                 weights[f"{side}.{layer}.recurrent_bias"] = vector(units)
     states = problem.depth * problem.states * units
     weights |= {"bridge.kernel": matrix(units, states), "bridge.bias": vector(states)}
-    if looks:
+    if attends:
         weights |= {"attention.query_kernel": matrix(units, units), "attention.key_kernel": matrix(units, units)}
         weights |= {"attention.bias": np.zeros(units, "float32"), "attention.scale": matrix(units, 1)}
     readout = matrix(units, problem.vocabulary)
-    weights["readout.kernel"] = np.concatenate([readout, np.zeros_like(readout)]) if looks else readout
+    weights["readout.kernel"] = np.concatenate([readout, np.zeros_like(readout)]) if attends else readout
     weights["readout.bias"] = vector(problem.vocabulary)
     if problem.endless:
         weights["readout.bias"][[PADDING, START, END]] = -1e9
@@ -127,9 +128,10 @@ def make_weights(problem: Problem) -> Weights:
 
 
 def products_of(problem: Problem) -> dict[tuple[int, int, int], int]:
-    """The matrix products of a training step, `(m, k, n)`, and how many of each.
+    """The matrix products `(m, k, n)` of a training step, and the number of each.
 
-    What can leave the loop over time has left it, and each weight's gradient is one product over all steps.
+    Products that can be computed outside the loop over time are, and the gradient of each weight is one product over
+    all steps.
     """
     counts: collections.Counter[tuple[int, int, int]] = collections.Counter()
     batch, length, units, vocabulary = problem.batch, problem.length, problem.units, problem.vocabulary
@@ -151,9 +153,9 @@ def products_of(problem: Problem) -> dict[tuple[int, int, int], int]:
     product(batch, units, problem.depth * problem.states * units)
     recurrence(0 if problem.mode == "basic" else units)
     if problem.mode in ("basic", "peek"):
-        product(batch, units, width)  # the summary, once a sequence
+        product(batch, units, width)  # the summary, once for each sequence
     if problem.mode == "attention":
-        product(batch, units, width, times=length, rows=length * batch)  # what was found, at every step
+        product(batch, units, width, times=length, rows=length * batch)  # the context, at every step
         product(batch, units, units, times=length, rows=length * batch)  # the query
         product(length * batch, units, units)  # the keys
     product(length * batch, 2 * units if problem.mode == "attention" else units, vocabulary)

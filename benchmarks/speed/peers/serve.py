@@ -1,4 +1,4 @@
-"""A contestant's side of the conversation: lines of JSON in, a line of JSON out for each."""
+"""The worker's side of the protocol: each request is a line of JSON, and so is its response."""
 
 import importlib.metadata
 import json
@@ -21,17 +21,20 @@ PACKAGES = ("keras", "tensorflow", "tensorflow-addons", "torch", "jax", "yoyodyn
 
 
 def serve(*jobs: Prepare) -> None:
-    """Prediction until the input ends. A job takes a problem and gives what can be compared, and what to measure by.
+    """Serve requests until the input ends.
 
-    - `{"prepare": job, "problem": {...}}` is answered by `{"check": ...}`, and
-    - `{"measure": n}` by `{"measured": ...}`, of the job that was prepared last;
-    - `{"memory": true}` by the resident memory now and at its highest, in bytes.
+    - `{"prepare": job, "problem": {...}}` gives `{"check": ...}`, a value that can be compared between contestants.
+    - `{"measure": n}` gives `{"measured": ...}`: the measurement of n runs of the job that was prepared last.
+    - `{"memory": true}` gives `{"memory": ...}`: the resident memory in bytes, `now` and at its `peak`.
 
-    The first line, before any question, holds the versions. An error is answered by `{"error": ...}`.
+    The first line, before any request, has the versions. The response to a failed request is `{"error": ...}`.
+
+    Args:
+        jobs: functions that take a problem and return the check and a function that measures.
     """
     by_name = {job.__name__: job for job in jobs}
     out = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # the output of libraries must not mix with responses
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -41,30 +44,30 @@ def serve(*jobs: Prepare) -> None:
     print(json.dumps({"versions": versions}), file=out)
     measure: Measure | None = None
     for line in sys.stdin:
-        question = json.loads(line)
+        request = json.loads(line)
         try:
-            if "prepare" in question:
-                measure = None  # the last one's model may go before the next is made
-                check, measure = by_name[question["prepare"]](Problem(**question["problem"]))
-                answer = {"check": check}
-            elif "measure" in question and measure is not None:
-                answer = {"measured": measure(question["measure"])}
+            if "prepare" in request:
+                measure = None  # frees the last model before the next one is created
+                check, measure = by_name[request["prepare"]](Problem(**request["problem"]))
+                response = {"check": check}
+            elif "measure" in request and measure is not None:
+                response = {"measured": measure(request["measure"])}
             else:
-                answer = {"memory": memory()}
+                response = {"memory": memory()}
         except Exception:
-            answer = {"error": traceback.format_exc()}
-        print(json.dumps(answer), file=out)
+            response = {"error": traceback.format_exc()}
+        print(json.dumps(response), file=out)
 
 
 def searching(problem: Problem, search: Callable[[np.ndarray], Any]) -> tuple[list[list[int]], Measure]:
-    """A job that searches.
+    """The results of a job that searches.
 
     Args:
-        problem: whose sources are searched from, batch after batch.
-        search: from sources `(batch, length)` to ids `(batch, some length)`.
+        problem: the problem, whose sources are searched batch after batch.
+        search: takes sources `(batch, length)` and returns ids `(batch, steps)`.
 
     Returns:
-        The outputs for the first batch, each up to its end; and the measurement of the seconds of a search.
+        The outputs for the first batch, each up to its end; and a function that measures the seconds of a search.
     """
     batches = make_sources(problem).reshape(-1, problem.batch, make_sources(problem).shape[-1])
 
@@ -82,15 +85,15 @@ def searching(problem: Problem, search: Callable[[np.ndarray], Any]) -> tuple[li
 
 
 def timed_products(problem: Problem, make: Callable, multiply: Callable) -> tuple[dict[str, int], Measure]:
-    """A job that measures bare matrix products.
+    """The results of a job that measures the matrix products of a training step.
 
     Args:
-        problem: whose training step's products are measured.
-        make: from a shape to a matrix.
-        multiply: the library's product.
+        problem: the problem of the training step.
+        make: takes a shape and returns a matrix.
+        multiply: the matrix product of the library.
 
     Returns:
-        How many there are of each shape; and the measurement of the seconds of each.
+        The number of products of each shape; and a function that measures the seconds of each.
     """
     counts = {"x".join(map(str, shape)): count for shape, count in products_of(problem).items()}
     matrices = {name: [make(tuple(map(int, name.split("x")))[i : i + 2]) for i in (0, 1)] for name in counts}
@@ -108,7 +111,7 @@ def timed_products(problem: Problem, make: Callable, multiply: Callable) -> tupl
 
 
 def memory() -> dict[str, int]:
-    """Resident bytes of this process: `now`, and the `peak`."""
+    """The resident memory of this process in bytes: `now`, and its `peak`."""
     status = Path("/proc/self/status").read_text()
     fields = dict(line.split(":", 1) for line in status.splitlines())
     return {key: int(fields[name].split()[0]) * 1024 for key, name in (("now", "VmRSS"), ("peak", "VmHWM"))}

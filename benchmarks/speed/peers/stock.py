@@ -1,4 +1,4 @@
-"""keras.layers.LSTM and GRU as they are shipped, in a functional model."""
+"""The worker of `keras.layers.LSTM` and `GRU` in a functional model."""
 
 import keras
 import numpy as np

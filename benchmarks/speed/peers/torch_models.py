@@ -59,7 +59,7 @@ class Attention(nn.Module):
         self.states = problem.states
 
     def initialize(self, source: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Memory (values, keys, padding) and first states."""
+        """The memory (values, keys, padding) and the initial states."""
         padding = source == 0
         values, _ = self.encoder(self.source_embedding(source))
         summary = values[torch.arange(len(source)), (~padding).sum(1) - 1]
@@ -78,7 +78,7 @@ class Attention(nn.Module):
         return torch.cat([states[0], context], dim=-1), states
 
     def forward(self, source: Tensor, previous: Tensor) -> Tensor:
-        """Logits `(batch, length, vocabulary)`, told what came before."""
+        """Logits `(batch, length, vocabulary)`, with teacher forcing."""
         memory, states = self.initialize(source)
         features = []
         for embedded in self.target_embedding(previous).unbind(1):
@@ -88,7 +88,7 @@ class Attention(nn.Module):
 
     @torch.inference_mode()
     def greedy(self, source: Tensor, length: int, start: int, end: int) -> Tensor:
-        """Ids `(batch, length)`, or fewer where every row has ended."""
+        """Ids `(batch, length)`, or fewer steps if every row has ended."""
         memory, states = self.initialize(source)
         previous = torch.full((len(source),), start)
         ended = torch.zeros(len(source), dtype=torch.bool)
@@ -112,7 +112,7 @@ def make_model(problem: Problem) -> nn.Module:
 
 
 def renamed(problem: Problem, weights: Weights) -> Weights:
-    """The problem's weights by PyTorch's names, which has kernels `(output, input)` and two biases to add."""
+    """The weights by their PyTorch names, with kernels `(output, input)` and two biases for each gate."""
     order = {"lstm": [0, 1, 2, 3], "gru": [1, 0, 2]}[problem.cell]
     named = {
         f"{name}.{theirs}": weights[f"{name}.{ours}"].T

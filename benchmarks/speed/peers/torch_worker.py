@@ -1,4 +1,4 @@
-"""PyTorch: eager, or with the decoder's step or the whole model compiled, as the first argument says."""
+"""The worker of PyTorch: eager by default; the argument "compiled step" or "compiled" compiles step or model."""
 
 import sys
 import time
@@ -46,13 +46,13 @@ def step(problem: Problem) -> tuple[float, Measure]:
 
 
 def fit(problem: Problem) -> tuple[None, Measure]:
-    """Seconds of a training step, with nothing to compare."""
+    """Seconds of a training step, without a check."""
     _, measure = step(problem)
     return None, measure
 
 
 def first(problem: Problem) -> tuple[None, Measure]:
-    """The same, which compiles nothing."""
+    """The same: nothing is compiled here."""
     return fit(problem)
 
 
@@ -66,7 +66,7 @@ def greedy(problem: Problem) -> tuple[list, Measure]:
 
 
 def products(problem: Problem) -> tuple[dict[str, int], Measure]:
-    """Seconds of each bare matrix product of a training step."""
+    """Seconds of each matrix product of a training step."""
     return timed_products(problem, torch.randn, torch.mm)
 
 

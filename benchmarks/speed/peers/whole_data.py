@@ -1,6 +1,6 @@
-"""Pairs from tab-separated files, as ids: what a script of its own has to do before it can train.
+"""Pairs from tab-separated files, as ids: the preprocessing that a training script needs.
 
-The folder of the files and the seed are a script's two arguments.
+The two arguments of a script are the folder of the files and the seed.
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 SIZES = {"units": 128, "batch": 64, "rate": 0.002, "epochs": 40, "length": 12}
-"""What all have in common: units and embeddings, pairs in a batch, Adam's rate, the most epochs and outputs."""
+"""The settings of all scripts: units, pairs in a batch, learning rate, greatest number of epochs, longest output."""
 
 PADDING, START, END = 0, 1, 2
 
@@ -18,8 +18,8 @@ class Pairs:
     """Train and dev of digits to words.
 
     Attributes:
-        arrays: for each split sources and targets, padded to the longest; targets with their end.
-        sizes: of the vocabularies.
+        arrays: the sources and targets of each split, padded to the longest one; targets include the end.
+        sizes: the sizes of the vocabularies.
     """
 
     def __init__(self, folder: Path):
@@ -46,18 +46,18 @@ class Pairs:
 
     @classmethod
     def given(cls) -> tuple["Pairs", int]:
-        """The pairs and the seed of this process's arguments."""
+        """The pairs and the seed, from the arguments of this process."""
         return cls(Path(sys.argv[1])), int(sys.argv[2])
 
 
 def exact_match(outputs: np.ndarray, targets: np.ndarray) -> float:
-    """The share of outputs that are right up to and with their end."""
+    """The share of outputs that equal their target, including the end."""
     length = targets.shape[1]
     outputs = np.pad(outputs[:, :length], ((0, 0), (0, max(0, length - outputs.shape[1]))))
     return float((np.where(targets != PADDING, outputs, PADDING) == targets).all(1).mean())
 
 
-def say(epoch: int, score: float) -> bool:
-    """Tell the score after an epoch; whether it is enough."""
+def report_score(epoch: int, score: float) -> bool:
+    """Print the score after an epoch, and return whether it is at least 99 %."""
     print(f'{{"epoch": {epoch}, "exact_match": {score}}}', flush=True)
     return score >= 0.99

@@ -1,9 +1,9 @@
-"""A whole training in seq2seq_zoo: digits to words with attention, until 99 % of dev are right."""
+"""A whole training in seq2seq_zoo: digits to words with attention, until 99 % exact match on dev."""
 
 import sys
 
 import keras
-from whole_data import SIZES, say
+from whole_data import SIZES, report_score
 
 from seq2seq_zoo.experiment import factory
 
@@ -32,8 +32,8 @@ config = factory.schema.resolve(
 
 
 def stop_when_good(model, record, better):
-    """Say the score on dev, which is generated after every epoch; enough is enough."""
-    if say(record["epoch"], record["exact_match"]):
+    """Report the exact match on dev, which is measured after every epoch, and stop when it is reached."""
+    if report_score(record["epoch"], record["exact_match"]):
         model.stop_training = True
 
 
