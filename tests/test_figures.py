@@ -86,12 +86,12 @@ def drawn(tokens):
         ("\U0001fae8", "U+1FAE8"),
     ],
 )
-def test_what_cannot_be_drawn_or_seen_is_a_code_point(install, token, shown):
+def test_undrawable_and_invisible_characters_are_shown_as_code_points(install, token, shown):
     assert printable(token) == shown
     assert families([token]) == ["DejaVu Sans"]
 
 
-def test_tokens_of_any_kind_are_drawn_whatever_is_installed():
+def test_tokens_of_any_kind_are_drawn_with_any_fonts_installed():
     tokens = [
         "語",
         "中文",
@@ -127,7 +127,7 @@ def test_tokens_of_any_kind_are_drawn_whatever_is_installed():
     assert (printable("語") == "語") == ("語" not in undrawable(tokens)) == ("U+8A9E" not in drawn(["語"]))
 
 
-def test_a_font_that_has_a_character_draws_it(install):
+def test_a_missing_character_is_drawn_in_an_installed_font_that_has_it(install):
     assert undrawable(["語a", "\t語", "文"]) == "語文"
     figures._families.clear()
     install("Zoo Han", "語")
@@ -137,7 +137,7 @@ def test_a_font_that_has_a_character_draws_it(install):
     assert families(["a語"]) == ["DejaVu Sans", "Zoo Han"]
 
 
-def test_common_characters_stay_in_the_common_font(install):
+def test_characters_of_the_default_font_stay_in_it(install):
     install("Zoo Latin Sans", "aé語")
     assert families(["aé"]) == ["DejaVu Sans"]
     before = image(attention_map(["a"], ["é"], [[1]]))
@@ -145,7 +145,7 @@ def test_common_characters_stay_in_the_common_font(install):
     assert image(attention_map(["a"], ["é"], [[1]])) == before
 
 
-def test_fonts_are_read_while_characters_lack_and_never_again(install, monkeypatch):
+def test_fonts_are_read_only_until_all_characters_are_found_and_only_once(install, monkeypatch):
     for name, characters in (("Zoo 1 Sans", "一"), ("Zoo 2 Sans", "一二"), ("Zoo 3 Sans", "一二三"), ("Zoo 4", "一四")):
         install(name, characters)
     opened = []
@@ -165,7 +165,7 @@ def test_fonts_are_read_while_characters_lack_and_never_again(install, monkeypat
     assert opened.count("Zoo 4") == 1
 
 
-def test_plain_fonts_come_first(install, monkeypatch, tmp_path):
+def test_plain_fonts_are_preferred(install, monkeypatch, tmp_path):
     for name in ("Aa Zoo", "Bb Zoo Sans", "Cc Zoo Sans"):
         install(name, "語")
     bold = make_font(tmp_path / "bold.ttf", "Aa Zoo Bold Sans", "語")
@@ -191,7 +191,7 @@ def test_a_font_without_outlines_draws_nothing(install):
     assert undrawable("語") == "語"
 
 
-def test_files_that_are_gone_or_broken_are_passed_over(install, tmp_path):
+def test_missing_and_broken_font_files_are_skipped(install, tmp_path):
     (tmp_path / "broken.ttf").write_text("no font")
     for name in ("gone", "broken"):
         fontManager.ttflist.append(FontEntry(fname=str(tmp_path / f"{name}.ttf"), name=f"A {name} Sans"))
@@ -199,7 +199,7 @@ def test_files_that_are_gone_or_broken_are_passed_over(install, tmp_path):
     assert families(["語"]) == ["DejaVu Sans", "Zoo Whole"]
 
 
-def test_what_matplotlib_would_not_choose_does_not_count(install, tmp_path):
+def test_only_the_font_file_that_matplotlib_would_choose_counts(install, tmp_path):
     heavy, narrow = (make_font(tmp_path / f"{text}.ttf", "Zoo Two", text) for text in "語文")
     fontManager.ttflist.append(FontEntry(fname=heavy, name="Zoo Two", weight=900))
     fontManager.ttflist.append(FontEntry(fname=narrow, name="Zoo Two", weight=400, stretch="condensed"))
@@ -218,7 +218,7 @@ def test_fonts_installed_since_matplotlib_made_its_list_are_found(install, monke
 
 
 @pytest.mark.parametrize("format", figures.FORMATS)
-def test_the_same_figure_gives_the_same_file_whatever_the_user_has_set(format):
+def test_the_same_figure_gives_the_same_file_with_any_user_settings(format):
     def draw():
         return image(attention_map(["a", "b"], ["$c$"], [[0.2, 0.8]]), format)
 
@@ -284,13 +284,13 @@ def test_cells_are_square_and_labels_stay_apart_and_inside(source, output):
 
 
 @pytest.mark.parametrize(("source", "output"), [([], ["end"]), (["a", "b"], []), ([], [])])
-def test_nothing_to_look_at_is_an_empty_map(source, output):
+def test_an_attention_map_without_tokens_is_empty(source, output):
     axes = attention_map(source, output, np.zeros((len(output), len(source)))).axes[0]
     assert (len(axes.get_xticks()), len(axes.get_yticks())) == (len(source), len(output))
     assert not np.any(axes.images[0].get_array())
     attention_map(source, output, [])
 
 
-def test_hundreds_of_tokens_make_no_image_that_is_too_large():
+def test_an_attention_map_of_hundreds_of_tokens_has_a_bounded_size():
     figure = attention_map(["a"] * 700, ["b"] * 2, np.zeros((2, 700)))
     assert max(figure.get_size_inches()) <= 51

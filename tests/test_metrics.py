@@ -8,7 +8,7 @@ from seq2seq_zoo.metrics.tokens import by_length, exact_match, token_accuracy, t
 REFERENCES = [["a", "b", "c"], ["d"], []]
 
 
-def test_right_outputs_are_right_by_every_metric():
+def test_correct_outputs_have_perfect_scores():
     assert token_metrics(REFERENCES, [list(row) for row in REFERENCES]) == {
         "exact_match": 1.0,
         "token_accuracy": 1.0,
@@ -28,13 +28,13 @@ def test_right_outputs_are_right_by_every_metric():
         (["x"] * 7, 0, 7 / 3),
     ],
 )
-def test_one_row_by_hand(output, accuracy, errors):
+def test_metrics_of_one_row(output, accuracy, errors):
     assert token_accuracy([["a", "b", "c"]], [output]) == pytest.approx(accuracy)
     assert token_error_rate([["a", "b", "c"]], [output]) == pytest.approx(errors)
     assert exact_match([["a", "b", "c"]], [output]) == float(output == ["a", "b", "c"])
 
 
-def test_rows_weigh_by_their_positions():
+def test_token_metrics_weight_positions_not_rows():
     outputs = [["a", "b", "c"], ["x"], []]
     assert token_accuracy(REFERENCES, outputs) == pytest.approx((4 + 1 + 1) / (4 + 2 + 1))
     assert token_error_rate(REFERENCES, outputs) == pytest.approx(1 / 4)
@@ -46,7 +46,7 @@ def test_empty_references():
     assert (token_accuracy([[]], [["a", "b"]]), token_error_rate([[]], [["a", "b"]])) == (0, 2)
 
 
-def test_tokens_count_whole():
+def test_a_token_of_several_characters_counts_as_one():
     assert token_error_rate([["twenty", "one"]], [["twenty", "two"]]) == 0.5
     assert exact_match([("a",)], [["a"]]) == 1
 
@@ -59,7 +59,7 @@ def test_the_order_of_rows_changes_nothing():
         assert token_metrics(*[[rows[at] for at in order] for rows in (REFERENCES, outputs, sources)]) == want
 
 
-def test_lengths_are_those_of_the_sources_and_survive_json():
+def test_by_length_groups_rows_by_source_length_and_is_plain_json():
     rows = by_length([["1", "2"], ["1"], ["2"]], REFERENCES, [["a", "b", "c"], ["d"], ["x"]])
     assert rows == [
         {"length": 1, "count": 2, "exact_match": 0.5, "token_error_rate": 1.0},
@@ -70,7 +70,7 @@ def test_lengths_are_those_of_the_sources_and_survive_json():
 
 
 @pytest.mark.parametrize("metric", [exact_match, token_accuracy, token_error_rate, token_metrics])
-def test_rows_must_be_there_and_match(metric):
+def test_no_rows_and_unequal_numbers_of_rows_are_errors(metric):
     with pytest.raises(ValueError, match="at least one row to measure, got none"):
         metric([], [])
     with pytest.raises(ValueError, match="as many outputs as references, got 2 and 1"):

@@ -24,17 +24,17 @@ def cell(ours, **peers):
     return {"problem": {"mode": "attention", "units": 128, "length": 12}, "seconds": {"ours": ours, **peers}}
 
 
-def test_a_ratio_is_of_medians_and_its_spread_of_rounds(speed):
+def test_a_ratio_is_of_medians_with_the_spread_of_the_rounds(speed):
     times = {"ours": [1.0, 2.0, 3.0], "torch": [4.0, 4.0, 9.0]}
     assert speed("tables").ratio(times, "torch") == (2.0, 2.0, 4.0)
 
 
-def test_the_best_peer_is_the_one_with_the_least_median(speed):
+def test_the_best_peer_has_the_smallest_median(speed):
     times = {"torch": [1.0, 5.0, 5.0], "addons": [4.0, 4.0, 4.0]}
     assert speed("tables").best(times, ["torch", "addons", "absent"]) == "addons"
 
 
-def test_ratios_are_averaged_by_their_product(speed):
+def test_the_mean_ratio_is_geometric(speed):
     tables = speed("tables")
     assert tables.mean_ratio([tables.Ratio(2, 1, 3), tables.Ratio(8, 7, 9)]) == pytest.approx((4, 2, 8))
 
@@ -52,14 +52,14 @@ def test_the_table_says_which_goals_are_met(speed, torch, met):
     assert f"{torch:.2f}" in line
 
 
-def test_the_roof_takes_each_product_at_its_faster_library(speed):
+def test_the_roof_takes_each_product_from_the_faster_library(speed):
     one = cell([10.0])
     one |= {"counts": {"1x1x1": 2, "2x2x2": 1}}
     one |= {"products": {"a": [{"1x1x1": 1.0, "2x2x2": 9.0}], "b": [{"1x1x1": 3.0, "2x2x2": 4.0}]}}
     assert speed("report").roof_share(one).value == pytest.approx(0.6)
 
 
-def test_losses_must_agree_and_outputs_nearly(speed):
+def test_contestants_must_agree_in_losses_and_in_most_outputs(speed):
     bench, contestants = speed("bench"), speed("contestants")
     assert bench.agree({"ours": 1.0, "torch": 1.00001}, {}) == {"ours": 1.0, "torch": 1.00001}
     with pytest.raises(contestants.ContestantError, match="torch differs from ours"):
@@ -70,7 +70,7 @@ def test_losses_must_agree_and_outputs_nearly(speed):
         bench.agree({"ours": outputs, "torch": [*outputs[:-2], [], []]}, {})
 
 
-def test_a_run_that_never_got_there_took_for_ever(speed):
+def test_a_run_that_never_reached_99_percent_took_infinite_time(speed):
     report = speed("report")
     assert report.reached({"epochs": [{"exact_match": 0.98, "seconds": 3}]}) == float("inf")
     assert report.reached({"epochs": [{"exact_match": s, "seconds": i} for i, s in enumerate((0.5, 0.99, 1))]}) == 1

@@ -23,14 +23,14 @@ def name(request):
     return request.param
 
 
-def test_what_is_right_is_one_and_what_shares_nothing_is_nothing(name):
+def test_correct_outputs_score_one_and_disjoint_ones_zero(name):
     assert score(name, REFERENCES, REFERENCES) == pytest.approx(1)
     assert score(name, REFERENCES, [["1"] * 8] * 4) == pytest.approx(0, abs=0.01)  # sacrebleu smoothes
     assert score(name, [["a"]], [[]]) == score(name, [[]], [["a"]]) == 0
     assert 0.4 < score(name) < 0.95
 
 
-def test_the_order_of_rows_and_what_tokens_are_called_change_nothing(name):
+def test_scores_depend_neither_on_the_order_of_rows_nor_on_token_names(name):
     assert score(name, REFERENCES[::-1], OUTPUTS[::-1]) == pytest.approx(score(name))
     # One Chinese character for each letter, which chrF counts as well as any.
     renamed = [[[chr(ord("一") + ord(token)) for token in row] for row in rows] for rows in (REFERENCES, OUTPUTS)]
@@ -39,33 +39,33 @@ def test_the_order_of_rows_and_what_tokens_are_called_change_nothing(name):
 
 @pytest.mark.parametrize("name", sorted(set(text_metrics) - {"chrf"}))  # which is of characters
 @pytest.mark.parametrize("tokens", [["TAG_DATE", "东京", "下", "雨", "了"], [" ", "\t", "a b", "。", "."]])
-def test_a_token_is_one_token_however_it_is_written(name, tokens):
+def test_a_token_with_white_space_or_punctuation_counts_as_one(name, tokens):
     numbers = {letter: tokens[number % 5] for number, letter in enumerate("abcdefghxyz")}
     letters = {tokens[number]: "abcde"[number] for number in range(5)}
-    said = [[[numbers[letter] for letter in row] for row in rows] for rows in (REFERENCES, OUTPUTS)]
-    plain = [[[letters[token] for token in row] for row in rows] for rows in said]
-    assert score(name, *said) == pytest.approx(score(name, *plain))
+    renamed = [[[numbers[letter] for letter in row] for row in rows] for rows in (REFERENCES, OUTPUTS)]
+    plain = [[[letters[token] for token in row] for row in rows] for rows in renamed]
+    assert score(name, *renamed) == pytest.approx(score(name, *plain))
 
 
-def test_rows_must_be_there_and_match(name):
+def test_no_rows_and_unequal_numbers_of_rows_are_errors(name):
     with pytest.raises(ValueError, match="at least one row to measure, got none"):
         score(name, [], [])
     with pytest.raises(ValueError, match="as many outputs as references, got 2 and 1"):
         score(name, [["a"]], [["a"], ["b"]])
 
 
-def test_every_metric_has_a_name_to_show():
+def test_every_metric_has_a_label():
     assert set(text_metrics) <= set(METRICS)
     assert all(METRICS[name].higher_is_better for name in text_metrics)
 
 
-def test_a_wrong_name_offers_the_nearest():
+def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(UnknownNameError, match=r"Unknown metric 'blue'. Did you mean 'bleu'\? Known: bleu, chrf,"):
         text_metrics.create("blue")
 
 
 @pytest.mark.parametrize("name", ["bleu", "chrf"])
-def test_without_its_package_a_metric_says_what_to_install(name, monkeypatch):
+def test_a_metric_without_its_package_names_the_package_to_install(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
     message = rf"The metric {name} needs the package sacrebleu: pip install 'seq2seq-zoo\[text-metrics\]'\."
     with pytest.raises(TextMetricError, match=message):
@@ -76,22 +76,22 @@ def test_without_its_package_a_metric_says_what_to_install(name, monkeypatch):
 # === Each against another way to compute it ===
 
 
-def test_bleu_is_the_geometric_mean_of_precisions_with_a_penalty_for_what_is_too_short():
+def test_bleu_is_the_geometric_mean_of_precisions_with_a_brevity_penalty():
     outputs = [row[:-1] for row in REFERENCES]
     precisions = []
     for n in range(1, 5):
-        right, said = (
+        expected, generated = (
             [Counter(tuple(row[i : i + n]) for i in range(len(row) - n + 1)) for row in rows]
             for rows in (REFERENCES, outputs)
         )
-        shared = sum((r & s).total() for r, s in zip(right, said, strict=True))
-        precisions.append(shared / sum(s.total() for s in said))
-    right, said = (sum(map(len, rows)) for rows in (REFERENCES, outputs))
-    want = math.exp(sum(map(math.log, precisions)) / 4 + min(0, 1 - right / said))
+        shared = sum((r & s).total() for r, s in zip(expected, generated, strict=True))
+        precisions.append(shared / sum(s.total() for s in generated))
+    expected, generated = (sum(map(len, rows)) for rows in (REFERENCES, outputs))
+    want = math.exp(sum(map(math.log, precisions)) / 4 + min(0, 1 - expected / generated))
     assert score("bleu", REFERENCES, outputs) == pytest.approx(want)
 
 
-def test_chrf_leaves_segmentation_out():
+def test_chrf_does_not_depend_on_segmentation():
     pieces = [["".join(row[:2]), " ".join(row[2:])] for row in OUTPUTS]
     assert score("chrf", REFERENCES, pieces) == pytest.approx(score("chrf"))
 
@@ -104,7 +104,7 @@ class OurTokens:
 
 
 @pytest.mark.parametrize(("name", "theirs"), [("rouge_1", "rouge1"), ("rouge_2", "rouge2"), ("rouge_l", "rougeL")])
-def test_rouge_is_what_rouge_score_says_of_the_same_tokens(name, theirs):
+def test_rouge_agrees_with_rouge_score_on_the_same_tokens(name, theirs):
     chance = random.Random(0)
     rows = [chance.choices(["我", "今天", "TAG_DATE", "a"], k=chance.randrange(9)) for _ in range(200)]
     scorer = RougeScorer([theirs], tokenizer=OurTokens())

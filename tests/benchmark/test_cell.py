@@ -20,8 +20,8 @@ def config(mode="attention", seed=1, **training):
 
 
 def run(**changes):
-    told = []
-    return run_cell({"config": config(**changes)}, told.append), told
+    progress = []
+    return run_cell({"config": config(**changes)}, progress.append), progress
 
 
 def without_clocks(result):
@@ -35,9 +35,9 @@ def first():
     return run()
 
 
-def test_a_cell_says_all_that_a_record_needs(first):
-    result, told = first
-    assert [progress["epoch"] for progress in told] == [1, 2]
+def test_a_cell_returns_the_measured_fields_of_a_record(first):
+    result, progress = first
+    assert [event["epoch"] for event in progress] == [1, 2]
     assert set(result["metrics"]) == {"exact_match", "token_accuracy", "token_error_rate", "perplexity"}
     assert sum(length["count"] for length in result["by_length"]) == 8
     assert len(result["examples"]) == 8
@@ -46,23 +46,23 @@ def test_a_cell_says_all_that_a_record_needs(first):
     assert all(abs(sum(row) - 1) < 1e-3 and len(row) == len(result["attention"]["source"]) for row in rows)
 
 
-def test_the_same_seed_gives_the_same_record_whatever_ran_before(first):
+def test_a_record_depends_on_the_seed_and_not_on_earlier_cells(first):
     other, _ = run(seed=2)
     again, _ = run(seed=1)
     assert without_clocks(again) == without_clocks(first[0])
     assert without_clocks(other) != without_clocks(first[0])
 
 
-def test_a_mode_that_does_not_look_has_no_attention_map():
+def test_a_mode_without_attention_has_no_attention_map():
     assert run(mode="basic")[0]["attention"] is None
 
 
-def test_a_suite_compares_texts_and_says_so():
+def test_a_task_without_generated_texts_is_an_error():
     with pytest.raises(ValueError, match="got 'seasons', whose outputs a suite cannot compare"):
         match_parameters([{"task": {"name": "seasons"}}])
 
 
-def test_matched_parameters_differ_by_less_than_one_unit_would_make():
+def test_matched_parameters_differ_by_less_than_one_unit():
     configs = [config("feedback"), config("attention")]
     matched = match_parameters(configs)
     data = load_data(configs[0])

@@ -47,7 +47,7 @@ def wait_until(condition, seconds=10.0):
         time.sleep(0.02)
 
 
-def test_events_of_a_cell_in_order(tmp_path):
+def test_the_events_of_a_cell_in_order(tmp_path):
     started, first, second, finished = run([cell("progress", seed=7)], tmp_path)
     assert started == {"event": "started", "id": "progress-basic-7", "worker": 1}
     assert [first["progress"]["epoch"], second["progress"]["epoch"]] == [1, 2]
@@ -89,14 +89,14 @@ def test_no_more_workers_than_cells_and_every_cell_once(tmp_path):
         ("object", "TypeError: Object of type set is not JSON serializable"),
     ],
 )
-def test_a_bad_cell_costs_that_one_cell(x, reason, tmp_path):
+def test_a_failure_affects_only_its_own_cell(x, reason, tmp_path):
     events = run([cell("ok", 1), cell(x), cell("ok", 2)], tmp_path)
     assert [event["reason"] for event in events if event["event"] == "failed"] == [reason]
     finished = [event["id"] for event in events if event["event"] == "finished"]
     assert finished == ["ok-basic-1", "ok-basic-2"]
 
 
-def test_a_fresh_worker_follows_a_failure(tmp_path):
+def test_a_new_worker_continues_after_a_failure(tmp_path):
     events = run([cell("raise"), cell("ok", 1), cell("ok", 2)], tmp_path)
     assert kinds(events) == [
         ("started", "raise-basic-1"),
@@ -110,13 +110,13 @@ def test_a_fresh_worker_follows_a_failure(tmp_path):
     assert log.index("--- raise-basic-1") < log.index("ValueError: no such\nweather") < log.index("--- ok-basic-1")
 
 
-def test_a_cell_function_that_cannot_be_imported_fails_every_cell_by_name(tmp_path):
+def test_every_cell_fails_if_the_cell_function_cannot_be_imported(tmp_path):
     events = list(LocalProcesses(1, "no_such_module:run").run([cell("ok", 1), cell("ok", 2)], tmp_path))
     reasons = [event["reason"] for event in events if event["event"] == "failed"]
     assert reasons == ["ModuleNotFoundError: No module named 'no_such_module'"] * 2
 
 
-def test_a_worker_killed_from_outside(tmp_path):
+def test_a_killed_worker_fails_its_cell_and_is_replaced(tmp_path):
     events = []
     for event in LocalProcesses(1, "fake_cells:run_cell").run([cell("sleep"), cell("ok")], tmp_path):
         events.append(event)
@@ -158,7 +158,7 @@ def test_closing_the_iterator_stops_the_workers(tmp_path):
     assert not any(is_running(pid) for pid in pids)
 
 
-def test_workers_leave_when_their_parent_is_killed(tmp_path):
+def test_workers_exit_when_their_parent_is_killed(tmp_path):
     parent = f"""
 import json
 from pathlib import Path
@@ -178,7 +178,7 @@ for event in LocalProcesses(1, "fake_cells:run_cell").run(cells, Path({str(tmp_p
     wait_until(lambda: not is_running(pid))
 
 
-def test_cells_that_are_alike_meet_in_one_worker_and_nobody_idles():
+def test_similar_cells_go_to_the_same_worker_and_none_is_idle():
     waiting = [cell(x, seed, mode) for x in ("few", "many") for mode in ("a", "b", "c") for seed in (1, 2)]
     take = executor_module._take_next
     first = take(waiting, None, [])
@@ -194,6 +194,6 @@ def test_cells_that_are_alike_meet_in_one_worker_and_nobody_idles():
     assert waiting == []
 
 
-def test_at_least_one_worker():
+def test_zero_workers_are_an_error():
     with pytest.raises(ValueError, match="at least 1 worker, got 0"):
         LocalProcesses(0)

@@ -17,7 +17,7 @@ def run(tmp_path):
     return make_run(tmp_path / "run", questions=(FEW, LONG), modes=("peek", "basic"), seeds=(1, 2))
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_a_written_record_is_read_back(tmp_path):
     record = make_record(FEW, 250, "peek", 1)
     path = write_record(tmp_path, record)
     assert path.read_text().count("\n") == 1
@@ -29,7 +29,7 @@ def test_numbers_unknown_to_json_become_null(tmp_path):
     assert read_records(tmp_path)[0]["metrics"] == {"exact_match": 0.5, "perplexity": None}
 
 
-def test_no_records_yet(tmp_path):
+def test_a_directory_without_records(tmp_path):
     assert read_records(tmp_path) == []
 
 
@@ -43,7 +43,7 @@ def test_no_records_yet(tmp_path):
         ('{"id": "a", "question": "few_pairs"}', "without x, mode, seed, status"),
     ],
 )
-def test_a_bad_file_is_named_with_the_next_step(run, content, words):
+def test_an_error_names_the_bad_file_and_the_next_step(run, content, words):
     bad = run / "records" / "bad.json"
     bad.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(RecordError, match=words) as error:
@@ -53,7 +53,7 @@ def test_a_bad_file_is_named_with_the_next_step(run, content, words):
     assert "\n" not in str(error.value)
 
 
-def test_the_order_is_the_suites(run):
+def test_records_are_in_the_order_of_the_suite(run):
     cells = [(r["question"], r["x"], r["mode"], r["seed"]) for r in read_results(run).records]
     conditions = [("few_pairs", 250), ("few_pairs", 1000), ("few_pairs", 4000), ("long", None)]
     assert cells == [
@@ -61,7 +61,7 @@ def test_the_order_is_the_suites(run):
     ]
 
 
-def test_the_export_stands_for_the_folder(run, tmp_path):
+def test_the_export_gives_the_same_results_as_the_folder(run, tmp_path):
     results = read_results(run)
     export_records(run, results)
     published = tmp_path / "published"
@@ -71,7 +71,7 @@ def test_the_export_stands_for_the_folder(run, tmp_path):
     assert read_results(published) == results
 
 
-def test_a_bad_line_of_the_export_is_named(run):
+def test_an_error_names_the_bad_line_of_the_export(run):
     results = read_results(run)
     path = export_records(run, results)
     lines = path.read_text().splitlines()
@@ -98,7 +98,7 @@ def test_a_record_of_another_suite(run, change):
         read_results(run)
 
 
-def test_failed_runs_are_kept_apart(run):
+def test_failed_runs_have_no_scores(run):
     failed = make_record(FEW, 250, "peek", 1, status="failed", reason="killed")
     del failed["metrics"]
     write_record(run, failed)

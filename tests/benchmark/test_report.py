@@ -41,7 +41,7 @@ def small(directory, modes=("peek", "attention"), seeds=(1, 2), question=LONG, *
 # === Contents ===
 
 
-def test_both_pages_say_the_same(pages):
+def test_both_pages_have_the_same_content(pages):
     for page in pages:
         for words in ("How many training pairs", "35 of 36 cells finished, 1 failed", "Learning curves", "Attention"):
             assert words in page
@@ -54,14 +54,14 @@ def test_both_pages_say_the_same(pages):
         assert "3.15.1" in page
 
 
-def test_numbers_are_those_of_the_records(reported, pages):
+def test_scores_follow_from_the_records(reported, pages):
     scores = [make_record(LONG, None, "peek", seed)["metrics"]["exact_match"] for seed in (1, 2, 3)]
     mean, low, high = (f"{100 * score:.1f}" for score in (sum(scores) / 3, min(scores), max(scores)))
     assert f"{mean}<small>{low}\N{EN DASH}{high}</small>" in pages[0]
     assert f"{mean} <sub>{low}\N{EN DASH}{high}</sub>" in pages[1]
 
 
-def test_failed_cells_are_rows_that_say_why(pages):
+def test_failed_cells_are_rows_with_their_reason(pages):
     html, markdown = pages
     assert "Failed cells" in html
     assert "out of memory &lt;script&gt;" in html
@@ -70,7 +70,7 @@ def test_failed_cells_are_rows_that_say_why(pages):
     assert "2 of 3" in markdown
 
 
-def test_the_html_page_needs_nothing_else(pages):
+def test_the_html_page_needs_no_other_file(pages):
     html = pages[0]
     assert "<script" not in html
     assert "@import" not in html
@@ -79,7 +79,7 @@ def test_the_html_page_needs_nothing_else(pages):
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
 
 
-def test_every_reference_within_the_page_has_its_target_once(pages):
+def test_every_link_within_the_page_has_exactly_one_target(pages):
     html = pages[0]
     ids = re.findall(r'\bid="([^"]*)"', html)
     assert len(ids) == len(set(ids))
@@ -97,7 +97,7 @@ def test_figures_take_the_text_colour_of_the_page(pages):
     assert INK not in pages[0].split("<figure>", 1)[1]
 
 
-def test_the_reading_comes_from_the_data(tmp_path):
+def test_the_findings_follow_from_the_records(tmp_path):
     def reading(name, best, worst):
         run = make_run(tmp_path / name, questions=(LONG,), modes=("peek", "basic"), seeds=(1, 2))
         for mode, base in ((best, 0.8), (worst, 0.5)):
@@ -111,7 +111,7 @@ def test_the_reading_comes_from_the_data(tmp_path):
     assert "- Intervals separate: basic > peek." in reading("other", "basic", "peek")
 
 
-def test_a_question_where_less_is_better(tmp_path):
+def test_a_metric_of_which_less_is_better(tmp_path):
     question = {**LONG, "metric": "token_error_rate"}
     run = small(tmp_path / "run", question=question)
     for mode, error in (("peek", 0.3), ("attention", 0.1)):
@@ -126,7 +126,7 @@ def test_a_question_where_less_is_better(tmp_path):
 # === Rebuilding ===
 
 
-def test_a_report_made_again_is_the_same(reported, tmp_path):
+def test_a_report_from_the_export_is_the_same(reported, tmp_path):
     published = tmp_path / "published"
     published.mkdir()
     for name in ("suite.json", "records.jsonl"):
@@ -137,7 +137,7 @@ def test_a_report_made_again_is_the_same(reported, tmp_path):
         assert path.read_bytes() == (reported / path.relative_to(published)).read_bytes()
 
 
-def test_a_broken_record_is_no_report(tmp_path):
+def test_a_broken_record_prevents_the_report(tmp_path):
     run = small(tmp_path / "run")
     (run / "records" / "broken.json").write_text("{")
     with pytest.raises(RecordError, match=r"broken\.json"):
@@ -157,13 +157,13 @@ def test_one_seed_has_no_intervals(tmp_path):
     assert "cases of 100" not in page
 
 
-def test_one_mode_is_compared_with_nothing(tmp_path):
+def test_a_single_mode_has_no_comparison(tmp_path):
     run = small(tmp_path / "run", modes=("peek",))
     report(run)
     assert "There is only one mode, so no comparison: peek" in (run / "report.md").read_text()
 
 
-def test_nothing_has_finished(tmp_path):
+def test_a_run_without_finished_cells(tmp_path):
     run = small(tmp_path / "run", status="failed", reason="no memory")
     report(run)
     page = (run / "report.md").read_text()
@@ -175,7 +175,7 @@ def test_nothing_has_finished(tmp_path):
     assert "0 of 4 cells finished, 4 not run yet" in (run / "report.md").read_text()
 
 
-def test_a_record_with_the_least_in_it(tmp_path):
+def test_a_record_with_only_the_required_fields(tmp_path):
     run = make_run(tmp_path / "run", questions=(FEW_SHORT,), modes=("peek",), seeds=(1,))
     for x in (250, 1000):
         bare = make_record(FEW_SHORT, x, "peek", 1)
@@ -212,7 +212,7 @@ HARD = [
 ]
 
 
-def test_tokens_of_any_kind(tmp_path):
+def test_tokens_of_any_kind_are_escaped(tmp_path):
     weights = [[1 / len(HARD)] * len(HARD)] * len(HARD)
     run = small(
         tmp_path / "run",
@@ -246,17 +246,17 @@ def test_tokens_of_any_kind(tmp_path):
         ("`", "`", "✓ `` ` ``", "`"),
     ],
 )
-def test_mistakes_are_marked(reference, output, markdown, html):
+def test_differences_are_marked(reference, output, markdown, html):
     piece = difference(reference.split(), output.split())
     assert piece.markdown == markdown
     assert f">{html}</span>" in piece.html
 
 
-def test_a_character_is_not_its_code():
+def test_a_character_and_its_code_point_differ():
     assert difference(["97"], ["a"]).markdown == "✗ `[-97-]{+a+}`"
 
 
-def test_text_means_nothing_but_itself():
+def test_markup_in_text_is_escaped():
     assert plain("a_b _c_ | <b> [x](y)").markdown == r"a_b \_c\_ \| \<b> \[x\](y)"
     assert table(["", "n"], [["a|b", "1"]]).markdown == "|  | n |\n| --- | --: |\n| a\\|b | 1 |"
 
@@ -264,18 +264,18 @@ def test_text_means_nothing_but_itself():
 # === Colours ===
 
 
-def test_a_mode_looks_the_same_in_every_suite():
+def test_a_mode_has_the_same_style_in_every_suite():
     alone, together = plots.styles(["attention"]), plots.styles([*MODES, "mine"])
     assert alone["attention"] == together["attention"]
     assert plots.styles(["mine"])["mine"] == plots.styles(["basic", "mine"])["mine"] == together["mine"]
 
 
-def test_further_modes_differ_in_colour_while_colours_last():
+def test_further_modes_have_different_colours_while_there_are_some_left():
     found = plots.styles([*MODES, "coverage", "mine_own_mode", "third"])
     assert len({style.color for style in found.values()}) == 7
 
 
-def test_many_modes_all_differ():
+def test_many_modes_have_different_styles():
     modes = [*MODES, *(f"mode_{i}" for i in range(len(plots.FURTHER)))]
     assert len(set(plots.styles(modes).values())) == len(modes)
     assert len(plots.styles([*modes, "one_more"])) == len(modes) + 1
@@ -284,7 +284,7 @@ def test_many_modes_all_differ():
 # === Two runs ===
 
 
-def test_compare_says_what_moved_and_why(tmp_path):
+def test_compare_lists_changed_scores_and_other_differences(tmp_path):
     a, b = (small(tmp_path / name, seeds=(1, 2, 3)) for name in "ab")
     for seed in (1, 2, 3):
         better = make_record(LONG, None, "peek", seed)
@@ -306,7 +306,7 @@ def test_compare_says_what_moved_and_why(tmp_path):
     assert same.count("The same in all shared cells.") == 2
 
 
-def test_compare_names_cells_of_one_run_only(tmp_path):
+def test_compare_lists_cells_that_are_in_one_run_only(tmp_path):
     a = small(tmp_path / "a", modes=("peek", "attention"))
     b = small(tmp_path / "b", modes=("peek", "basic"), seeds=(1,))
     write_record(b, make_record(LONG, None, "basic", 1, status="failed", reason="killed"))
@@ -318,7 +318,7 @@ def test_compare_names_cells_of_one_run_only(tmp_path):
     assert "- only in B: long, basic, seed 1" in page
 
 
-def test_results_hold_what_the_suite_names(reported):
+def test_results_have_the_modes_and_conditions_of_the_suite(reported):
     results = read_results(reported)
     assert results.modes == MODES
     assert len(results.conditions()) == 3

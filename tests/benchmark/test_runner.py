@@ -64,7 +64,9 @@ def by_id(directory):
 
 
 def test_every_cell_becomes_a_record(tmp_path):
-    code, said = run(make_suite(["slow"], seeds=(1, 2), modes=("basic", "peek"), units=8), tmp_path / "run", workers=2)
+    code, output = run(
+        make_suite(["slow"], seeds=(1, 2), modes=("basic", "peek"), units=8), tmp_path / "run", workers=2
+    )
     assert code == 0
     records = by_id(tmp_path / "run")
     assert len(records) == 4
@@ -76,34 +78,34 @@ def test_every_cell_becomes_a_record(tmp_path):
     assert record["machine"]["cores"] >= 1
     assert record["seconds"]["cell"] > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record["when"])
-    assert "q-slow-peek-2-8: exact match 20.0 %, " in said
-    assert "4 of 4 cells finished" in said
-    assert str(tmp_path / "run" / "report.html") in said
+    assert "q-slow-peek-2-8: exact match 20.0 %, " in output
+    assert "4 of 4 cells finished" in output
+    assert str(tmp_path / "run" / "report.html") in output
     assert (tmp_path / "run" / "report.html").is_file()
 
 
 def test_finished_cells_are_never_run_again(tmp_path, no_report):
     run(make_suite(["ok"], seeds=(1, 2)), tmp_path)
     before = by_id(tmp_path)
-    code, said = run(make_suite(["ok"], seeds=(1, 2, 3)), tmp_path)
+    code, output = run(make_suite(["ok"], seeds=(1, 2, 3)), tmp_path)
     after = by_id(tmp_path)
     assert code == 0
     assert len(after) == 3
     assert {identity: after[identity] for identity in before} == before
-    assert "q-ok-basic-1-:" not in said
-    assert "q-ok-basic-3-:" in said
+    assert "q-ok-basic-1-:" not in output
+    assert "q-ok-basic-3-:" in output
 
 
-def test_a_failed_cell_is_a_row_that_says_why_and_the_others_finish(tmp_path, no_report):
-    code, said = run(make_suite(["ok", "kill", "raise", "slow"]), tmp_path)
+def test_a_failed_cell_has_a_reason_and_the_others_finish(tmp_path, no_report):
+    code, output = run(make_suite(["ok", "kill", "raise", "slow"]), tmp_path)
     assert code == 1
     records = by_id(tmp_path)
     reason = "worker was killed by signal 9 (SIGKILL), perhaps out of memory; see logs/worker-1.log"
     assert (records["q-kill-basic-1-"]["status"], records["q-kill-basic-1-"]["reason"]) == ("failed", reason)
     assert records["q-raise-basic-1-"]["reason"] == "ValueError: no such weather"
     assert records["q-slow-basic-1-"]["status"] == "ok"
-    end = said[said.index("2 of 4 cells finished, 2 failed, ") :]
-    assert f"q-kill-basic-1-: failed: {reason}" in said
+    end = output[output.index("2 of 4 cells finished, 2 failed, ") :]
+    assert f"q-kill-basic-1-: failed: {reason}" in output
     assert "The same command runs the failed cells again." in end
 
 
@@ -124,7 +126,7 @@ def test_a_changed_configuration_is_a_new_cell_and_the_old_record_is_kept(tmp_pa
     assert by_id(tmp_path) == {"q-ok-basic-1-1": old}
 
 
-def test_another_suite_or_other_files_are_refused(tmp_path, no_report):
+def test_a_directory_with_another_suite_or_other_files_is_an_error(tmp_path, no_report):
     run(make_suite(["ok"]), tmp_path / "run")
     with pytest.raises(RecordError, match=r"run/suite\.json: expected the suite 'large', found 'small'\. Each suite"):
         run(make_suite(["ok"], name="large"), tmp_path / "run")
@@ -172,16 +174,16 @@ def test_killed_and_started_again_it_continues(tmp_path, no_report):
     assert len(after) == 4
 
 
-def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
+def test_ctrl_c_keeps_finished_cells_and_tells_how_to_resume(tmp_path):
     directory = tmp_path / "run"
     command = [sys.executable, "-c", SCRIPT, str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         wait_for(directory / "records" / "q-ok-basic-2-.json", process)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everyone in the foreground
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "Stopped: 2 of 4 cells finished, " in said
-    assert f"The records are in {directory}. The same command resumes the run." in said
+    assert "Stopped: 2 of 4 cells finished, " in output
+    assert f"The records are in {directory}. The same command resumes the run." in output
     assert set(by_id(directory)) == {"q-ok-basic-1-", "q-ok-basic-2-"}
 
 
@@ -199,7 +201,7 @@ def record(cell, seconds=10.0, **changes):
     return {**found, **changes}
 
 
-def test_the_table_fills_in():
+def test_the_table_shows_scores_progress_and_failures():
     suite = make_suite([250, 1000], seeds=(1, 2, 3), modes=("basic", "peek"))
     board = Board(suite, [record(suite.cells[0])])
     board.start(suite.cells[1], 1)
@@ -218,7 +220,7 @@ def test_the_table_fills_in():
     assert status.startswith("1 of 12 cells finished, 1 failed, 0 s elapsed, about ")
 
 
-def test_time_left_is_judged_by_cells_that_are_alike():
+def test_time_left_is_estimated_from_similar_cells():
     suite = make_suite([250, 1000], seeds=(1, 2), modes=("basic", "peek"))
     board = Board(suite, [])
     assert board.remaining() is None
@@ -245,7 +247,7 @@ def test_a_table_too_tall_for_the_terminal_drops_finished_rows_from_its_top():
 def test_a_terminal_shows_the_table(tmp_path, no_report):
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     code = runner.run(make_suite(["slow"]), tmp_path, LocalProcesses(1, "fake_cells:run_cell"), console)
-    said = console.file.getvalue()  # type: ignore[attr-defined]
+    output = console.file.getvalue()  # type: ignore[attr-defined]
     assert code == 0
-    assert "worker 1: q-slow-basic-1-" in said
-    assert said.rindex("10.0 %") > said.rindex("worker 1")
+    assert "worker 1: q-slow-basic-1-" in output
+    assert output.rindex("10.0 %") > output.rindex("worker 1")

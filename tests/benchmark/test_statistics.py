@@ -27,21 +27,21 @@ def between(low, high):
         ([7], 7),
     ],
 )
-def test_interquartile_mean_by_hand(scores, expected):
+def test_the_interquartile_mean_of_small_samples(scores, expected):
     assert interquartile_mean(np.array(scores, float)) == pytest.approx(expected)
 
 
-def test_three_seeds_give_their_range():
+def test_the_interval_of_three_seeds_is_their_range():
     assert estimate([0.9, 0.7, 0.8]) == Estimate(0.8, 0.7, 0.9, 3)
 
 
-def test_equal_scores_never_separate_by_rounding():
+def test_rounding_does_not_separate_equal_scores():
     assert not separated(estimate([0.9, 0.9]), estimate([0.9] * 7))
     change = difference([0.9, 0.9], [0.9] * 7)
     assert (change.low, change.value, change.high) == (0, 0, 0)
 
 
-def test_one_run_has_no_interval_and_none_has_nothing():
+def test_one_run_has_no_interval_and_no_runs_have_no_value():
     one = estimate([0.5])
     assert (one.value, one.runs) == (0.5, 1)
     assert math.isnan(one.low)
@@ -52,7 +52,7 @@ def test_one_run_has_no_interval_and_none_has_nothing():
     assert math.isnan(estimate([0.1], [0.9]).low)  # one run a condition, drawn anew, is always itself
 
 
-def test_strata_are_drawn_among_themselves():
+def test_runs_are_resampled_within_their_condition():
     # Nothing varies within a condition, so nothing is uncertain, however far apart the conditions lie.
     assert estimate([0.0, 0.0], [1.0, 1.0, 1.0]) == Estimate(
         pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3), 5
@@ -60,7 +60,7 @@ def test_strata_are_drawn_among_themselves():
     assert estimate([0.0, 0.0, 1.0, 1.0, 1.0]).low < 0.5
 
 
-def test_the_interval_covers_what_it_says():
+def test_the_interval_has_the_stated_coverage():
     random = np.random.default_rng(1)
     samples = random.normal(0.7, 0.1, (200, 20))
     estimates = [estimate(sample, resamples=500) for sample in samples]
@@ -83,7 +83,7 @@ def test_a_band_is_the_interval_at_every_point():
     assert np.isnan(band(curves[:1])[1]).all()
 
 
-def test_separation():
+def test_intervals_are_separate_if_they_do_not_overlap():
     assert separated(between(1, 2), between(3, 4))
     assert separated(between(3, 4), between(1, 2))
     assert not separated(between(1, 3), between(3, 4))
@@ -102,7 +102,7 @@ def test_separation():
         ({"a": (1, 3), "b": (2, 4)}, ""),
     ],
 )
-def test_ordering(intervals, expected):
+def test_ordering_of_intervals(intervals, expected):
     assert ordering({name: between(*ends) for name, ends in intervals.items()}) == expected
 
 
@@ -110,7 +110,7 @@ def test_ordering_where_less_is_better():
     assert ordering({"a": between(1, 2), "b": between(3, 4)}, higher_is_better=False) == "a > b"
 
 
-def test_difference():
+def test_the_difference_of_two_samples():
     assert difference([1, 2, 3], [5, 5, 5]) == Estimate(3, 2, 4, 6)
     none = difference([0.5, 0.6, 0.7], [0.55, 0.6, 0.65])
     assert none.low < 0 < none.high

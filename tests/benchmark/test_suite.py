@@ -1,6 +1,5 @@
 import json
 import re
-import textwrap
 import typing
 
 import pytest
@@ -48,7 +47,7 @@ SCHEMA = Schema(
     }
 )
 
-SUITE = """\
+FULL = """\
 name: small
 title: A small one
 seeds: [1, 2]
@@ -65,6 +64,8 @@ questions:
     title: How long?
     task: {name: words, length: 30}
     overrides: {training: {rate: 0.5}}
+"""
+QUICK = """\
 quick:
   seeds: [1]
   base: {training: {rate: 0.2}}
@@ -72,17 +73,21 @@ quick:
     few: {x: {values: [5], along: {training.epochs: [1]}}}
     long: null
 """
+SUITE = FULL + QUICK
 
 
 def suite(tmp_path, text=SUITE, match=list, **arguments):
     path = tmp_path / "suite.yaml"
-    path.write_text(textwrap.dedent(text))
+    path.write_text(text)
     return read_suite(path, SCHEMA, modes, match=match, **arguments)
 
 
+def identities(cells):
+    return [(cell["question"], cell["x"], cell["mode"], cell["seed"]) for cell in cells]
+
+
 def test_cells_are_questions_by_x_by_modes_by_seeds_in_order(tmp_path):
-    cells = suite(tmp_path).cells
-    assert [(cell["question"], cell["x"], cell["mode"], cell["seed"]) for cell in cells] == [
+    assert identities(suite(tmp_path).cells) == [
         (question, x, mode, seed)
         for question, x in (("few", 10), ("few", 20), ("long", None))
         for mode in ("basic", "peek")
@@ -91,19 +96,17 @@ def test_cells_are_questions_by_x_by_modes_by_seeds_in_order(tmp_path):
 
 
 def test_a_cell_holds_its_whole_resolved_configuration(tmp_path):
+    def config(train, length, mode, epochs, rate, seed):
+        return {
+            "task": {"name": "words", "train": train, "length": length},
+            "decoder": {"mode": mode, "units": 16},
+            "training": {"epochs": epochs, "rate": rate},
+            "seed": seed,
+        }
+
     first, *_, last = suite(tmp_path).cells
-    assert first["config"] == {
-        "task": {"name": "words", "train": 10, "length": 5},
-        "decoder": {"mode": "basic", "units": 16},
-        "training": {"epochs": 8, "rate": 0.1},
-        "seed": 1,
-    }
-    assert last["config"] == {
-        "task": {"name": "words", "train": 100, "length": 30},
-        "decoder": {"mode": "peek", "units": 16},
-        "training": {"epochs": 4, "rate": 0.5},
-        "seed": 2,
-    }
+    assert first["config"] == config(train=10, length=5, mode="basic", epochs=8, rate=0.1, seed=1)
+    assert last["config"] == config(train=100, length=30, mode="peek", epochs=4, rate=0.5, seed=2)
     assert json.loads(json.dumps(first)) == first
 
 
@@ -119,7 +122,7 @@ def test_the_document_lists_cells_by_id_and_resolves_questions(tmp_path):
     assert (long["name"], long["curve"], long["x"]) == ("long", "length", None)
 
 
-def test_ids_are_readable_all_different_and_the_same_every_time(tmp_path):
+def test_ids_are_readable_distinct_and_reproducible(tmp_path):
     ids = [cell["id"] for cell in suite(tmp_path).cells]
     assert ids == [cell["id"] for cell in suite(tmp_path).cells]
     assert len(set(ids)) == len(ids) == 12
@@ -138,35 +141,31 @@ def test_ids_are_readable_all_different_and_the_same_every_time(tmp_path):
         ("seeds: [1, 2]", "seeds: [1, 2, 3]", 0),
     ],
 )
-def test_what_changes_the_training_changes_the_id_and_nothing_else_does(old, new, changed, tmp_path):
+def test_an_id_depends_on_the_training_only(old, new, changed, tmp_path):
     before = {cell["id"] for cell in suite(tmp_path).cells}
     after = {cell["id"] for cell in suite(tmp_path, SUITE.replace(old, new)).cells}
     assert len(before - after) == changed
 
 
 def test_ids_can_name_files(tmp_path):
-    text = SUITE.replace("values: [10, 20]", "values: [10, 20]").replace("  few:\n", "  few / pairs?:\n", 1)
-    text = text[: text.index("quick:")]
+    text = FULL.replace("  few:\n", "  few / pairs?:\n")
     assert suite(tmp_path, text).cells[0]["id"].startswith("few_pairs_-10-basic-1-")
 
 
-def test_quick_replaces_what_it_says(tmp_path):
+def test_quick_changes_the_suite(tmp_path):
     found = suite(tmp_path, quick=True)
     assert found.name == "small-quick"
-    assert [(cell["question"], cell["x"], cell["mode"], cell["seed"]) for cell in found.cells] == [
-        ("few", 5, "basic", 1),
-        ("few", 5, "peek", 1),
-    ]
+    assert identities(found.cells) == [("few", 5, "basic", 1), ("few", 5, "peek", 1)]
     assert found.cells[0]["config"]["training"] == {"epochs": 1, "rate": 0.2}
     assert found.questions[0]["title"] == "How many pairs?"
 
 
-def test_overrides(tmp_path):
+def test_overrides_change_values(tmp_path):
     found = suite(tmp_path, overrides=["seeds=[7]", "base.decoder.units=3"])
     assert {(cell["seed"], cell["config"]["decoder"]["units"]) for cell in found.cells} == {(7, 3)}
 
 
-def test_modes_in_the_order_of_the_file(tmp_path):
+def test_modes_keep_the_order_of_the_file(tmp_path):
     assert suite(tmp_path, "modes: [peek, basic]\n" + SUITE).modes == ["peek", "basic"]
 
 
@@ -176,21 +175,21 @@ def test_x_may_set_several_options(tmp_path):
     assert (config["task"]["train"], config["decoder"]["units"]) == (10, 10)
 
 
-def test_matched_parameters_are_asked_for_once_a_condition(tmp_path):
+def test_parameters_are_matched_once_for_each_condition(tmp_path):
     asked = []
 
     def match(configs):
         asked.append([config["decoder"]["mode"] for config in configs])
         return [{**config, "decoder": {**config["decoder"], "units": 99}} for config in configs]
 
-    cells = suite(tmp_path, "match_parameters: true\n" + SUITE[: SUITE.index("quick:")], match).cells
+    cells = suite(tmp_path, "match_parameters: true\n" + FULL, match).cells
     assert asked == [["basic", "peek"]] * 3
     assert {cell["config"]["decoder"]["units"] for cell in cells} == {99}
     assert [cell["config"]["seed"] for cell in cells] == [1, 2] * 6
     suite(tmp_path, match=lambda configs: pytest.fail("nobody asked"))
 
 
-def test_a_question_is_answered_by_a_metric_that_the_report_knows():
+def test_the_metrics_of_questions_are_known_to_the_report():
     assert set(typing.get_args(typing.get_type_hints(Question)["metric"])) <= set(METRICS)
 
 
@@ -247,7 +246,7 @@ def test_a_question_is_answered_by_a_metric_that_the_report_knows():
         ),
     ],
 )
-def test_mistakes_are_one_line_that_says_where(old, new, line, words, tmp_path):
+def test_an_error_is_one_line_with_its_place(old, new, line, words, tmp_path):
     assert SUITE.count(old) == 1
     with pytest.raises(ConfigError) as error:
         suite(tmp_path, SUITE.replace(old, new))
@@ -257,6 +256,6 @@ def test_mistakes_are_one_line_that_says_where(old, new, line, words, tmp_path):
     assert re.search(words, message)
 
 
-def test_quick_without_a_quick_section(tmp_path):
+def test_quick_needs_a_quick_section(tmp_path):
     with pytest.raises(ConfigError, match=r"suite\.yaml: quick is missing"):
-        suite(tmp_path, SUITE[: SUITE.index("quick:")], quick=True)
+        suite(tmp_path, FULL, quick=True)

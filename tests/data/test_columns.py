@@ -19,7 +19,7 @@ def write(tmp_path):
     return write
 
 
-def test_columns_come_by_name_in_the_order_asked_for(write):
+def test_columns_are_read_by_name_in_the_requested_order(write):
     path = write("\ufeffwho, x ,y\na,1,2.5\n\na,-3,1e3\r\nb,4,0\n")
     assert read_header(path) == ["who", "x", "y"]
     values, keys = read_columns(path, ["y", "x"], key="who")
@@ -29,7 +29,7 @@ def test_columns_come_by_name_in_the_order_asked_for(write):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ('x,y,note\n1,2,a\n3,4,"b\n5,6,c\n', r"a\.csv, line 3: expected .* every quotation mark closed"),
         ("", r"a\.csv is empty: expected a line with the names of the columns"),
@@ -46,18 +46,18 @@ def test_columns_come_by_name_in_the_order_asked_for(write):
         (b"x,y\n1,2\n1,\xff\n", r"a\.csv, line 3: expected UTF-8 text, found the byte 0xff"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_in_one_line(write, content, said):
-    with pytest.raises(DataFileError, match=said) as error:
+def test_a_bad_file_is_reported_in_one_line(write, content, message):
+    with pytest.raises(DataFileError, match=message) as error:
         read_columns(write(content), ["x", "y"])
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(DataFileError, match="Cannot read the data file"):
         read_header(tmp_path / "none.csv")
 
 
-def test_standardised_and_restored_is_the_same():
+def test_restore_is_the_inverse_of_standardise():
     values = np.random.default_rng(0).normal(5, [1e-6, 1.0, 1e6], (50, 3))
     scale = standardise(values, "abc", "train")
     scaled = scale.apply(values)
@@ -68,6 +68,6 @@ def test_standardised_and_restored_is_the_same():
     np.testing.assert_array_equal(identity_scale(3).apply(values), values.astype("float32"))
 
 
-def test_what_never_changes_is_not_standardised():
+def test_a_constant_is_not_standardised():
     with pytest.raises(ValueError, match=r"'b' is 0\.1 throughout train: a constant cannot be standardised"):
         standardise(np.array([[1.0, 0.1], [2.0, 0.1], [2.0, 0.1]]), "ab", "train")

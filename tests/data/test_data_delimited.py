@@ -30,7 +30,7 @@ def test_byte_order_mark_blank_lines_and_line_ends_of_all_kinds(write):
         (b"a\t\xff", "found the byte 0xff, which is not UTF-8."),
     ],
 )
-def test_a_bad_line_is_reported_or_counted(write, line, found):
+def test_a_bad_line_raises_or_is_skipped_and_counted(write, line, found):
     path = write(b"a\tb\n\n" + line + b"\nc\td\n" + line)
     with pytest.raises(DataFileError) as caught:
         read_pairs(path)
@@ -43,7 +43,7 @@ def test_a_bad_line_is_reported_or_counted(write, line, found):
     assert (list(pairs), skipped) == ([("a", "b"), ("c", "d")], 2)
 
 
-def test_no_file_and_no_pairs(write, tmp_path):
+def test_a_missing_file_and_a_file_without_pairs(write, tmp_path):
     with pytest.raises(DataFileError, match=re.escape(f"Cannot read the data file '{tmp_path / 'none.tsv'}': No such")):
         read_pairs(tmp_path / "none.tsv")
     with pytest.raises(DataFileError, match=r"has no pairs \(bad lines skipped: 1\)"):

@@ -26,14 +26,14 @@ def test_lines_are_paired_by_their_number(write):
     assert list(read_parallel(*paths, separators=(" ", " "))[0]) == [("naïve a", "x"), ("", "y"), ("b c", "")]
 
 
-def test_unpaired_lines(write):
+def test_files_with_different_numbers_of_lines(write):
     source, target = write(b"a\nb\nc\n", b"x\ny")
     with pytest.raises(DataFileError, match=re.escape(f"Unpaired lines: {source} has 3 and {target} has 2. Expected")):
         read_parallel(source, target, skip_bad_lines=True)
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_a_bad_line_is_reported_or_its_pair_counted(write, side):
+def test_a_bad_line_raises_or_its_pair_is_skipped_and_counted(write, side):
     contents = [b"a\nb\nc", b"a\nb\nc"]
     contents[side] = b"a\n\xff\nc"
     paths = write(*contents)
@@ -47,7 +47,7 @@ def test_a_bad_line_is_reported_or_its_pair_counted(write, side):
     assert (list(pairs), skipped) == ([("a", "a"), ("c", "c")], 1)
 
 
-def test_no_file_and_no_pairs(write):
+def test_a_missing_file_and_a_file_without_pairs(write):
     source, target = write(b"", b"")
     with pytest.raises(DataFileError, match=r"some.target have no pairs \(bad lines skipped: 0\)"):
         read_parallel(source, target)

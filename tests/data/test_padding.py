@@ -7,7 +7,7 @@ from seq2seq_zoo.data.padding import Batches, few_shapes, pad
 END = 2
 
 
-def test_pad_fills_on_the_side_asked_for():
+def test_pad_on_the_right_and_on_the_left():
     rows = [[5, 6], [], [7]]
     right, left = pad(rows), pad(rows, 3, "left")
     assert right.dtype == left.dtype == np.int32
@@ -16,7 +16,7 @@ def test_pad_fills_on_the_side_asked_for():
     assert pad([], 3).shape == (0, 3)
 
 
-def test_pad_refuses_what_does_not_fit():
+def test_pad_rejects_rows_that_are_too_long_and_unknown_sides():
     with pytest.raises(ValueError, match="row of 2 ids does not fit in 1"):
         pad([[5, 6]], 1)
     with pytest.raises(ValueError, match="'right' or 'left', got 'rigth'"):
@@ -34,7 +34,7 @@ def pairs(count: int):
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("buckets", [1, 3, 100])
 @pytest.mark.parametrize(("count", "batch_size"), [(23, 4), (8, 4), (3, 5), (1, 1)])
-def test_a_plan_covers_every_row_once_and_keeps_to_its_shapes(count, batch_size, buckets, side):
+def test_batches_hold_every_row_once_and_have_the_listed_shapes(count, batch_size, buckets, side):
     sources, targets = zip(*pairs(count), strict=True)
     batches = Batches(pairs(count), END, batch_size, side, buckets)
     assert 1 <= len(batches.shapes) <= min(buckets, count)
@@ -60,7 +60,7 @@ def test_a_plan_covers_every_row_once_and_keeps_to_its_shapes(count, batch_size,
         assert sorted(seen) == list(range(count))
 
 
-def test_batches_in_order_say_which_rows_they_hold():
+def test_batches_in_order_list_the_rows_that_they_hold():
     for rows, source, target in Batches(pairs(11), END, 4, buckets=2).in_order():
         assert (source[: len(rows), 0] - 100).tolist() == rows.tolist()
         assert not source[len(rows) :].any()
@@ -69,7 +69,7 @@ def test_batches_in_order_say_which_rows_they_hold():
     assert rows.tolist() == list(range(11))
 
 
-def test_an_epoch_depends_on_seed_and_number_and_nothing_else():
+def test_an_epoch_depends_only_on_seed_and_number():
     batches = Batches(pairs(40), END, 4, buckets=2)
     again = Batches(pairs(40), END, 4, buckets=2)
     again.epoch(5, 6)
@@ -93,7 +93,7 @@ def test_an_epoch_mixes_rows_and_batches():
     assert sorted(widths) == [1] * 5 + [2] * 5 != widths
 
 
-def test_buckets_shorten_what_is_short():
+def test_buckets_give_short_pairs_short_shapes():
     batches = Batches([([7], [8])] * 6 + [([7] * 9, [8] * 4)] * 6, END, 3, buckets=2)
     assert batches.shapes == [(1, 2), (9, 5)]
     assert [source.shape for _, source, _ in batches.in_order()] == [(3, 1)] * 2 + [(3, 9)] * 2
@@ -106,7 +106,7 @@ def test_empty_rows_still_have_a_position():
     assert target.tolist() == [[END], [END]]
 
 
-def test_pairs_are_read_for_their_lengths_and_then_a_batch_at_a_time():
+def test_pairs_are_read_once_for_their_lengths_and_then_batch_by_batch():
     rows = pairs(23)
     asked = []
     lazy = Mapped(lambda row: asked.append(row) or rows[row], range(23))
@@ -126,7 +126,7 @@ def test_pairs_are_read_for_their_lengths_and_then_a_batch_at_a_time():
         (([([7], [8])], END, 0), "batch_size and buckets of at least 1, got 0 and 1"),
     ],
 )
-def test_batches_refuse(arguments, words):
+def test_batches_reject_invalid_arguments(arguments, words):
     with pytest.raises(ValueError, match=words):
         Batches(*arguments)
 
@@ -149,13 +149,13 @@ def test_few_shapes_hold_every_row_once_in_full_batches(count, batch_size):
     assert len(shapes) <= 3
 
 
-def test_few_shapes_of_nothing():
+def test_few_shapes_of_no_rows_and_of_an_empty_row():
     assert list(few_shapes([[], []], 4)) == []
     ((rows, (ids,)),) = few_shapes([[[]]], 1)
     assert (rows, ids.tolist()) == ([0], [[0] * 8])
 
 
-def test_few_shapes_refuse():
+def test_few_shapes_reject_invalid_arguments():
     with pytest.raises(ValueError, match=r"Expected a batch_size of at least 1, got 0\."):
         list(few_shapes([[[5]]], 0))
     with pytest.raises(ValueError, match="zip"):

@@ -19,7 +19,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("block", [1, 40, 2**20])
-def test_pairs_are_those_of_the_file_in_any_way_they_are_asked_for(path, block, monkeypatch):
+def test_iteration_indices_slices_and_arrays_of_rows_give_the_pairs_of_the_file(path, block, monkeypatch):
     for file in (lines, module):
         monkeypatch.setattr(file, "BLOCK", block)
     pairs, _ = read_pairs(path)
@@ -31,11 +31,11 @@ def test_pairs_are_those_of_the_file_in_any_way_they_are_asked_for(path, block, 
     assert list(pairs[rows][1:]) == [ROWS[7], ROWS[49]]
 
 
-def test_words_have_one_blank_between_them(path):
+def test_words_have_one_space_between_them(path):
     assert read_pairs(path, separators=(" ", " "))[0][5] == ("ééééé", "5 5")
 
 
-def test_what_is_kept_of_a_pair_is_a_few_numbers(tmp_path):
+def test_a_pair_takes_less_than_24_bytes_of_memory(tmp_path):
     path = tmp_path / "long.tsv"
     path.write_text(f"{'a' * 500}\t{'b' * 500}\n" * 10_000)
     tracemalloc.start()
@@ -46,14 +46,14 @@ def test_what_is_kept_of_a_pair_is_a_few_numbers(tmp_path):
     assert kept < 24 * 10_000
 
 
-def test_a_file_that_is_replaced_is_still_the_one_that_was_read(path, tmp_path):
+def test_pairs_still_read_the_original_file_after_it_is_replaced(path, tmp_path):
     pairs, _ = read_pairs(path)
     (tmp_path / "new").write_text("other\tpairs\n")
     (tmp_path / "new").replace(path)
     assert list(pairs) == ROWS
 
 
-def test_mapped_makes_an_item_when_it_is_asked_for():
+def test_mapped_computes_an_item_on_access():
     made = []
     lazy = Mapped(lambda number: made.append(number) or -number, range(1000))
     assert (len(lazy), made) == (1000, [])

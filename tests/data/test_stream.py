@@ -8,7 +8,7 @@ from seq2seq_zoo.data.stream import in_windows, read_stream
 
 
 @pytest.mark.parametrize(("count", "batch_size", "length"), [(24, 2, 4), (25, 3, 4), (50, 7, 5), (9, 1, 9), (11, 1, 4)])
-def test_every_id_is_in_one_window_and_parts_go_on_in_theirs(count, batch_size, length):
+def test_every_id_is_in_one_window_and_parts_continue_from_window_to_window(count, batch_size, length):
     ids = np.arange(4, 4 + count)
     windows = in_windows(ids, batch_size, length)
     assert windows.dtype == np.int32
@@ -22,7 +22,7 @@ def test_every_id_is_in_one_window_and_parts_go_on_in_theirs(count, batch_size, 
     assert (windows[-1] != 0).any()
 
 
-def test_a_stream_shorter_than_a_window_of_each_part_is_refused():
+def test_a_stream_too_short_for_a_window_of_each_part_is_an_error():
     with pytest.raises(
         ValueError,
         match=r"^a stream of 1,999 tokens is shorter than a window of 50 for each row of a batch of 40: expected at "
@@ -33,14 +33,14 @@ def test_a_stream_shorter_than_a_window_of_each_part_is_refused():
 
 
 @pytest.mark.parametrize("content", ["a\n\nb c\n", "a\r\n\r\nb c", "\ufeffa\n\nb c\n"])
-def test_a_stream_is_its_lines_each_with_a_newline(tmp_path, content):
+def test_every_line_of_a_stream_ends_with_a_newline(tmp_path, content):
     path = tmp_path / "text"
     path.write_bytes(content.encode())
     assert read_stream(path) == ("a\n\nb c\n", 0)
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\r\n \n"])
-def test_an_empty_file_is_refused(tmp_path, content):
+def test_an_empty_file_is_an_error(tmp_path, content):
     path = tmp_path / "text"
     path.write_bytes(content)
     with pytest.raises(DataFileError) as raised:
@@ -48,7 +48,7 @@ def test_an_empty_file_is_refused(tmp_path, content):
     assert str(raised.value) == f"{path} is empty (bad lines skipped: 0): expected a text."
 
 
-def test_bad_lines_are_refused_or_left_out(tmp_path):
+def test_bad_lines_raise_or_are_skipped_and_counted(tmp_path):
     path = tmp_path / "text"
     path.write_bytes(b"a\n\xff\nb\n")
     with pytest.raises(DataFileError, match=re.escape(f"{path}, line 2: expected UTF-8 text, found the byte 0xff")):

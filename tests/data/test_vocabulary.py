@@ -14,7 +14,7 @@ def test_ids_follow_code_points_and_not_the_order_of_the_texts():
 
 
 @pytest.mark.parametrize(("separator", "text"), [("", "naïve 🦓 <end>"), (" ", "four hundred <end> and <pad>")])
-def test_text_comes_back(separator, text):
+def test_decode_is_the_inverse_of_encode(separator, text):
     vocabulary = Vocabulary.build([text], separator)
     ids = vocabulary.encode(text)
     assert vocabulary.decode(ids) == text
@@ -22,7 +22,7 @@ def test_text_comes_back(separator, text):
     assert vocabulary.unknown_in(text) == []
 
 
-def test_text_that_looks_like_a_special_token_is_not_one():
+def test_text_written_like_a_special_token_is_ordinary():
     vocabulary = Vocabulary.build(["a"], " ")
     assert vocabulary.encode("<end> <pad> <unk> a") == [vocabulary.unknown] * 3 + [4]
 
@@ -40,7 +40,7 @@ def test_decoding_stops_at_the_end_and_skips_padding_and_start():
     assert vocabulary.decode([2, 4]) == ""
 
 
-def test_specials_may_sit_anywhere():
+def test_special_tokens_may_have_any_ids():
     vocabulary = Vocabulary(["<pad>", "a", "<end>", "b", "<unk>", "<start>"], " ", start=5, end=2, unknown=4)
     assert vocabulary.encode("b a z") == [3, 1, 4]
     assert vocabulary.decode([5, 3, 1, 2, 3]) == "b a"
@@ -54,7 +54,7 @@ def test_config_round_trips_through_json():
     assert vocabulary != Vocabulary.build(["ä"], "")
 
 
-def test_the_rarest_tokens_are_cut_whatever_the_order_of_the_texts():
+def test_the_rarest_tokens_are_cut_independently_of_the_order_of_texts():
     texts = ["c a b", "b c", "d a c"]
     for order in (texts, texts[::-1]):
         assert Vocabulary.build(order, " ", most=2).tokens[4:] == ("a", "c")  # "b" is as frequent as "a"
@@ -77,12 +77,12 @@ SPECIALS = ["<pad>", "<start>", "<end>", "<unk>"]
         ({"tokens": [*SPECIALS, ""], "separator": " "}, r"'' \(id 4\) is not one token"),
     ],
 )
-def test_what_is_refused(arguments, words):
+def test_invalid_arguments(arguments, words):
     with pytest.raises(ValueError, match=words):
         Vocabulary(**arguments)
 
 
-def test_what_cannot_be_decoded_or_loaded():
+def test_ids_without_tokens_and_invalid_configs():
     vocabulary = Vocabulary.build(["a"], "")
     for id in (5, -1):
         with pytest.raises(ValueError, match=f"id {id} has no token: the ids are 0 to 4"):
@@ -93,7 +93,7 @@ def test_what_cannot_be_decoded_or_loaded():
         Vocabulary.from_config({"start": 1, "end": 2, "unknown": 3})
 
 
-def test_only_padding_must_be_there():
+def test_all_special_tokens_but_padding_are_optional():
     bare = Vocabulary(["<pad>", "a", "b"], "", start=None, end=None, unknown=None)
     assert bare.encode("ab") == [1, 2]
     assert bare.decode([1, 0, 2]) == "ab"
@@ -104,7 +104,7 @@ def test_only_padding_must_be_there():
         bare.encode("ac")
 
 
-def test_texts_without_end_need_no_token_for_it():
+def test_an_endless_vocabulary_has_no_end_token():
     endless = Vocabulary.build(["a b", "b c"], " ", most=2, endless=True)
     assert endless.tokens == ("<pad>", "<start>", "<unk>", "a", "b")
     assert endless.end is None

@@ -15,7 +15,7 @@ def test_one_file_is_split_by_source(write, lists):
     assert lists(data) != lists(Delimited(path, dev_fraction=0.2, test_fraction=0.3, seed=1).load())
 
 
-def test_own_files_are_left_whole(write, lists):
+def test_splits_with_their_own_files_are_not_drawn_from(write, lists):
     train, dev, test = write("a", "a\tb", "c\td"), write("b", "c\tz"), write("c", "q\tr")
     data = Delimited(train, dev, test).load()
     assert lists(data) == {"train": [("a", "b"), ("c", "d")], "dev": [("c", "z")], "test": [("q", "r")]}
@@ -23,14 +23,14 @@ def test_own_files_are_left_whole(write, lists):
     assert (data.source.tokens[4:], data.target.tokens[4:]) == (("a", "c"), ("b", "d"))
 
 
-def test_one_of_dev_and_test_may_have_a_file(write):
+def test_only_test_has_a_file(write):
     train, test = write("a", *(f"{n}\tx" for n in range(10))), write("b", "77\ty")
     data = Delimited(train, test=test).load()
     assert {split: len(pairs) for split, pairs in data.splits.items()} == {"train": 9, "dev": 1, "test": 1}
     assert list(data.splits["test"]) == [("77", "y")]
 
 
-def test_each_side_has_its_own_tokens(write):
+def test_sources_of_words_and_targets_of_characters(write):
     path = write("a", "  ab  cd \tx  yz ")
     data = Delimited(path, path, path, source_tokens="words").load()
     assert list(data.splits["train"]) == [("ab cd", "x  yz ")]
@@ -38,14 +38,14 @@ def test_each_side_has_its_own_tokens(write):
     assert data.target.tokens[4:] == (" ", "x", "y", "z")
 
 
-def test_bad_lines_stop_or_are_counted_over_all_files(write):
+def test_bad_lines_raise_or_are_counted_over_all_files(write):
     train, dev = write("a", "a\tb", "bad"), write("b", "worse", "c\td")
     with pytest.raises(ValueError, match=re.escape(f"{train}, line 2: expected two columns")):
         Delimited(train, dev, dev).load()
     assert Delimited(train, dev, dev, skip_bad_lines=True).load().skipped == 3
 
 
-def test_too_little_to_split(write):
+def test_too_few_sources_to_split(write):
     path = write("a", "a\tb", "c\td", "a\te")
     with pytest.raises(ValueError, match=r"too few different sources \(2\) to draw dev and test and have some left"):
         Delimited(path).load()

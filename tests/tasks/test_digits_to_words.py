@@ -15,7 +15,7 @@ def test_whole_spells_one_integer():
     assert spell(1_000_121) == ["one", "million", "one", "hundred", "and", "twenty", "one"]
 
 
-def test_each_spells_every_number_in_one_word():
+def test_each_writes_every_number_as_one_word():
     data = DigitsToWords("each", max_length=4, **FEW).load()
     for pairs in data.splits.values():
         for source, target in pairs:
@@ -26,7 +26,7 @@ def test_each_spells_every_number_in_one_word():
 
 
 @pytest.mark.parametrize("arguments", [{"high": 12345}, {"form": "each", "low": 3, "high": 30}])
-def test_vocabularies_do_not_depend_on_what_is_drawn(arguments):
+def test_vocabularies_do_not_depend_on_the_seed(arguments):
     first, second = (DigitsToWords(**arguments, **FEW, seed=seed).load() for seed in (1, 2))
     assert first.splits != second.splits
     assert (first.source, first.target) == (second.source, second.target)
@@ -46,7 +46,7 @@ def test_numbers_up_to_the_millions_have_no_unknown_word():
 
 
 @pytest.mark.parametrize("form", ["whole", "each"])
-def test_held_out_lengths_are_held_out(form):
+def test_train_max_length_keeps_longer_sources_for_test(form):
     data = DigitsToWords(form, max_length=6, train_max_length=3, **FEW).load()
     lengths = {split: {len(source.split()) for source, _ in pairs} for split, pairs in data.splits.items()}
     assert lengths["train"] == {1, 2, 3}
@@ -54,7 +54,7 @@ def test_held_out_lengths_are_held_out(form):
     assert lengths["test"] == {4, 5, 6}
 
 
-def test_low_high_and_lengths_are_kept():
+def test_numbers_respect_low_high_and_lengths():
     data = DigitsToWords(low=50, high=2345, min_length=3, **FEW).load()
     numbers = [int(source.replace(" ", "")) for pairs in data.splits.values() for source, _ in pairs]
     assert min(numbers) >= 100
@@ -81,7 +81,7 @@ def test_every_length_has_its_share():
         ({"train_size": 0}, "`train_size` must be an integer of at least 1, got 0"),
     ],
 )
-def test_what_is_refused(arguments, words):
+def test_invalid_arguments(arguments, words):
     with pytest.raises(ValueError, match=words):
         DigitsToWords(**arguments)
 
@@ -91,6 +91,6 @@ def test_more_pairs_than_numbers():
         DigitsToWords(high=99, train_size=81, dev_size=10, test_size=10).load()
 
 
-def test_a_number_that_a_language_has_no_words_for():
+def test_a_number_without_words_in_a_language():
     with pytest.raises(ValueError, match=r"num2words cannot spell .* Lower `high`"):
         spell(10**12, "en_IN")

@@ -39,7 +39,7 @@ def test_vocabulary_is_shared_and_sorted_as_text():
     assert list(tokens[26:51]) == WORDS.split()
 
 
-def test_the_original_had_51_ids():
+def test_without_special_tokens_there_are_51_ids_as_in_the_original():
     bare = First25(specials=False).load()
     assert bare.source.tokens == First25().load().source.tokens[:51]
     assert (bare.source.start, bare.end, bare.source.unknown) == (None, None, None)

@@ -47,7 +47,7 @@ def test_windows_are_of_steps_in_a_row_and_never_in_two_splits(stream):
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_targets_come_back_in_their_own_unit(stream, scaling):
+def test_restored_targets_are_in_their_own_unit(stream, scaling):
     data = create(stream, scaling=scaling, past=["wind"], known=["price"]).load()
     for number, row in enumerate(data.splits["train"]):
         np.testing.assert_allclose(row.restore(row.target)[:, 0], np.arange(number + 6, number + 9), rtol=1e-5)
@@ -75,7 +75,7 @@ def test_no_source_knows_the_future_but_of_what_is_known(scaling):
     assert changed.tolist() == [[False, False, True, False]] * 3 + [[False] * 4] * 6
 
 
-def test_a_window_by_itself_does_not_know_how_high_it_is(table):
+def test_window_scaling_removes_level_and_scale(table):
     random = np.random.default_rng(0)
     series = random.normal(size=100)
     low, high = (create(table(step=each)).load().splits["train"][5] for each in (series, 1000 + 50 * series))
@@ -83,13 +83,13 @@ def test_a_window_by_itself_does_not_know_how_high_it_is(table):
     np.testing.assert_allclose(high.target, low.target, atol=1e-4)
 
 
-def test_a_window_in_which_nothing_happens_is_not_blown_up(table):
+def test_a_constant_window_is_scaled_by_the_mean_change_of_train(table):
     data = create(table(step=[0.0] * 40 + [8.0] * 40 + list(range(20)))).load()
     assert max(np.abs(row.target).max() for row in data.splits["train"]) == pytest.approx(79)  # a step is 8 / 79
 
 
 @pytest.mark.parametrize(("horizon", "mase"), [(1, 1.0), (4, 1.0), (8, 1.5), (2, 1.0)])
-def test_the_naive_forecast_of_a_season_that_climbs(table, horizon, mase):
+def test_the_naive_forecast_of_a_season_with_a_trend(table, horizon, mase):
     """It is wrong by what a season climbs, in train as in test; in the second season ahead, by twice that."""
     steps = np.arange(200)
     data = create(table(step=np.tile([3.0, -1, 4, 1], 50) + 0.25 * steps), horizon=horizon, period=4).load()
@@ -98,7 +98,7 @@ def test_the_naive_forecast_of_a_season_that_climbs(table, horizon, mase):
         assert real_values.evaluate_baselines(data, split)["seasonal naive"]["mase"] == pytest.approx(mase)
 
 
-def test_nothing_beats_what_is_known_of_the_made_up_series():
+def test_the_best_possible_forecast_has_the_theoretical_error():
     task = tasks.create("seasons", steps=20_000, horizon=5, fading=0.5, noise=2.0)
     measured = real_values.evaluate_baselines(task.load(), "test")
     ahead = np.arange(1, 6)
@@ -110,7 +110,7 @@ def test_nothing_beats_what_is_known_of_the_made_up_series():
 
 
 @pytest.mark.parametrize("known", [[], ["price"]])
-def test_a_file_is_forecast_from_its_end(stream, tmp_path, known):
+def test_the_last_window_of_a_file_is_read_for_prediction(stream, tmp_path, known):
     task = create(stream, past=["wind"], known=known)
     data = task.load()
     lines = (tmp_path / "series.csv").read_text().splitlines()
@@ -130,7 +130,7 @@ def test_a_file_is_forecast_from_its_end(stream, tmp_path, known):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"targets": []}, "targets must name at least one column"),
         ({"past": ["step"]}, "'step' is named twice"),
@@ -138,13 +138,13 @@ def test_a_file_is_forecast_from_its_end(stream, tmp_path, known):
         ({"dev_fraction": 0.5, "test_fraction": 0.5}, "must leave some to train on"),
     ],
 )
-def test_options_that_do_not_go_together(stream, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_options_that_contradict_each_other(stream, options, message):
+    with pytest.raises(ValueError, match=message):
         tasks.create("forecast", **{"file": stream, "targets": ["step"], **SIZE, **options})
 
 
 @pytest.mark.parametrize(
-    ("columns", "options", "said"),
+    ("columns", "options", "message"),
     [
         (
             {"step": range(8)},
@@ -162,16 +162,16 @@ def test_options_that_do_not_go_together(stream, options, said):
         ),
     ],
 )
-def test_streams_that_will_not_do(table, columns, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_series_that_are_too_short_or_constant(table, columns, options, message):
+    with pytest.raises(ValueError, match=message):
         create(table(**columns), **options).load()
 
 
-def test_a_task_that_reads_no_files_says_so():
+def test_a_task_that_reads_no_files_rejects_one():
     with pytest.raises(ValueError, match=r"^new\.csv cannot be read: this task reads no files\. In Python: "):
         tasks.create("copy").read_rows("new.csv", {})
 
 
-def test_the_made_up_series_has_these_columns():
+def test_the_synthetic_series_has_no_other_columns():
     with pytest.raises(ValueError, match="no column 'wind': the synthetic series has load, flow and event"):
         tasks.create("seasons", past=["wind"])

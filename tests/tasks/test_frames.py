@@ -25,7 +25,7 @@ def create(file, **options):
 
 
 @pytest.mark.parametrize("scaling", ["train", "sequence", None])
-def test_frames_stay_beside_their_targets_and_sequences_in_one_split(file, scaling):
+def test_frames_keep_their_targets_and_sequences_are_in_one_split(file, scaling):
     data = create(file, scaling=scaling, dev_fraction=0.2).load()
     assert (list(data.source), list(data.target), data.targets) == (["a", "b"], ["y"], "steps")
     assert [len(rows) for rows in data.splits.values()] == [7, 2, 1]
@@ -36,7 +36,7 @@ def test_frames_stay_beside_their_targets_and_sequences_in_one_split(file, scali
         np.testing.assert_allclose(row.target[:, 0], factor * row.source[:, 0], rtol=1e-3, atol=1e-3)
 
 
-def test_standardised_by_train_or_each_by_itself(file):
+def test_scaling_by_train_and_by_sequence(file):
     by_train, by_itself = (create(file, scaling=scaling).load().splits["train"] for scaling in ("train", "sequence"))
     whole = np.concatenate([row.source for row in by_train])
     np.testing.assert_allclose([whole.mean(axis=0), whole.std(axis=0)], [[0, 0], [1, 1]], atol=1e-5)
@@ -45,14 +45,14 @@ def test_standardised_by_train_or_each_by_itself(file):
         np.testing.assert_allclose(row.restore(row.target), other.restore(other.target), rtol=1e-4)
 
 
-def test_splits_from_files_of_their_own(file, write):
+def test_dev_has_its_own_file(file, write):
     dev = write("dev.csv", "b,sequence,y,a", "1,x,200,2", "2,x,300,3")
     data = create(file, dev=dev, scaling=None).load()
     assert [len(rows) for rows in data.splits.values()] == [9, 1, 1]
     np.testing.assert_array_equal(data.splits["dev"][0].source, [[2, 1], [3, 2]])
 
 
-def test_a_file_without_targets_is_read_by_the_scale_of_train(file, write):
+def test_a_file_without_targets_is_scaled_as_train(file, write):
     task = create(file)
     data = task.load()
     rows = task.read_rows(write("new.csv", "a,sequence,b", "1,x,2", "3,x,4", "1,y,2"), data.kept)
@@ -65,7 +65,7 @@ def test_a_file_without_targets_is_read_by_the_scale_of_train(file, write):
 
 
 @pytest.mark.parametrize(
-    ("lines", "options", "said"),
+    ("lines", "options", "message"),
     [
         (["sequence,y", "1,2", "2,3", "3,4"], {}, r"has no column but 'sequence' and the targets"),
         (["sequence,a,y"], {"sources": ["a", "y"]}, "'y' is named twice"),
@@ -78,15 +78,15 @@ def test_a_file_without_targets_is_read_by_the_scale_of_train(file, write):
         (["sequence,a,y", "1,2,3", "2,2,3", "3,2,4"], {"scaling": "sequence"}, "'a' is 2 throughout sequence '"),
     ],
 )
-def test_files_that_will_not_do(write, lines, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_invalid_files_and_options(write, lines, options, message):
+    with pytest.raises(ValueError, match=message):
         create(write("bad.csv", *lines), **options).load()
 
 
 # === The made-up rule ===
 
 
-def test_an_articulator_moves_as_its_spring_has_it():
+def test_the_exact_motion_agrees_with_small_steps_of_the_differential_equation():
     """Against small steps of the differential equation."""
     rate, (x, v, g) = 20.0, (0.3, -5.0, 1.0)
     expected = motion(rate)[0] @ (x, v, g)
@@ -95,7 +95,7 @@ def test_an_articulator_moves_as_its_spring_has_it():
     np.testing.assert_allclose(expected, [x, v, DECAY * g], rtol=1e-3)
 
 
-def test_positions_are_as_alike_as_the_rule_says():
+def test_positions_have_the_theoretical_autocovariance():
     data = tasks.create(
         "articulation", **{**SMALL, "train_size": 4000}, min_frames=12, max_frames=12, scaling=None
     ).load()
@@ -127,7 +127,7 @@ def test_the_best_estimates_are_the_conditional_means():
                 np.testing.assert_allclose(found[frame], sound[known] @ gain, atol=1e-4)
 
 
-def test_the_more_frames_are_seen_the_better():
+def test_estimates_from_more_frames_are_better():
     measured = real_values.evaluate_baselines(
         tasks.create("articulation", train_size=3, dev_size=3, test_size=20).load(), "test"
     )
@@ -135,7 +135,7 @@ def test_the_more_frames_are_seen_the_better():
     assert errors[0] < 0.75 * errors[1] < 0.75**2 * errors[2] < 0.3
 
 
-def test_there_is_something_to_hear_of_every_articulator():
+def test_too_few_acoustic_features_and_reversed_lengths():
     with pytest.raises(ValueError, match=r"acoustics \(2\) must not be below articulators \(3\)"):
         tasks.create("articulation", acoustics=2, articulators=3)
     with pytest.raises(ValueError, match=r"min_frames \(9\) must not be above max_frames \(8\)"):

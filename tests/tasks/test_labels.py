@@ -6,7 +6,7 @@ from seq2seq_zoo.tasks.autoencode import Autoencode
 from seq2seq_zoo.tasks.labels import Labels
 
 
-def test_a_label_is_one_token_of_the_whole_text_or_one_for_each_of_its_tokens(write, lists):
+def test_one_label_for_a_text_or_one_for_each_of_its_tokens(write, lists):
     one = write("one", "so good\tgood", "not  good\t bad ")
     data = Labels(one, one, one).load()
     assert data.targets == "label"
@@ -19,7 +19,7 @@ def test_a_label_is_one_token_of_the_whole_text_or_one_for_each_of_its_tokens(wr
     assert [len(source) == len(target) for source, target in data.encode("train")] == [True, True]
 
 
-def test_texts_share_the_tokens_of_a_bigger_file_and_labels_do_not(write):
+def test_further_texts_extend_the_vocabulary_of_texts_but_not_of_labels(write):
     labelled, bigger = write("a", "x y\tgood", "z\tbad"), write("b", "x q q", "q r")
     assert Labels(labelled, labelled, labelled, vocabulary=bigger).load().source.ordinary == ("q", "r", "x", "y", "z")
     data = Labels(labelled, labelled, labelled, vocabulary=bigger, max_tokens=2).load()
@@ -40,14 +40,14 @@ def test_texts_share_the_tokens_of_a_bigger_file_and_labels_do_not(write):
         ({}, "c d", "expected two columns of UTF-8 text with one tab between them, found 1 column."),
     ],
 )
-def test_bad_lines_stop_or_are_counted(write, arguments, line, message):
+def test_bad_lines_raise_or_are_counted(write, arguments, line, message):
     path = write("a", "a\tb", line)
     with pytest.raises(ValueError, match=re.escape(f"{path}, line 2: {message}")):
         Labels(path, path, path, **arguments).load()
     assert Labels(path, path, path, skip_bad_lines=True, **arguments).load().skipped == 3
 
 
-def test_a_text_is_its_own_target_by_one_vocabulary(write, lists, tmp_path):
+def test_a_text_is_its_own_target_with_one_vocabulary(write, lists, tmp_path):
     path = write("a", "one  two", "", "three")
     data = Autoencode(path, path, path).load()
     assert lists(data)["train"] == [("one two", "one two"), ("three", "three")]

@@ -11,7 +11,7 @@ from seq2seq_zoo.tasks.melodies import SCALE, Melodies
 LINES = [f"n{n} {n}  é" for n in range(40)]
 
 
-def test_lines_are_texts_with_nothing_to_read(write, lists):
+def test_lines_are_targets_without_sources(write, lists):
     data = Language(write("a", *LINES, "", "n1 1  é")).load()
     assert not data.has_sources
     assert data.end == data.target.end
@@ -26,7 +26,7 @@ def test_lines_are_texts_with_nothing_to_read(write, lists):
     assert (data.counted, data.size("dev")) == ("texts", 4)
 
 
-def test_words_and_a_vocabulary_that_is_cut(write, lists):
+def test_words_with_a_limited_vocabulary(write, lists):
     text = write("a", "the  cat the", "the dog")
     data = Language(text, text, text, tokens="words", max_tokens=1).load()
     assert lists(data)["dev"] == [("", "the cat the"), ("", "the dog")]
@@ -34,7 +34,7 @@ def test_words_and_a_vocabulary_that_is_cut(write, lists):
 
 
 @pytest.mark.parametrize("tokens", ["characters", "words"])
-def test_a_stream_is_one_text_cut_in_three(write, tokens):
+def test_a_stream_is_split_into_three_consecutive_parts(write, tokens):
     data = Language(write("a", *LINES, ""), tokens=tokens, window=5, dev_fraction=0.2).load()
     ((_, train),), ((_, dev),), ((_, test),) = data.splits.values()
     whole = "\n".join(LINES) + "\n"
@@ -54,7 +54,7 @@ def test_a_stream_is_one_text_cut_in_three(write, tokens):
     assert (in_windows(ids, 2, 5) != 0).sum() == sizes[0]
 
 
-def test_a_stream_s_splits_may_have_files_of_their_own(write):
+def test_the_splits_of_a_stream_may_have_their_own_files(write):
     data = Language(write("a", "a b"), write("b", "c"), write("c", "d", "e"), window=2).load()
     assert {split: text for split, [(_, text)] in data.splits.items()} == {
         "train": "a b\n",
@@ -64,7 +64,7 @@ def test_a_stream_s_splits_may_have_files_of_their_own(write):
     assert data.target.tokens[3:] == ("\n", " ", "a", "b")
 
 
-def test_an_empty_file_is_refused(write):
+def test_an_empty_file_is_an_error(write):
     path = write("a", "", "")
     with pytest.raises(
         ValueError, match=re.escape(f"{path} has no texts (bad lines skipped: 0): expected one on each")
@@ -75,7 +75,7 @@ def test_an_empty_file_is_refused(write):
 
 
 @pytest.mark.parametrize("motif", [1, 4])
-def test_a_melody_is_a_motif_a_step_higher_again_and_home(motif):
+def test_a_melody_is_a_motif_transposed_repeated_and_resolved(motif):
     task = Melodies(motif)
     exist = len(SCALE) * 4 ** (motif - 1)
     melodies = {task.melody(number) for number in range(exist)}

@@ -14,7 +14,7 @@ from seq2seq_zoo.tasks.parallel import Parallel
         {"source_tokens": "words", "target_tokens": "words", "max_tokens": 5, "shared_vocabulary": True},
     ],
 )
-def test_two_files_give_what_one_with_tabs_gives(write, arguments, lists):
+def test_two_files_give_the_same_data_as_one_with_tabs(write, arguments, lists):
     pairs = [(f"{n % 20}  {n}", f"{n} é") for n in range(60)]
     sources, targets = (write(name, *column) for name, column in zip("st", zip(*pairs, strict=True), strict=True))
     parallel = Parallel(sources, targets, **arguments).load()
@@ -23,7 +23,7 @@ def test_two_files_give_what_one_with_tabs_gives(write, arguments, lists):
     assert (parallel.source, parallel.target) == (delimited.source, delimited.target)
 
 
-def test_each_split_may_have_its_files(write, lists):
+def test_each_split_may_have_its_own_files(write, lists):
     a, b, c, d = write("a", "a", "b"), write("b", "x", "y"), write("c", "c"), write("d", "z")
     data = Parallel(a, b, dev_source=c, dev_target=d, test_source=d, test_target=c).load()
     assert lists(data) == {"train": [("a", "x"), ("b", "y")], "dev": [("c", "z")], "test": [("z", "c")]}
@@ -31,7 +31,7 @@ def test_each_split_may_have_its_files(write, lists):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_vocabularies_are_cut_at_the_most_frequent_and_may_be_one(write, shared):
+def test_vocabularies_keep_the_most_frequent_tokens_and_may_be_shared(write, shared):
     source, target = write("a", "the cat the", "the dog a"), write("b", "a a", "a b b dog")
     words = {"source_tokens": "words", "target_tokens": "words"}
     data = Parallel(
@@ -46,7 +46,7 @@ def test_vocabularies_are_cut_at_the_most_frequent_and_may_be_one(write, shared)
     assert data.encode("train")[0] == ([5, data.source.unknown, 5], [4, 4])
 
 
-def test_what_is_refused(write):
+def test_invalid_arguments(write):
     a, b = write("a", "a", "b"), write("b", "a")
     with pytest.raises(ValueError, match=re.escape(f"Unpaired lines: {a} has 2 and {b} has 1.")):
         Parallel(a, b).load()

@@ -21,11 +21,11 @@ ALL = {"dev_size": 1, "test_size": 1}
         ("a", "ayay"),
     ],
 )
-def test_the_rule(word, answer):
+def test_words_in_pig_latin(word, answer):
     assert PigLatin.target(word) == answer
 
 
-def test_our_words_are_ordinary_lines_each_once(lists):
+def test_the_built_in_words_are_distinct_and_of_every_kind(lists):
     data = PigLatin().load()
     pairs = [pair for split in lists(data).values() for pair in split]
     assert len({word for word, _ in pairs}) == len(pairs) > 300
@@ -37,7 +37,7 @@ def test_our_words_are_ordinary_lines_each_once(lists):
     assert "".join(data.source.tokens[4:]) == "abcdefghijklmnopqrstuvwxyz"
 
 
-def test_a_file_of_words(write, lists):
+def test_words_from_a_file(write, lists):
     path = write("words", "\ufeffApple", "", "  pear ", "APPLE", "fig", "plum")
     data = PigLatin(path, **ALL).load()
     assert sorted(pair for split in lists(data).values() for pair in split) == [
@@ -48,7 +48,7 @@ def test_a_file_of_words(write, lists):
     ]
 
 
-def test_train_may_be_smaller_and_test_stays(write, lists):
+def test_test_does_not_depend_on_the_size_of_train(write, lists):
     path = write("words", *(first + second for first in "abcdefghij" for second in "aeiou"))
     few, all_ = (lists(PigLatin(path, size, dev_size=5, test_size=5).load()) for size in (7, None))
     assert {split: len(pairs) for split, pairs in all_.items()} == {"train": 40, "dev": 5, "test": 5}
@@ -58,7 +58,7 @@ def test_train_may_be_smaller_and_test_stays(write, lists):
 @pytest.mark.parametrize(
     ("line", "found"), [("ice cream", "found 2 words"), ("don't", "found 'don't'"), ("café", "found 'café'")]
 )
-def test_a_bad_line_stops_or_is_counted(write, line, found):
+def test_a_bad_line_raises_or_is_counted(write, line, found):
     path = write("words", "apple", line, "pear", "fig")
     message = f"{path}, line 2: expected one word of the letters a to z, {found}. Fix the line, or skip and count"
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -66,7 +66,7 @@ def test_a_bad_line_stops_or_is_counted(write, line, found):
     assert PigLatin(path, **ALL, skip_bad_lines=True).load().skipped == 1
 
 
-def test_no_file_no_text_no_words_and_too_few(write, tmp_path):
+def test_missing_undecodable_empty_and_short_files(write, tmp_path):
     with pytest.raises(ValueError, match=re.escape(f"Cannot read the data file '{tmp_path / 'none'}': No such file")):
         PigLatin(str(tmp_path / "none")).load()
     (tmp_path / "latin").write_bytes(b"apple\n\xff\n")

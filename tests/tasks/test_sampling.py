@@ -36,7 +36,7 @@ def test_splits_are_disjoint_full_and_within_the_space(spaces, limit, draw):
         assert max(lengths(splits["train"] + splits["dev"])) <= limit < min(lengths(splits["test"]))
 
 
-def test_the_whole_space_is_reached():
+def test_every_possible_source_can_be_drawn():
     splits = sample({1: (3, 1), 2: (3, 2)}, {"train": 8, "dev": 2, "test": 2}, 0)
     everything = {row for split in splits.values() for _, row in split}
     assert everything == {(a,) for a in range(3)} | {(a, b) for a in range(3) for b in range(3)}
@@ -48,7 +48,7 @@ def test_a_source_drawn_twice_counts_once():
     assert len(set(drawn)) == len(drawn) == 9000
 
 
-def test_by_length_shares_alike_and_uniform_shares_in_proportion():
+def test_by_length_draws_equal_shares_and_uniform_proportional_ones():
     spaces = {1: (10, 1), 2: (90, 1), 3: (900, 1), 4: (9000, 1)}
     sizes = {"train": 1000, "dev": 200, "test": 200}
     alike = sample(spaces, sizes, 0)
@@ -72,12 +72,12 @@ def test_dev_and_test_do_not_depend_on_the_size_of_train():
     assert set(few["train"]) < set(many["train"])
 
 
-def test_seeds_differ():
+def test_different_seeds_give_different_splits():
     spaces = {3: (10, 3)}
     assert sample(spaces, SIZES, 0) != sample(spaces, SIZES, 1)
 
 
-def test_the_draw_is_this_one_on_every_machine():
+def test_the_draw_is_the_same_on_every_machine():
     # Lengths 1 and 2 are listed and shuffled, length 9 is drawn row by row.
     splits = sample({1: (10, 1), 2: (10, 2), 9: (10, 9)}, {"train": 3, "dev": 1, "test": 2}, 0)
     assert splits == {
@@ -96,6 +96,6 @@ def test_the_draw_is_this_one_on_every_machine():
         ({"train": 5, "dev": 1, "test": 1}, 2, "lengths for train and for test, got 2 with the lengths 1 to 2"),
     ],
 )
-def test_more_than_there_is(sizes, limit, words):
+def test_more_sources_than_exist(sizes, limit, words):
     with pytest.raises(ValueError, match=words):
         sample({1: (10, 1), 2: (90, 1)}, sizes, 0, train_max_length=limit)

@@ -83,7 +83,7 @@ def load(identifier) -> Data:
     return data
 
 
-def test_every_text_comes_back_from_its_ids(identifier):
+def test_decoding_the_ids_of_a_text_gives_the_text(identifier):
     data = load(identifier)
     assert set(data.splits) == {"train", "dev", "test"}
     for split, pairs in data.splits.items():
@@ -127,7 +127,7 @@ def test_the_same_arguments_give_the_same_data_in_another_process(identifier):
     assert in_another_process(PRINT, json.dumps(identifier)) == here.getvalue()
 
 
-def test_tasks_describe_themselves_and_refuse_unknown_arguments(identifier):
+def test_tasks_have_a_description_and_reject_unknown_arguments(identifier):
     description = tasks.list()[identifier["name"]]
     assert description
     assert "\n" not in description
