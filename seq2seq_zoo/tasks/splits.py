@@ -22,7 +22,7 @@ def draw_splits(count: int, fractions: Mapping[str, float], seed: int, what: str
         count: the number of items to draw from.
         fractions: the share of the items for each split that is drawn.
         seed: the seed of the draw.
-        what: the items and where they are, for the error message: "train.tsv has too few sources".
+        what: the start of the error message, which names the items, such as "pairs.tsv has too few sources".
 
     Returns:
         For each split in `fractions`, and for train, the positions of its items in random order.
@@ -32,8 +32,8 @@ def draw_splits(count: int, fractions: Mapping[str, float], seed: int, what: str
 
     Example:
 
-    >>> draw_splits(10, {"dev": 0.2, "test": 0.1}, seed=0, what="too few")["train"].tolist()
-    [3, 5, 0, 8, 1, 9, 7]
+    >>> draw_splits(5, {"dev": 0.2}, seed=0, what="pairs.tsv has too few sources")
+    {'dev': array([2]), 'train': array([4, 3, 0, 1])}
     """
     # At least one each: nothing can be measured on an empty split.
     sizes = [max(1, round(fraction * count)) for fraction in fractions.values()]
