@@ -111,7 +111,7 @@ def against(record: Record, *peers: str, own: str = "ours", **fields: Any) -> Ra
 
 
 def step_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `step`."""
+    """The goals of the row `step`."""
     for cell, wanted in (("lstm", 1.15), ("gru", 1.0)):
         for mode in MODES:
             what, peer = f"training step in `fit`, {mode}, {cell}", f"torch nn.{cell.upper()}"
@@ -122,7 +122,7 @@ def step_goals(record: Record) -> Iterator[Goal]:
 
 
 def step_details(record: Record) -> list[str]:
-    """Of the row `step`."""
+    """The table of the row `step`."""
     heads = ["mode", "cell", "H", "T", "ours, ms", "torch, ms", "keras.layers, ms", "torch / ours", "keras / ours"]
     lines = [
         [
@@ -137,13 +137,13 @@ def step_details(record: Record) -> list[str]:
 
 
 def attention_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `attention`."""
+    """The goals of the row `attention`."""
     peers = "the best of Addons, torch loop, torch.compile"
     yield Goal("training step in `fit`, attention", peers, 1.4, against(record, *LOOPS))
 
 
 def attention_details(record: Record) -> list[str]:
-    """Of the row `attention`."""
+    """The table of the row `attention`."""
     return compared(record, ("units", "length"), LOOPS)
 
 
@@ -175,7 +175,7 @@ def roof_share(cell: Record) -> Ratio:
 
 
 def roof_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `roof`."""
+    """The goals of the row `roof`."""
     for mode in (*MODES, "attention"):
         share = mean_ratio([roof_share(cell) for cell in cells(record, mode=mode)])
         yield Goal(
@@ -184,7 +184,7 @@ def roof_goals(record: Record) -> Iterator[Goal]:
 
 
 def roof_details(record: Record) -> list[str]:
-    """Of the row `roof`."""
+    """The table of the row `roof`."""
     lines = []
     for cell in record["cells"]:
         operations = sum(2 * count * _volume(shape) for shape, count in cell["counts"].items())
@@ -201,7 +201,7 @@ def _volume(shape: str) -> int:
 
 
 def sampling_details(record: Record) -> list[str]:
-    """Of the row `sampling`."""
+    """The table of the row `sampling`."""
     names = {
         None: "the target (teacher forcing)",
         0.5: "either, with probability 0.5",
@@ -217,7 +217,7 @@ def sampling_details(record: Record) -> list[str]:
 
 
 def bfloat16_details(record: Record) -> list[str]:
-    """Of the row `bfloat16`."""
+    """The table of the row `bfloat16`."""
     lines = []
     for cell in cells(record, policy="float32"):
         mode, units = cell["problem"]["mode"], cell["problem"]["units"]
@@ -228,14 +228,14 @@ def bfloat16_details(record: Record) -> list[str]:
 
 
 def backends_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `backends`."""
+    """The goals of the row `backends`."""
     for cell in record["cells"]:
         what = f"training step in `fit`, feedback, {cell['problem']['cell']}, on {cell['backend']}"
         yield Goal(what, "keras.layers there", 1.0, ratio(cell["seconds"], "stock"))
 
 
 def backends_details(record: Record) -> list[str]:
-    """Of the row `backends`."""
+    """The table of the row `backends`."""
     return compared(record, ("backend", "cell", "units", "length"), ("stock",))
 
 
@@ -245,20 +245,20 @@ def bucket_times(record: Record) -> dict[int, list[float]]:
 
 
 def buckets_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `buckets`."""
+    """The goals of the row `buckets`."""
     times = {str(count): each for count, each in bucket_times(record).items()}
     yield Goal("an epoch of unequal lengths, 6 buckets", "one bucket", 1.3, ratio(times, "1", "6"))
 
 
 def buckets_details(record: Record) -> list[str]:
-    """Of the row `buckets`."""
+    """The table of the row `buckets`."""
     times = {str(count): each for count, each in bucket_times(record).items()}
     lines = [[count, f"{statistics.median(each):.2f}", ratio(times, "1", count)] for count, each in times.items()]
     return table(["buckets", "seconds an epoch", "times faster"], lines)
 
 
 def curves_details(record: Record) -> list[str]:
-    """Of the row `curves`."""
+    """The table of the row `curves`."""
     lines = []
     for cell in record["cells"]:
         times, varied = cell["seconds"], cell["varied"]
@@ -277,7 +277,7 @@ def curves_details(record: Record) -> list[str]:
 
 
 def greedy_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `greedy`."""
+    """The goals of the row `greedy`."""
     peers = "the best of Addons, torch, torch.compile"
     yield Goal("greedy, batch 64", peers, 1.5, against(record, *LOOPS, batch=64))
     yield Goal("greedy, batch 1, in process", peers, 2.5, against(record, *LOOPS, batch=1))
@@ -285,19 +285,19 @@ def greedy_goals(record: Record) -> Iterator[Goal]:
 
 
 def greedy_details(record: Record) -> list[str]:
-    """Of the row `greedy`."""
+    """The table of the row `greedy`."""
     return compared(record, ("units", "batch"), LOOPS)
 
 
 def beam_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `beam`."""
+    """The goals of the row `beam`."""
     peer = "Addons' BeamSearchDecoder"
     yield Goal("beam 5, batch 64, full length", peer, 1.2, against(record, "addons", kind="full length"))
     yield Goal("beam 5, batch 64, trained, real lengths", peer, 2.5, against(record, "addons", kind="trained"))
 
 
 def beam_details(record: Record) -> list[str]:
-    """Of the row `beam`."""
+    """The table of the row `beam`."""
     return compared(record, ("units", "kind"), ("addons",))
 
 
@@ -318,14 +318,14 @@ def whole_times(record: Record) -> dict[str, list[float]]:
 
 
 def whole_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `whole`."""
+    """The goals of the row `whole`."""
     times = whole_times(record)
     what = "time to 99 % dev exact match on digits_to_words, attention"
     yield Goal(what, "the best of torch and Addons", 1.3, ratio(times, best(times, ("torch", "addons"))))
 
 
 def whole_details(record: Record) -> list[str]:
-    """Of the row `whole`."""
+    """The table of the row `whole`."""
     lines = []
     for run in record["runs"]:
         epochs = run["epochs"]
@@ -345,7 +345,7 @@ def whole_details(record: Record) -> list[str]:
 
 
 def icelandic_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `icelandic`."""
+    """The goals of the row `icelandic`."""
     totals = {name: [record[name]["fit"] + record[name]["predict"]] for name in ("ours", "yoyodyne")}
     wer = [f"{record[name]['wer']['test']:.1f}" for name in totals]
     note = f" (test WER {wer[0]} and {wer[1]})"
@@ -353,7 +353,7 @@ def icelandic_goals(record: Record) -> Iterator[Goal]:
 
 
 def icelandic_details(record: Record) -> list[str]:
-    """Of the row `icelandic`."""
+    """The table of the row `icelandic`."""
     lines = []
     for name in ("ours", "yoyodyne"):
         each = record[name]
@@ -363,7 +363,7 @@ def icelandic_details(record: Record) -> list[str]:
 
 
 def memory_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `memory`."""
+    """The goals of the row `memory`."""
     for mode in (*MODES, "attention"):
         ratios = []
         for cell in cells(record, mode=mode):
@@ -375,7 +375,7 @@ def memory_goals(record: Record) -> Iterator[Goal]:
 
 
 def memory_details(record: Record) -> list[str]:
-    """Of the row `memory`."""
+    """The table of the row `memory`."""
     lines = []
     for cell in record["cells"]:
         values = []
@@ -388,14 +388,14 @@ def memory_details(record: Record) -> list[str]:
 
 
 def lines_goals(record: Record) -> Iterator[Goal]:
-    """Of the row `lines`."""
+    """The goals of the row `lines`."""
     most = record["cells"][-1]
     share = (2 << 30) / most["peak_memory"]
     yield Goal(f"peak memory of training on {most['lines']:,} lines", "2 GiB", 1.0, Ratio(share, share, share))
 
 
 def lines_details(record: Record) -> list[str]:
-    """Of the row `lines`."""
+    """The table of the row `lines`."""
     lines = []
     for cell in record["cells"]:
         file, peak = (f"{cell[key] / 2**20:.0f}" for key in ("bytes", "peak_memory"))
@@ -404,7 +404,7 @@ def lines_details(record: Record) -> list[str]:
 
 
 def compile_details(record: Record) -> list[str]:
-    """Of the row `compile`."""
+    """The table of the row `compile`."""
     names = ("ours", "empty cache", "full cache", "torch")
     heads = ["mode", *(f"{name}, s" for name in names), "of that, imports of ours, s"]
     lines = []

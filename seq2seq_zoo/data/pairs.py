@@ -91,6 +91,6 @@ class _File:
             start = spans[first, 0]
             last = max(first + 1, np.searchsorted(spans[:, 1], start + BLOCK))
             block = self.read(start, spans[last - 1, 1])
-            for begin, end in zip(*(spans[first:last] - start).T.tolist(), strict=True):
-                yield block[begin:end]
+            for low, high in zip(*(spans[first:last] - start).T.tolist(), strict=True):
+                yield block[low:high]
             first = last

@@ -10,12 +10,12 @@ class Clock(keras.callbacks.Callback):
     """The seconds of an epoch until the end of its last step, without the evaluation on dev.
 
     Args:
-        begun: the number of steps that are not counted: in the first one, `fit` opens its data.
+        skipped: the number of steps that are not counted: in the first one, `fit` opens its data.
     """
 
-    def __init__(self, begun: int):
+    def __init__(self, skipped: int):
         super().__init__()
-        self.begun = begun
+        self.skipped = skipped
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the clock."""
@@ -23,7 +23,7 @@ class Clock(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Restart the clock if the step does not count, and read it."""
-        if batch < self.begun:
+        if batch < self.skipped:
             self.began = time.perf_counter()
         self.ended = time.perf_counter()
 

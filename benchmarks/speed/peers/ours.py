@@ -88,12 +88,12 @@ def fit(problem: Problem) -> tuple[None, Measure]:
 
 def first(problem: Problem) -> tuple[None, Measure]:
     """Seconds from the call of `fit` to the end of its first step, compilation included."""
-    _, measure = make_training(problem, begun=None)
+    _, measure = make_training(problem, skipped=None)
     return None, measure
 
 
-def make_training(problem: Problem, begun: int | None = 1) -> tuple[Seq2Seq, Measure]:
-    """A compiled model; seconds of a training step after the first `begun` ones."""
+def make_training(problem: Problem, skipped: int | None = 1) -> tuple[Seq2Seq, Measure]:
+    """A compiled model; seconds of a training step after the first `skipped` ones."""
     data = make_data(problem)
     model = make_model(problem, data)
     options = {"epochs": 1, "batch_size": problem.batch, "clip_norm": None}
@@ -101,7 +101,7 @@ def make_training(problem: Problem, begun: int | None = 1) -> tuple[Seq2Seq, Mea
     long.compile(model, data)
 
     def measure(steps: int) -> float:
-        return fit_seconds(Training(steps_per_epoch=(begun or 0) + steps, **options), model, data, begun) / steps
+        return fit_seconds(Training(steps_per_epoch=(skipped or 0) + steps, **options), model, data, skipped) / steps
 
     return model, measure
 
@@ -122,12 +122,12 @@ def epoch(problem: Problem) -> tuple[list[int], Measure]:
     return [len(data.splits["train"])], measure
 
 
-def fit_seconds(training: Training, model: Seq2Seq, data: Data, begun: int | None = 0) -> float:
-    """The time of one epoch of `fit` to the end of its last step, but for the first `begun` steps; `None` for the time
-    since the call itself."""
-    clock, called = Clock(begun or 0), time.perf_counter()
+def fit_seconds(training: Training, model: Seq2Seq, data: Data, skipped: int | None = 0) -> float:
+    """The seconds of one epoch of `fit` until the end of its last step, without the first `skipped` steps. With `None`,
+    they include the start of `fit`."""
+    clock, called = Clock(skipped or 0), time.perf_counter()
     training.fit(model, data, seed=0, callbacks=[clock])
-    return clock.ended - called if begun is None else clock.seconds
+    return clock.ended - called if skipped is None else clock.seconds
 
 
 def search(problem: Problem, options: dict[str, Any]) -> tuple[list, Measure]:

@@ -17,7 +17,7 @@ class Problem:
     mode: str
     units: int
     length: int
-    """Of every source, and of every target with its end."""
+    """The length of every source, and of every target with its end."""
     cell: str = "lstm"
     batch: int = 64
     vocabulary: int = 64

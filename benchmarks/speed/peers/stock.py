@@ -53,7 +53,7 @@ def step(problem: Problem) -> tuple[float, Measure]:
     loss = model.test_on_batch(*first)
 
     def measure(steps: int) -> float:
-        clock = Clock(begun=1)
+        clock = Clock(skipped=1)
         rows = np.arange((1 + steps) * problem.batch) % problem.pairs
         x, y = [array[rows] for array in arrays[0]], targets[rows]
         model.fit(x, y, batch_size=problem.batch, verbose=0, callbacks=[clock])
