@@ -131,7 +131,7 @@ def read_results(directory: str | os.PathLike[str]) -> Results:
     if not path.is_file():
         raise RecordError(
             f"{Path(directory)}: expected the directory of a benchmark run, with {SUITE} and {FOLDER}/ or {EXPORT} "
-            f"in it, found no {SUITE}. Name a directory that 'seq2seq-zoo benchmark' has created."
+            f"in it, found no {SUITE}. Name a directory that 'seq2seq-zoo benchmark' has made."
         )
     suite = _json(
         path.read_bytes(), str(path), "Run the benchmark again: it writes the file again and keeps finished cells."
