@@ -1,49 +1,52 @@
-"""Beam search: the best of several hypotheses, followed side by side."""
+"""Beam search: several hypotheses at the same time, of which the best are kept."""
 
 from typing import Any, Literal
 
 from keras import ops
 
 from seq2seq_zoo.config.options import NonNegativeFloat, Positive, checked
-from seq2seq_zoo.decoding.search import NEVER, Candidates, Hypotheses, Search, searches
+from seq2seq_zoo.decoding.search import IMPOSSIBLE, Candidates, Hypotheses, Search, searches
 from seq2seq_zoo.layers.readouts.readout import PAD
 
-LEAST = 1e-6
-"""Attention below this counts as this much, so that a position never looked at costs much and not everything."""
+MIN_COVERAGE = 1e-6
+"""Lower bound of a position's coverage, so that the penalty of a position without attention is large but finite."""
 
 
-@searches.register("beam", "the best of several hypotheses, followed side by side")
+@searches.register("beam", "the best of several hypotheses that are followed at the same time")
 class Beam(Search):
-    """The best `size` hypotheses at every step. One that has ended stays as it is, and keeps its place for as long as
-    its score is among the best.
+    """Keeps the best `size` hypotheses at every step. A hypothesis that has ended does not change any more, and stays
+    for as long as its score is among the best.
 
-    Hypotheses are ranked, at every step and in the end, by
+    Hypotheses are ranked, at every step and at the end, by
 
         score = log p(outputs | source) / penalty(length) + coverage_penalty * sum_j log(min(sum_t a[t, j], 1))
 
         penalty(length) = ((5 + length) / 6) ** length_penalty    formula "gnmt"
                         = length ** length_penalty                formula "power"
 
-    where the length counts the end. Log-probabilities are negative, so a *larger* length penalty favours *longer*
-    outputs; 0 leaves log-probabilities as they are, and the power 1 takes their mean. The search stops when no
-    hypothesis that goes on could still reach the `n_best` that have ended, were it to end at once and be the longest.
+    where `length` includes the end and `a` are the attention weights. Log-probabilities are negative, so a *larger*
+    length penalty favours *longer* outputs. With 0 the score is the log-probability; with formula "power" and 1 it is
+    the mean log-probability of a token. The search stops as soon as no unfinished hypothesis could still overtake the
+    `n_best` finished ones, even if it ended at the next step and had the penalty of the greatest length.
 
-    Arguments are `Search`'s, and:
+    `_reorder` of `Searcher` then moves the decoder's states to the places of the selected hypotheses.
+
+    Arguments are those of `Search`, and:
 
     Args:
-        size: hypotheses followed; one is greedy search.
-        n_best: hypotheses returned.
-        length_penalty: see above.
-        length_formula: see above.
-        coverage_penalty: see above; needs a mode that looks.
-        groups: groups of equal size that the hypotheses are divided into, each a beam of its own, each kept from
-            saying what the groups before it say.
-        diversity: how much an output's score is lowered for each hypothesis of the groups before that says it at the
-            same step. Only the choice is moved, not the scores.
+        size: number of hypotheses that are followed; 1 is greedy search.
+        n_best: number of hypotheses that are returned.
+        length_penalty: exponent in the formula above.
+        length_formula: one of the formulas above.
+        coverage_penalty: factor in the formula above; above 0 it needs a mode with attention.
+        groups: number of groups that the hypotheses are divided into, all of the same size; each group is a beam of
+            its own, and avoids the tokens of the groups before it.
+        diversity: how much a token's score is lowered for each hypothesis of an earlier group that adds the same token
+            at the same step. It affects the selection, not the returned scores.
 
     Raises:
-        ValueError: an option outside its range; `n_best` above `size`; `size` not a multiple of `groups`; `diversity`
-            without groups.
+        ValueError: an option is outside its range, `n_best` is above `size`, `size` is not a multiple of `groups`, or
+            `diversity` is given with one group.
 
     Example:
 
@@ -72,12 +75,12 @@ class Beam(Search):
         super().__init__(**kwargs)
         if n_best > size:
             raise ValueError(
-                f"Beam: `n_best` must be at most `size`, the hypotheses there are, got {n_best} of {size}."
+                f"Beam: `n_best` must be at most `size`, the number of hypotheses, got {n_best} and {size}."
             )
         if size % groups:
             raise ValueError(f"Beam: `size` must be a multiple of `groups`, got {size} hypotheses in {groups} groups.")
         if diversity and groups == 1:
-            raise ValueError(f"Beam: `diversity` keeps groups apart, so it needs `groups` above 1, got {groups}.")
+            raise ValueError(f"Beam: `diversity` needs `groups` above 1, got {groups}.")
         self.size = self.hypotheses = size
         self.n_best = n_best
         self.length_penalty = length_penalty
@@ -88,47 +91,49 @@ class Beam(Search):
         self.diversity = diversity
 
     def initial_totals(self) -> list[float]:
-        """One hypothesis in each group: were they all there, all would go the same way."""
-        return ([0.0] + [NEVER] * (self.size // self.groups - 1)) * self.groups
+        """One hypothesis exists in each group: several equal ones would all be continued in the same way."""
+        return ([0.0] + [IMPOSSIBLE] * (self.size // self.groups - 1)) * self.groups
 
     def select(self, candidates: Candidates) -> tuple[Any, Any]:
         """The best of all continuations, group by group."""
         size, members = candidates.log_probs.shape[-1], self.size // self.groups
         totals = candidates.totals[..., None] + candidates.log_probs
-        scores = totals / self._penalty(candidates.lengths)[..., None]
+        scores = totals / self._length_penalty(candidates.lengths)[..., None]
         if self.needs_attention:
-            scores = scores + self._covered(candidates.coverage, candidates.mask)[..., None]
-        parents, outputs, said = [], [], []
+            scores = scores + self._coverage_score(candidates.coverage, candidates.mask)[..., None]
+        parents, tokens, counts = [], [], []
         for first in range(0, self.size, members):
             group = scores[:, first : first + members]
-            if outputs and self.diversity:
-                others = ops.where(ops.arange(size) == PAD, 0.0, sum(said))  # not the padding of those that have ended
+            if tokens and self.diversity:
+                others = ops.where(ops.arange(size) == PAD, 0.0, sum(counts))  # ended hypotheses' padding is no token
                 group = group - self.diversity * others[:, None]
-            scored, best = ops.top_k(ops.reshape(group, (-1, members * size)), members)
+            best_scores, best = ops.top_k(ops.reshape(group, (-1, members * size)), members)
             best = ops.cast(best, "int32")
             parents.append(first + best // size)
-            outputs.append(best % size)
-            said.append(ops.sum(ops.where((scored > NEVER)[..., None], ops.one_hot(outputs[-1], size), 0.0), axis=1))
-        return ops.concatenate(parents, axis=1), ops.concatenate(outputs, axis=1)
+            tokens.append(best % size)
+            exists = (best_scores > IMPOSSIBLE)[..., None]
+            counts.append(ops.sum(ops.where(exists, ops.one_hot(tokens[-1], size), 0.0), axis=1))
+        return ops.concatenate(parents, axis=1), ops.concatenate(tokens, axis=1)
 
     def rank(self, totals: Any, lengths: Any, coverage: Any, mask: Any) -> Any:
         """The score above."""
-        scores = totals / self._penalty(lengths)
-        return scores + self._covered(coverage, mask) if self.needs_attention else scores
+        scores = totals / self._length_penalty(lengths)
+        return scores + self._coverage_score(coverage, mask) if self.needs_attention else scores
 
-    def finished(self, found: Hypotheses, mask: Any, max_length: int) -> Any:
-        """Where the `n_best` that have ended are out of reach: sums only fall, and no penalty is kinder than that of
-        the greatest length."""
-        ended = ops.where(found.ended, self.rank(found.totals, found.lengths, found.coverage, mask), NEVER)
-        reached = ops.top_k(ended, self.n_best)[0][:, -1]
-        hope = ops.where(found.ended, NEVER, found.totals / self._penalty(max_length))
-        return ops.logical_or(ops.all(found.ended, axis=1), reached >= ops.max(hope, axis=1))
+    def finished(self, hypotheses: Hypotheses, mask: Any, max_length: int) -> Any:
+        """Whether no unfinished hypothesis of a row can reach the `n_best` finished ones any more: totals only fall,
+        and the penalty of the greatest length lowers them least.
+        """
+        scores = self.rank(hypotheses.totals, hypotheses.lengths, hypotheses.coverage, mask)
+        worst_kept = ops.top_k(ops.where(hypotheses.ended, scores, IMPOSSIBLE), self.n_best)[0][:, -1]
+        bounds = ops.where(hypotheses.ended, IMPOSSIBLE, hypotheses.totals / self._length_penalty(max_length))
+        return ops.logical_or(ops.all(hypotheses.ended, axis=1), worst_kept >= ops.max(bounds, axis=1))
 
-    def _penalty(self, lengths: Any) -> Any:
+    def _length_penalty(self, lengths: Any) -> Any:
         lengths = ops.cast(lengths, "float32")
         base = lengths if self.length_formula == "power" else (5 + lengths) / 6
         return base**self.length_penalty
 
-    def _covered(self, coverage: Any, mask: Any) -> Any:
-        looked = ops.log(ops.clip(coverage, LEAST, 1.0))
-        return self.coverage_penalty * ops.sum(ops.where(mask[:, None], looked, 0.0), axis=-1)
+    def _coverage_score(self, coverage: Any, mask: Any) -> Any:
+        log_coverage = ops.log(ops.clip(coverage, MIN_COVERAGE, 1.0))
+        return self.coverage_penalty * ops.sum(ops.where(mask[:, None], log_coverage, 0.0), axis=-1)

@@ -1,4 +1,4 @@
-"""Which outputs a hypothesis has said, and which would say something again."""
+"""Which tokens a hypothesis already has, and which would complete an n-gram that it already has."""
 
 from typing import Any
 
@@ -8,40 +8,40 @@ from seq2seq_zoo.layers.readouts.readout import PAD
 
 
 def seen_tokens(history: Any, size: int) -> Any:
-    """Which outputs occur in a hypothesis.
+    """Which tokens occur in a hypothesis.
 
     Args:
-        history: ids `(batch, hypotheses, length)`, padding first.
-        size: of the vocabulary.
+        history: ids `(batch, hypotheses, length)`, preceded by padding.
+        size: size of the vocabulary.
 
     Returns:
-        Boolean `(batch, hypotheses, size)`; never padding.
+        Boolean `(batch, hypotheses, size)`; false for padding.
     """
     return _marked(history, ops.not_equal(history, PAD), size)
 
 
 def ends_ngram(history: Any, n: int, size: int) -> Any:
-    """Which outputs would end a run of `n` that occurs in a hypothesis already.
+    """Which tokens, as the next one, would complete an n-gram that occurs in the hypothesis already.
 
     Args:
-        history: ids `(batch, hypotheses, length)`, padding first.
-        n: length of a run.
-        size: of the vocabulary.
+        history: ids `(batch, hypotheses, length)`, preceded by padding.
+        n: length of the n-grams.
+        size: size of the vocabulary.
 
     Returns:
         Boolean `(batch, hypotheses, size)`.
     """
     length = history.shape[-1]
-    runs = max(length - n + 1, 0)
-    begun = ops.not_equal(history[..., :runs], PAD)
+    starts = max(length - n + 1, 0)
+    matches = ops.not_equal(history[..., :starts], PAD)
     for i in range(n - 1):
-        last = history[..., length - n + 1 + i, None]  # of the n - 1 that the next output would follow
-        begun = ops.logical_and(begun, ops.equal(history[..., i : i + runs], last))
-    return _marked(history[..., n - 1 :], begun, size)
+        recent = history[..., length - n + 1 + i, None]  # one of the last n - 1 tokens, which the next one would follow
+        matches = ops.logical_and(matches, ops.equal(history[..., i : i + starts], recent))
+    return _marked(history[..., n - 1 :], matches, size)
 
 
 def _marked(ids: Any, where: Any, size: int) -> Any:
-    """Which ids of the vocabulary are at one of the places."""
+    """Which ids of the vocabulary stand at one of the marked places."""
     batch, count, length = ops.shape(ids)
     rows = ops.arange(batch * count)[:, None] * size
     places = ops.reshape(rows + ops.reshape(ids, (-1, length)), (-1, 1))

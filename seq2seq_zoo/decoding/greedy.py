@@ -6,9 +6,9 @@ from seq2seq_zoo.decoding.search import Candidates, Search, searches
 from seq2seq_zoo.layers.readouts.readout import argmax
 
 
-@searches.register("greedy", "the likeliest output at every step")
+@searches.register("greedy", "the most likely token at every step")
 class Greedy(Search):
-    """The likeliest output at every step. Options are `Search`'s.
+    """Selects the most likely token at every step. Options are those of `Search`.
 
     Example:
 
@@ -17,5 +17,5 @@ class Greedy(Search):
     """
 
     def select(self, candidates: Candidates) -> tuple[Any, Any]:
-        """The likeliest."""
+        """The most likely token."""
         return None, argmax(candidates.log_probs)

@@ -1,4 +1,4 @@
-"""Sampling: outputs by chance, as the model's probabilities have it."""
+"""Sampling: tokens drawn at random from the model's distribution."""
 
 from typing import Any
 
@@ -9,22 +9,22 @@ from seq2seq_zoo.decoding.search import Candidates, Search, searches
 from seq2seq_zoo.layers.readouts.readout import argmax
 
 
-@searches.register("sample", "drawn by chance, by temperature, top k and top p")
+@searches.register("sample", "tokens drawn at random, with temperature, top-k and top-p")
 class Sample(Search):
-    """Outputs drawn by chance. Drawn anew, they are the same: chance is a function of the seed, of the source's place
-    among the sources given, and of the step.
+    """Draws each token at random from the model's distribution. The same seed gives the same samples: the random
+    numbers depend only on the seed, on the source's position among the sources, and on the step.
 
-    Arguments are `Search`'s, and:
+    Arguments are those of `Search`, and:
 
     Args:
-        temperature: logits are divided by this: below one sharpens, above one flattens.
-        top_k: draw from so many of the likeliest outputs; `None` for all.
-        top_p: draw from the fewest likeliest outputs whose probabilities add up to this.
-        n_best: samples of each source, in the order in which they were drawn.
-        seed: of all chance.
+        temperature: divisor of the logits; below 1 sharpens the distribution, above 1 flattens it.
+        top_k: number of the most likely tokens to draw from; `None` for all.
+        top_p: draw from the smallest set of most likely tokens whose probabilities add up to at least this.
+        n_best: number of samples for each source, returned in the order in which they are drawn.
+        seed: seed of the random numbers.
 
     Raises:
-        ValueError: an option outside its range.
+        ValueError: an option is outside its range.
 
     Example:
 
@@ -32,7 +32,7 @@ class Sample(Search):
     4
 
     Reference:
-        Top k: Fan et al. 2018, arXiv:1805.04833, section 5; top p: Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
+        Top-k: Fan et al. 2018, arXiv:1805.04833, section 5. Top-p: Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
     """
 
     is_random = True
@@ -55,21 +55,22 @@ class Sample(Search):
         self.seed = seed
 
     def select(self, candidates: Candidates) -> tuple[Any, Any]:
-        """The output at which the summed probabilities pass the number drawn."""
-        # Below the greatest, so that no temperature makes minus infinity of all; the bound is for where all are that.
+        """The first token at which the cumulative probability exceeds the random number."""
+        # Relative to the greatest, so that a low temperature leaves one finite score. The lower bound is for rows in
+        # which all are minus infinity.
         best = ops.maximum(ops.max(candidates.log_probs, axis=-1, keepdims=True), -1e30)
         scores = (candidates.log_probs - best) / self.temperature
         size = scores.shape[-1]
         ids = None
         if self.top_k is not None or self.top_p < 1:
             scores, ids = ops.top_k(scores, min(self.top_k or size, size))
-        weights = ops.exp(scores)  # a softmax without its denominator, which is the last of the sums
+        weights = ops.exp(scores)  # the softmax's numerators; their sum, its denominator, is the last cumulative sum
         sums = ops.cumsum(weights, axis=-1)
         if self.top_p < 1:
             weights = ops.where(sums - weights < self.top_p * sums[..., -1:], weights, 0.0)
             sums = ops.cumsum(weights, axis=-1)
-        # Always below the last sum, whatever the rounding.
-        threshold = sums[..., -1:] * ops.minimum(candidates.draws, 1 - 1e-6)[..., None]
+        # Kept below 1, so that rounding never puts the threshold at the last sum, which nothing exceeds.
+        threshold = sums[..., -1:] * ops.minimum(candidates.random_numbers, 1 - 1e-6)[..., None]
         place = argmax(ops.cast(sums > threshold, "int32"))
         if ids is None:
             return None, place

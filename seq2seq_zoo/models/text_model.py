@@ -143,7 +143,7 @@ class TextModel(keras.Model, abc.ABC):
             if ids is not None:
                 inputs[name] = np.isin(np.arange(self.readout.vocabulary_size), ids)
         if searcher.search.is_random:
-            inputs["draws"] = searcher.random_numbers(range(len(sources)) if rows is None else rows)
+            inputs["random_numbers"] = searcher.random_numbers(range(len(sources)) if rows is None else rows)
         return Generated(**searcher.predict_on_batch(inputs))
 
     def log_probs(self, sources: Any, targets: Any) -> np.ndarray:
