@@ -449,7 +449,7 @@ def test_evaluate_refuses(trained, folder):
         f"{model} is a model without a task: give a FILE of pairs as well, or the run directory."
     )
     assert refused("evaluate", "nowhere") == (
-        "nowhere: there is no such file: expected a model (.keras) or a run directory with one."
+        "nowhere: no such file: expected a model (.keras) or a run directory with one."
     )
     (folder / "x.keras").write_text("no model")
     (folder / "pairs.tsv").write_text("1\tone\n")
@@ -684,10 +684,11 @@ def test_every_line_of_a_pipe_has_its_own_chance(speller, monkeypatch):
 
 def test_predict_refuses_what_a_language_model_cannot_begin_with(speller):
     directory, _ = speller
-    assert refused("predict", directory, "Jo").startswith("The prefix has 'J', which the model does not know.")
+    assert refused("predict", directory, "Jo").startswith(
+        "The prefix contains 'J', which is not in the model's vocabulary."
+    )
     assert refused("predict", directory, "a" * 21) == (
-        "A prefix of 21 tokens is longer than an output can be: give the search a max_length of more than 21, in "
-        "place of 20."
+        "A prefix has 21 tokens, but an output has at most 20: give the search a max_length above 21."
     )
     assert refused("predict", directory, "a", "--prefix", "b") == (
         f"--prefix: {directory} is a language model: its outputs begin with the texts that it is given."
@@ -739,7 +740,7 @@ def test_export_writes_and_compares_with_the_model(trained, folder):
     assert any(line.endswith("out/saved_model.pb") for line in lines)
     assert lines[-2:] == ["the same text as the model on 5 of 5 dev sources", "exact match 100.0%; the model's 100.0%"]
     assert refused("export", directory, "--format", "savedmodel", "--out", "out") == (
-        "out is there already and is not overwritten: give another directory."
+        "out already exists and is not overwritten: give another directory."
     )
     done = call("export", directory / "best.keras", "--format", "savedmodel", "--search", "beam", "--out", "beam")
     assert done.stderr == "Not compared with the model: give its run directory, which has the data for it.\n"
@@ -755,7 +756,7 @@ def test_export_refuses_what_it_cannot_do(trained, folder):
     assert message("onx") == "Unknown export format 'onx'. Did you mean 'onnx'? Known: litert, onnx, savedmodel."
     assert message("savedmodel", "--quantize", "float16").startswith("The format savedmodel cannot store weights")
     assert message("onnx", "--batch", "few") == "The batch must be an integer of at least 1 or 'dynamic', got 'few'."
-    assert message("onnx", "--search", "sample").startswith("An exported search leaves nothing to chance")
+    assert message("onnx", "--search", "sample").startswith("An exported search cannot be random")
     assert refused("export", directory, "--format", "savedmodel", "--out", directory / "best.keras" / "x")
     assert not Path("new").exists()
 

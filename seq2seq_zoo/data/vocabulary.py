@@ -191,5 +191,11 @@ class Vocabulary:
         return f"<Vocabulary of {len(self)} tokens, separator {self.separator!r}>"
 
 
+def input_vocabulary(source: Vocabulary, target: Vocabulary) -> Vocabulary:
+    """The vocabulary of the texts that a model is given: the source's, or a language model's target vocabulary, since
+    its outputs start with the texts that it is given."""
+    return source if source.ordinary else target
+
+
 def _split(text: str, separator: str) -> list[str]:
     return text.split() if separator else list(text)

@@ -1,4 +1,4 @@
-"""Models that leave the house: the whole search as one graph, for runtimes that know nothing of Keras.
+"""Export to runtimes without Keras: the whole search as one graph.
 
 >>> from seq2seq_zoo.export import formats
 >>> print(*formats.list())

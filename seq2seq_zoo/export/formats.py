@@ -1,4 +1,4 @@
-"""Where a model may go, and the way there."""
+"""Export: the formats that a model can be written in, and the function that writes one."""
 
 import abc
 import json
@@ -13,55 +13,55 @@ import numpy as np
 
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.data.padding import pad
-from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.data.vocabulary import Vocabulary, input_vocabulary
 from seq2seq_zoo.decoding import searches
 from seq2seq_zoo.models.text_model import AnySearch, TextModel
 
 VOCABULARIES = "vocabularies.json"
 
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""From source ids `(batch, length)`, to a language model those that its outputs begin with, to the fields of a
-`Generated`."""
+"""An exported search: from source ids `(batch, length)` to the fields of a `Generated`. For a language model, the ids
+are the prefixes of its outputs."""
 
 
 class Exported(NamedTuple):
-    """What was exported, opened by the format's own runtime."""
+    """An exported search, opened by the format's own runtime."""
 
     run: Run
     batch: int | None
-    """How many rows it takes; `None` for any number."""
+    """Number of rows of every call; `None` for any number."""
 
 
 class ExportError(ValueError):
-    """A model, a search or a place that cannot be exported, or exported to."""
+    """A model, search or directory that export cannot use."""
 
 
 class Format(abc.ABC):
-    """One kind of file for one kind of runtime. Abstract; a format registers under its name.
+    """A file format and its runtime. Abstract: a format is a subclass, registered under its name.
 
-    A format needs packages that an extra of its own name installs.
+    If a format needs further packages, the extra of the same name installs them.
     """
 
     batch: int | None = None
-    """How many rows a graph takes if nothing is said; `None` for any number."""
+    """Number of rows of every call by default; `None` for any number."""
     quantizations: tuple[str, ...] = ()
-    """What it can store weights as, besides float32."""
+    """How the format can store weights, besides float32."""
 
     @abc.abstractmethod
     def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
         """Write the files.
 
         Args:
-            model: built, in single precision.
-            search: what to put into the graph.
-            batch: rows of every call; `None` for any number.
-            directory: an empty one.
+            model: a built model in single precision.
+            search: the search to export.
+            batch: number of rows of every call; `None` for any number.
+            directory: an empty directory.
             quantize: one of `quantizations`, or `None`.
         """
 
     @abc.abstractmethod
     def open(self, directory: Path) -> Run:
-        """The search in a directory that `write` filled, run by the format's own runtime."""
+        """Open the search in a directory that `write` has filled, in the format's own runtime."""
 
 
 formats: Registry[Format] = Registry("export format", base=Format)
@@ -75,46 +75,44 @@ def export(
     batch: int | str | None = None,
     quantize: str | None = None,
 ) -> Exported:
-    """Write a model's search as one graph, its encoder and step apart, and its vocabularies beside them.
+    """Write a model's search as one graph, its encoder and its step as graphs of their own, and its vocabularies.
 
     Args:
         model: a built `Seq2Seq` or `Ensemble`.
-        directory: a new one; written whole or not at all.
+        directory: a new directory. If the export fails, it is not created.
         format: a registered format's name.
-        search: what to put into the graph: greedy or beam search.
-        batch: rows of every call; `"dynamic"` for any number; if not given, what suits the format: 1 for LiteRT, any
-            number for the others.
-        quantize: `"dynamic-int8"` (weights as 8-bit integers, and products with them) or `"float16"` (weights stored
-            in half precision), where the format can; `None` for float32.
+        search: the search to export: greedy or beam search.
+        batch: number of rows of every call; `"dynamic"` for any number. The format's own default is 1 for LiteRT and
+            any number for the others.
+        quantize: `"dynamic-int8"` (8-bit integer weights and matrix products) or `"float16"` (weights stored in half
+            precision), if the format supports it; `None` for float32.
 
     Returns:
         The exported search, opened by the format's own runtime.
 
     Raises:
-        ExportError: another backend than TensorFlow; a directory that is there; a search that draws lots; what the
-            format cannot store; a package that is not installed.
-        ValueError: an unknown format or search.
+        ExportError: the backend is not TensorFlow, the directory exists, the search is random, the format does not
+            support the quantization, or a package is not installed.
+        ValueError: the format or the search is unknown.
     """
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
-            f"Export runs on TensorFlow, and Keras runs on {keras.backend.backend()} here: set "
-            f"KERAS_BACKEND=tensorflow. A model file is the same on every backend."
+            f"Export needs TensorFlow, but Keras runs on {keras.backend.backend()} here: set KERAS_BACKEND=tensorflow. "
+            f"Model files are the same on every backend."
         )
-    from seq2seq_zoo.export.graphs import in_single_precision
-
     target = Path(directory)
     kind = formats.create(format)
     chosen = searches.create(search)
     if chosen.is_random:
-        raise ExportError(f"An exported search leaves nothing to chance: expected greedy or beam, got {chosen!r}.")
+        raise ExportError(f"An exported search cannot be random: expected greedy or beam, got {chosen!r}.")
     if quantize is not None and quantize not in kind.quantizations:
-        can = " or ".join(kind.quantizations) or "none"
-        raise ExportError(f"The format {format} cannot store weights as {quantize}; it can as: {can}.")
+        supported = " or ".join(kind.quantizations) or "none"
+        raise ExportError(f"The format {format} cannot store weights as {quantize}; supported: {supported}.")
     rows = kind.batch if batch is None else None if batch == "dynamic" else batch
     if not (rows is None or (isinstance(rows, int) and rows >= 1)):
         raise ExportError(f"The batch must be an integer of at least 1 or 'dynamic', got {batch!r}.")
     if target.exists():
-        raise ExportError(f"{target} is there already and is not overwritten: give another directory.")
+        raise ExportError(f"{target} already exists and is not overwritten: give another directory.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         draft = Path(folder, target.name)
@@ -132,31 +130,41 @@ def export(
     return Exported(kind.open(target), rows)
 
 
+def in_single_precision(model: TextModel) -> TextModel:
+    """The model itself if it computes in float32, else a copy of it that does, since other runtimes need that."""
+    if model.step_policy.compute_dtype == "float32":
+        return model
+
+    def with_float32(config: Any) -> Any:
+        if isinstance(config, dict):
+            return {key: "float32" if key == "dtype" else with_float32(value) for key, value in config.items()}
+        return [with_float32(each) for each in config] if isinstance(config, list) else config
+
+    copy = type(model).from_config(with_float32(model.get_config()))
+    copy.build((None, None))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def generate(
     exported: Exported, vocabularies: tuple[Vocabulary, Vocabulary], sources: Sequence[str], batch_size: int = 64
 ) -> list[str]:
-    """`TextModel.generate` of what was exported.
+    """The best output for each text, as `TextModel.generate` gives it, by an exported search.
 
     Args:
         exported: from `export`.
-        vocabularies: the source's and the target's.
+        vocabularies: the source vocabulary and the target vocabulary.
         sources: texts.
-        batch_size: texts searched at once, where the graph takes any number; changes no result.
+        batch_size: number of texts that are searched at once, if the graph takes any number; has no effect on the
+            results.
     """
-    source, target = input_vocabulary(vocabularies), vocabularies[1]
+    source, target = input_vocabulary(*vocabularies), vocabularies[1]
     encoded = [source.encode(text) for text in sources]
     rows = exported.batch or batch_size
     texts: list[str] = []
     for first in range(0, len(encoded), rows):
         batch = encoded[first : first + rows]
         filled = batch + [[]] * (rows - len(batch)) if exported.batch else batch
-        found = exported.run(pad(filled, max(1, *map(len, batch))))["ids"]
-        texts += [target.decode(ids[0].tolist()) for ids in found[: len(batch)]]
+        ids = exported.run(pad(filled, max(1, *map(len, batch))))["ids"]
+        texts += [target.decode(hypotheses[0].tolist()) for hypotheses in ids[: len(batch)]]
     return texts
-
-
-def input_vocabulary(vocabularies: tuple[Vocabulary, Vocabulary]) -> Vocabulary:
-    """That of the ids which an exported search is given: the sources', or of a language model the outputs', since what
-    it is given is what its outputs begin with."""
-    source, target = vocabularies
-    return source if source.ordinary else target

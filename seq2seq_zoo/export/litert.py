@@ -1,4 +1,4 @@
-"""LiteRT (once TensorFlow Lite): phones, browsers, small boards."""
+"""LiteRT (formerly TensorFlow Lite), for phones, browsers and small boards."""
 
 import tempfile
 from pathlib import Path
@@ -14,19 +14,19 @@ from seq2seq_zoo.system.environment import cores
 FILE = "model.tflite"
 SIGNATURES = ["search", "encode", "step"]
 THREADS = 4
-"""The most that run a graph: products of a few rows are too small for more."""
+"""Maximum number of threads: matrix products of few rows do not gain from more."""
 
 
 @formats.register("litert", "LiteRT (TensorFlow Lite): phones, browsers, small boards")
 class LiteRT(Format):
-    """One file, `model.tflite`, with the signatures `search`, `encode` and `step`, of built-in operations alone."""
+    """One file, `model.tflite`, with the signatures `search`, `encode` and `step`; all operations are built in."""
 
     batch = 1
     quantizations = ("dynamic-int8", "float16")
 
     def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
         """Write `model.tflite`."""
-        import ai_edge_litert  # noqa: F401  what cannot be run need not be written
+        import ai_edge_litert  # noqa: F401  fail before writing what could not be opened
         import tensorflow as tf
 
         with tempfile.TemporaryDirectory() as folder:
@@ -39,14 +39,14 @@ class LiteRT(Format):
             Path(directory, FILE).write_bytes(converter.convert())
 
     def open(self, directory: Path) -> Run:
-        """Run by LiteRT's interpreter."""
+        """Open the search in LiteRT's interpreter."""
         from ai_edge_litert.interpreter import Interpreter
 
         interpreter = Interpreter(model_path=str(directory / FILE), num_threads=min(cores(), THREADS))
         run = interpreter.get_signature_runner("search")
 
         def search(sources: np.ndarray) -> dict[str, np.ndarray]:
-            _ = interpreter  # which holds the weights
+            _ = interpreter  # it owns the weights, so it must stay alive
             return dict(run(sources=sources))
 
         return search

@@ -1,4 +1,4 @@
-"""ONNX, for ONNX Runtime and whatever else reads it."""
+"""ONNX, for ONNX Runtime and other runtimes that read it."""
 
 import logging
 from pathlib import Path
@@ -10,17 +10,18 @@ from seq2seq_zoo.export.formats import Format, Run, formats
 from seq2seq_zoo.models.text_model import TextModel
 
 OPSET = 18
-SMALL = 256  # entries of a tensor that is left as it is
+SMALL = 256
+"""Tensors with fewer entries keep their precision."""
 
 
 @formats.register("onnx", "ONNX Runtime, on servers, desktops and in browsers")
 class Onnx(Format):
-    """Three files, `search.onnx`, `encode.onnx` and `step.onnx`."""
+    """Three files: `search.onnx`, `encode.onnx` and `step.onnx`."""
 
     quantizations = ("dynamic-int8", "float16")
 
     def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
-        """Write the files."""
+        """Write the three files."""
         import onnx
         import tf2onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -34,14 +35,14 @@ class Onnx(Format):
                 _in_half_precision(graph)
             onnx.save(graph, path)
             if quantize == "dynamic-int8":
-                logging.disable(logging.WARNING)  # it tells of every tensor that it leaves alone
+                logging.disable(logging.WARNING)  # it warns of every tensor that it does not quantize
                 try:
                     quantize_dynamic(path, path, weight_type=QuantType.QInt8, extra_options={"EnableSubgraph": True})
                 finally:
                     logging.disable(logging.NOTSET)
 
     def open(self, directory: Path) -> Run:
-        """Run by ONNX Runtime."""
+        """Open the search in ONNX Runtime."""
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(directory / "search.onnx"))
@@ -50,7 +51,7 @@ class Onnx(Format):
 
 
 def _in_half_precision(graph: Any) -> None:
-    """Store the weights in 16 bits, each with an operation that makes it float32 again, where the session starts."""
+    """Store the weights in 16 bits. A cast makes each float32 again, once, when a session starts."""
     import onnx
     from onnx import helper, numpy_helper
 

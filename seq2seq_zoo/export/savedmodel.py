@@ -1,4 +1,4 @@
-"""TensorFlow's own format, which TensorFlow Serving loads."""
+"""SavedModel, TensorFlow's own format, for TensorFlow Serving."""
 
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,19 @@ class SavedModel(Format):
     """A SavedModel with the signatures `search`, `encode` and `step`, and `serving_default` from texts to texts."""
 
     def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
-        """Write `saved_model.pb` and the weights beside it."""
+        """Write `saved_model.pb` and the weights."""
         del quantize
         save(model, search, batch, directory, text=model.source_vocabulary is not None)
 
     def open(self, directory: Path) -> Run:
-        """Run by TensorFlow's loader."""
+        """Open the search in TensorFlow."""
         import tensorflow as tf
 
         loaded = tf.saved_model.load(str(directory))
         run = loaded.signatures["search"]
 
         def search(sources: np.ndarray) -> dict[str, np.ndarray]:
-            _ = loaded  # which holds the weights
+            _ = loaded  # it owns the weights, so it must stay alive
             return {name: value.numpy() for name, value in run(sources=tf.constant(sources)).items()}
 
         return search

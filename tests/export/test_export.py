@@ -1,4 +1,4 @@
-"""What an export writes, takes and refuses."""
+"""Export: what it writes, takes and refuses."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ WORDS = Vocabulary(["<pad>", "<start>", "<end>", "<unk>", "four", "hundert", "f�
 TEXTS = ["aé語d", "", " a  x ", "語" * 9, "é"]
 
 
-def spoken(mode="attention", source=CHARACTERS, target=WORDS):
+def with_vocabularies(mode="attention", source=CHARACTERS, target=WORDS):
     model = small(mode)
     model.source_vocabulary, model.target_vocabulary = source, target
     return model
@@ -36,14 +36,14 @@ def spoken(mode="attention", source=CHARACTERS, target=WORDS):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A model with attention, exported to every format for any number of rows."""
-    folder, model = tmp_path_factory.mktemp("exported"), spoken()
+    folder, model = tmp_path_factory.mktemp("exported"), with_vocabularies()
     return folder, model, {name: export(model, folder / name, name, batch="dynamic") for name in formats}
 
 
 # === What is written ===
 
 
-def test_vocabularies_stand_beside_the_graphs_as_plain_json(exported):
+def test_vocabularies_are_written_as_plain_json(exported):
     folder, model, found = exported
     for name in found:
         texts = json.loads((folder / name / "vocabularies.json").read_text(encoding="utf-8"))
@@ -51,7 +51,7 @@ def test_vocabularies_stand_beside_the_graphs_as_plain_json(exported):
         assert Vocabulary.from_config(texts["target"]) == model.target_vocabulary
 
 
-def test_any_number_of_rows_of_any_length(exported):
+def test_a_dynamic_batch_takes_any_number_of_rows_of_any_length(exported):
     _, model, found = exported
     for name, each in found.items():
         for rows in (SOURCE, SOURCE[:1, :2], np.pad(SOURCE, ((0, 3), (0, 5)))):
@@ -60,28 +60,28 @@ def test_any_number_of_rows_of_any_length(exported):
         assert generate(each, model.vocabularies, []) == []
 
 
-def test_a_fixed_number_of_rows_is_filled_up(tmp_path):
-    model = spoken("basic")
+def test_a_fixed_batch_is_filled_up(tmp_path):
+    model = with_vocabularies("basic")
     found = export(model, tmp_path / "three", "litert", batch=3)
     assert found.batch == 3
     assert generate(found, model.vocabularies, TEXTS) == model.generate(TEXTS)
 
 
 @pytest.mark.parametrize("source", [CHARACTERS, WORDS], ids=["characters", "words"])
-def test_a_savedmodel_takes_and_gives_texts(source, tmp_path):
-    model = spoken("peek", source, CHARACTERS)
+def test_a_savedmodel_maps_texts_to_texts(source, tmp_path):
+    model = with_vocabularies("peek", source, CHARACTERS)
     search = {"name": "beam", "size": 3, "n_best": 2}
     export(model, tmp_path / "model", "savedmodel", search)
     texts = [*TEXTS, "four　nine", "\tfünf\x1c七 \n", "<end> <unk> a"]
-    said = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](texts=tf.constant(texts))
+    outputs = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](texts=tf.constant(texts))
     expected = model.predictions(texts, search)
-    for answer, row, scores in zip(expected, said["texts"].numpy(), said["scores"].numpy(), strict=True):
-        assert [text.decode() for text in row] == [each.text for each in answer.hypotheses]
-        close(scores, [each.score for each in answer.hypotheses])
+    for prediction, row, scores in zip(expected, outputs["texts"].numpy(), outputs["scores"].numpy(), strict=True):
+        assert [text.decode() for text in row] == [each.text for each in prediction.hypotheses]
+        close(scores, [each.score for each in prediction.hypotheses])
 
 
 @pytest.mark.parametrize("mode", decoders.list())
-def test_encoder_and_step_apart_make_the_search(mode, tmp_path):
+def test_exported_encoder_and_step_reproduce_the_search(mode, tmp_path):
     model = small(mode)
     export(model, tmp_path / "parts", "savedmodel")
     loaded = tf.saved_model.load(str(tmp_path / "parts"))
@@ -99,7 +99,7 @@ def test_encoder_and_step_apart_make_the_search(mode, tmp_path):
             close(found["weights"].numpy()[going], expected.weights[going, 0, t])
 
 
-def test_ensembles_vectors_and_half_precision_go_out_as_well(tmp_path):
+def test_ensembles_sources_of_vectors_and_half_precision_can_be_exported(tmp_path):
     ensemble = Ensemble([small("attention"), small("peek")])
     found = export(ensemble, tmp_path / "ensemble", "savedmodel")
     np.testing.assert_array_equal(found.run(SOURCE)["ids"], ensemble.search(SOURCE).ids)
@@ -120,7 +120,7 @@ def test_ensembles_vectors_and_half_precision_go_out_as_well(tmp_path):
     np.testing.assert_array_equal(found.run(SOURCE)["ids"], whole.search(SOURCE).ids)
 
 
-def test_a_language_model_goes_on_with_what_it_is_given(tmp_path):
+def test_an_exported_language_model_continues_texts(tmp_path):
     letters = Vocabulary.build(["aé語d "], "", endless=True)
     decoder = FeedbackDecoder(4, depth=2, readout=Tokens(len(letters), end=None), max_length=7)
     model = Seq2Seq(NoEncoder(), decoder, Vocabulary.build([], ""), letters)
@@ -130,16 +130,16 @@ def test_a_language_model_goes_on_with_what_it_is_given(tmp_path):
     given = ["aé", "", "語", "d a"]
     for name in formats:
         found = export(model, tmp_path / name, name, batch="dynamic")
-        said = generate(found, model.vocabularies, given)
-        assert said == model.generate(given), name
-        assert [len(text) for text in said] == [7] * 4
+        outputs = generate(found, model.vocabularies, given)
+        assert outputs == model.generate(given), name
+        assert [len(text) for text in outputs] == [7] * 4
     text = tf.saved_model.load(str(tmp_path / "savedmodel")).signatures["serving_default"]
     texts = text(texts=tf.constant(given))["texts"].numpy()
     assert [row[0].decode() for row in texts] == model.generate(given)
 
 
 @pytest.mark.parametrize("name", [name for name in formats if formats[name].quantizations])
-def test_smaller_weights_say_nearly_the_same(name, tmp_path):
+def test_quantized_weights_change_log_probabilities_little(name, tmp_path):
     model = Seq2Seq(Encoder(64, vocabulary_size=TOKENS), AttentionDecoder(64, readout=Tokens(TOKENS), max_length=6))
     model.build((None, None))
 
@@ -163,10 +163,10 @@ def refused(message, *arguments, **options):
         export(*arguments, **options)
 
 
-def test_nothing_is_overwritten_and_nothing_is_left_half_written(tmp_path, monkeypatch):
+def test_an_export_overwrites_nothing_and_leaves_nothing_half_written(tmp_path, monkeypatch):
     (tmp_path / "there").mkdir()
     model = small("basic")
-    refused("there is there already and is not overwritten", model, tmp_path / "there", "savedmodel")
+    refused("there already exists and is not overwritten", model, tmp_path / "there", "savedmodel")
 
     def fail(*arguments):
         (arguments[4] / "part").write_text("half")
@@ -178,13 +178,13 @@ def test_nothing_is_overwritten_and_nothing_is_left_half_written(tmp_path, monke
     assert [each.name for each in tmp_path.iterdir()] == ["there"]
 
 
-def test_what_cannot_be_exported_is_refused_in_one_line(tmp_path, monkeypatch):
+def test_invalid_exports_are_refused_in_one_line(tmp_path, monkeypatch):
     model, place = small("basic"), tmp_path / "new"
-    refused("leaves nothing to chance: expected greedy or beam, got Sample", model, place, "onnx", "sample")
+    refused("An exported search cannot be random: expected greedy or beam, got Sample", model, place, "onnx", "sample")
     refused(
-        "onnx cannot store weights as int4; it can as: dynamic-int8 or float16", model, place, "onnx", quantize="int4"
+        "onnx cannot store weights as int4; supported: dynamic-int8 or float16", model, place, "onnx", quantize="int4"
     )
-    refused("savedmodel cannot store .* it can as: none", model, place, "savedmodel", quantize="float16")
+    refused("savedmodel cannot store .* supported: none", model, place, "savedmodel", quantize="float16")
     refused("at least 1 or 'dynamic', got 0", model, place, "onnx", batch=0)
     refused("at least 1 or 'dynamic', got 'many'", model, place, "onnx", batch="many")
     with pytest.raises(ValueError, match=r"Unknown export format 'onx'\. Did you mean 'onnx'\?"):
@@ -192,5 +192,5 @@ def test_what_cannot_be_exported_is_refused_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     refused(r"needs the package tf2onnx: pip install 'seq2seq-zoo\[onnx\]'", model, place, "onnx")
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    refused("runs on jax here: set KERAS_BACKEND=tensorflow", model, place, "savedmodel")
+    refused("but Keras runs on jax here: set KERAS_BACKEND=tensorflow", model, place, "savedmodel")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The exported search, run by its own runtime, says what the model says: every mode and cell, on trained models."""
+"""The exported search gives the model's outputs in its own runtime: every mode and cell, on trained models."""
 
 import itertools
 
@@ -22,7 +22,7 @@ def data():
 
 @pytest.fixture(scope="module", params=itertools.product(decoders.list(), ["lstm", "gru"]), ids="-".join)
 def trained(request, data):
-    """A model that has learnt something, and makes mistakes."""
+    """A model that has learnt something and still makes mistakes."""
     mode, cell = request.param
     encoder = Encoder(24, vocabulary_size=len(data.source), cell=cell, bidirectional=True)
     decoder = decoders.create(mode, units=32, readout=Tokens(len(data.target)), cell=cell, max_length=12)
@@ -36,19 +36,19 @@ def trained(request, data):
     return model, request.param_index
 
 
-def test_the_exported_search_says_what_the_model_says(trained, data, tmp_path):
-    """Every combination of mode, cell and search in one runtime or two. ONNX, whose converter takes its time, has every
-    mode with one cell and one search, and all of these."""
+def test_the_exported_search_gives_the_models_outputs(trained, data, tmp_path):
+    """Every combination of mode, cell and search, in one runtime or two. ONNX, whose converter is slow, has every mode,
+    each with one cell and one search."""
     model, number = trained
     sources = [source for source, _ in data.splits["test"]]
-    said = [model.generate(sources, search) for search in SEARCHES]
-    assert all(len(set(texts)) > HELD_OUT / 10 for texts in said)  # not one thing for all
+    outputs = [model.generate(sources, search) for search in SEARCHES]
+    assert all(len(set(texts)) > HELD_OUT / 10 for texts in outputs)  # not the same for all
     turn = number + number // 2
     for name, which in {"litert": turn % 2, "savedmodel": (turn + 1) % 2, "onnx": number // 4}.items():
         if name == "onnx" and turn % 2:
             continue
         exported = export(model, tmp_path / name, name, SEARCHES[which])
-        assert generate(exported, model.vocabularies, sources) == said[which], name
+        assert generate(exported, model.vocabularies, sources) == outputs[which], name
         ids = pad([data.source.encode(source) for source in sources[:1]])
         for field, value in model.search(ids, SEARCHES[which])._asdict().items():
             if value is not None:
