@@ -43,7 +43,7 @@ def run(folder):
 def test_train_says_what_is_pretrained_and_how_many_labels_are_right(run, folder):
     directory, done = run
     assert "no decoder: " in done.stderr
-    assert f"encoder: 11 of 11 tokens begin as {folder / 'texts'} has them" in done.stderr.splitlines()
+    assert f"encoder: 11 of 11 tokens take their vectors from {folder / 'texts'}" in done.stderr.splitlines()
     assert re.search(r"^accuracy +\d+\.\d%$", done.stdout, re.MULTILINE)
     assert (directory / "predictions.tsv").exists()
 

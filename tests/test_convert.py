@@ -1,4 +1,4 @@
-"""Foreign weights say in our layers what they said at home, or say why they cannot."""
+"""Weights of PyTorch and Keras give the same outputs in our layers, or a message says why they cannot be loaded."""
 
 import re
 
@@ -17,7 +17,7 @@ from seq2seq_zoo.models.convert import from_keras, from_torch
 
 SOURCE = np.array([[4, 5, 6, 7], [8, 4, 0, 0], [5, 0, 0, 0]], "int32")
 TARGET = np.array([[4, 5, 6, 2], [7, 2, 0, 0], [5, 8, 2, 0]], "int32")
-TOLD = np.pad(TARGET[:, :-1], ((0, 0), (1, 0)), constant_values=1)
+PREVIOUS_TARGETS = np.pad(TARGET[:, :-1], ((0, 0), (1, 0)), constant_values=1)
 LENGTHS = [4, 2, 1]
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")  # (batch, time, width)
 
@@ -113,7 +113,7 @@ def twin(kind, state, depth, bidirectional, x):
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no-bias"])
 @pytest.mark.parametrize(("depth", "bidirectional"), BODIES)
 @pytest.mark.parametrize("kind", TWINS)
-def test_a_stack_says_what_pytorchs_equations_say(kind, depth, bidirectional, bias):
+def test_a_stack_equals_pytorchs_equations(kind, depth, bidirectional, bias):
     encoder = ours(cell=kind, depth=depth, bidirectional=bidirectional)
     state = state_dict(kind, depth, bidirectional, bias)
     from_torch(encoder.stack, state)
@@ -126,7 +126,7 @@ def test_a_stack_says_what_pytorchs_equations_say(kind, depth, bidirectional, bi
 
 
 @pytest.mark.parametrize("kind", TWINS)
-def test_layers_may_be_modules_or_cells_of_their_own(kind):
+def test_layers_can_be_loaded_from_modules_or_cells_of_their_own(kind):
     lower, upper = state_dict(kind), state_dict(kind, width=4)
     one, modules, alone = (ours(cell=kind, depth=2) for _ in range(3))
     from_torch(one.stack, {**lower, **{name.replace("_l0", "_l1"): array for name, array in upper.items()}})
@@ -150,7 +150,7 @@ def named(**modules):
     return {f"{module}.{name}": array for module, arrays in modules.items() for name, array in arrays.items()}
 
 
-def test_linear_modules_are_transposed_and_biases_that_are_only_added_become_one():
+def test_linear_modules_are_transposed_and_biases_that_add_up_become_one():
     model = whole(AttentionDecoder, bridge="dense")
     state = named(h=linear(4, 4), c=linear(4, 4, bias=False), q=linear(4, 4), k=linear(4, 4), v=linear(1, 4))
     bridge = {name: array for name, array in state.items() if name[0] in "hc"}
@@ -168,7 +168,7 @@ def test_linear_modules_are_transposed_and_biases_that_are_only_added_become_one
     close(model.decoder.attention_layer.scale, state["v.weight"].T)
 
 
-def test_one_linear_module_may_make_all_first_states():
+def test_one_linear_module_can_give_all_initial_states():
     bridge = DenseBridge()
     bridge.build(3, ((3, 3),), ((4, 4), (4, 4)))
     state = linear(16, 3)
@@ -191,11 +191,11 @@ def test_a_tied_readout_needs_equal_matrices(width):
     hidden = features if width == 4 else features @ state["down.weight"].T
     close(readout.read(features), hidden @ embedding["weight"].T + embedding["bias"])
     state["target.weight"] = state["target.weight"] + 1
-    with refused("Tokens: tied=True expects 'out.weight' to equal 'target.weight', found other numbers."):
+    with refused("Tokens: tied=True needs 'out.weight' to equal 'target.weight', but they differ."):
         from_torch(readout, state, names)
 
 
-def test_a_mode_that_reads_no_output_has_no_embedding_to_load():
+def test_a_mode_without_feedback_has_no_embedding_to_load():
     model = whole(BasicDecoder)
     state = linear(TOKENS, 4)
     from_torch(model.decoder.readout, state)
@@ -216,7 +216,7 @@ def torch():
 
 @pytest.mark.parametrize(("depth", "bidirectional"), BODIES)
 @pytest.mark.parametrize("kind", TWINS)
-def test_an_encoder_decoder_says_what_it_said_in_pytorch(torch, kind, depth, bidirectional):
+def test_an_encoder_decoder_equals_pytorchs(torch, kind, depth, bidirectional):
     nn, ways = torch.nn, 1 + bidirectional
     recurrent = getattr(nn, MODULES[kind])
     theirs = nn.ModuleDict(
@@ -237,7 +237,7 @@ def test_an_encoder_decoder_says_what_it_said_in_pytorch(torch, kind, depth, bid
     )
     _, states = theirs["encoder"](packed)
     states = tuple(map(joined, states)) if kind == "lstm" else joined(states)
-    outputs, _ = theirs["decoder"](theirs["target"](torch.tensor(TOLD)), states)
+    outputs, _ = theirs["decoder"](theirs["target"](torch.tensor(PREVIOUS_TARGETS)), states)
 
     body = {"cell": kind, "depth": depth}
     model = whole(encoder={**body, "bidirectional": bidirectional}, units=4 * ways, bridge="copy", **body)
@@ -247,7 +247,7 @@ def test_an_encoder_decoder_says_what_it_said_in_pytorch(torch, kind, depth, bid
 
 
 @pytest.mark.parametrize("attention", ["additive", "general"])
-def test_attention_says_what_it_said_in_pytorch(torch, attention):
+def test_attention_equals_pytorchs(torch, attention):
     """Steps written out, with cells: as in Bahdanau et al. 2015, from the tanh of a linear layer's first states."""
     nn = torch.nn
     scores = {"query": nn.Linear(5, 5), "key": nn.Linear(8, 5), "score": nn.Linear(5, 1)}
@@ -268,7 +268,7 @@ def test_attention_says_what_it_said_in_pytorch(torch, attention):
     summary = torch.cat((last[0], last[1]), -1)
     h, c = torch.tanh(theirs["h"](summary)), torch.tanh(theirs["c"](summary))
     keys, logits = theirs["key"](sequence), []
-    for previous in torch.tensor(TOLD[:2]).T:
+    for previous in torch.tensor(PREVIOUS_TARGETS[:2]).T:
         if attention == "additive":
             energies = theirs["score"](torch.tanh(theirs["query"](h)[:, None] + keys))[..., 0]
         else:
@@ -283,21 +283,21 @@ def test_attention_says_what_it_said_in_pytorch(torch, attention):
         "encoder.stack": "encoder",
         "decoder.first_states": ["h", "c"],
         "decoder.stack": "cell",
-        "decoder.attend": list(scores) if attention == "additive" else "key",
+        "decoder.attention_layer": list(scores) if attention == "additive" else "key",
         "decoder.readout": ["target", "out"],
     }
     from_torch(model, theirs.state_dict(), names)
     close(model((source.numpy(), TARGET[:2])), torch.stack(logits, 1).detach())
 
 
-def test_the_pages_module_has_the_weights_that_the_page_says_and_says_the_same(torch):
+def test_the_module_on_the_converting_page_gives_the_same_logits(torch):
     module, state, model = blocks(ROOT / "docs" / "converting.md")[:3]
     page = {}
     for block in (module, state, model):
         exec(block.text, page)
     theirs = page["Theirs"]()
     theirs.load_state_dict({name: torch.tensor(array) for name, array in page["state"].items()})
-    logits = theirs(torch.tensor(SOURCE), LENGTHS, torch.tensor(TOLD))
+    logits = theirs(torch.tensor(SOURCE), LENGTHS, torch.tensor(PREVIOUS_TARGETS))
     close(page["model"]((SOURCE, TARGET)), logits.detach())
 
 
@@ -306,7 +306,7 @@ def test_the_pages_module_has_the_weights_that_the_page_says_and_says_the_same(t
 
 @pytest.mark.parametrize(("depth", "bidirectional"), BODIES)
 @pytest.mark.parametrize(("kind", "layer"), [("lstm", "LSTM"), ("gru", "GRU"), ("simple", "SimpleRNN")])
-def test_a_stack_says_what_kerass_layers_say(kind, layer, depth, bidirectional):
+def test_a_stack_equals_keras_layers(kind, layer, depth, bidirectional):
     theirs = [getattr(keras.layers, layer)(4, return_sequences=True) for _ in range(depth)]
     if bidirectional:
         theirs = [keras.layers.Bidirectional(each) for each in theirs]
@@ -317,7 +317,7 @@ def test_a_stack_says_what_kerass_layers_say(kind, layer, depth, bidirectional):
     close(encoder(X).sequence, theirs(X))
 
 
-def test_keras_layers_without_biases_have_zeros():
+def test_keras_layers_without_biases_give_biases_of_zeros():
     lstm, dense = (
         keras.layers.LSTM(4, use_bias=False, return_sequences=True),
         keras.layers.Dense(TOKENS, use_bias=False),
@@ -331,14 +331,14 @@ def test_keras_layers_without_biases_have_zeros():
     close(readout.read(encoder(X).sequence), theirs(X))
 
 
-def test_a_keras_gru_without_biases_is_one_whose_biases_are_zeros():
+def test_a_keras_gru_without_biases_can_be_loaded_with_biases_of_zeros():
     gru = keras.layers.GRU(4, use_bias=False, return_sequences=True)
     expected, encoder = gru(X), ours(cell="gru")
     from_keras(encoder, {"stack": [*gru.get_weights(), np.zeros((2, 12))]})
     close(encoder(X).sequence, expected)
 
 
-# === Whatever does not fit ===
+# === What is refused ===
 
 
 NAMES = {
@@ -389,8 +389,8 @@ def model():
         ),
         (
             {"attn.weight": 0, "attn.bias": 0, "rnn.weight_hr_l0": 0, "z": 0},
-            "Nothing in this Seq2Seq takes 'attn.weight', 'attn.bias', 'rnn.weight_hr_l0' and 1 more. Name the layer "
-            "that should; what is not needed, leave out of the state dict.",
+            "No weight of this Seq2Seq is loaded from 'attn.weight', 'attn.bias', 'rnn.weight_hr_l0' and 1 more. Add "
+            "the layer to `names`, or remove from the state dict what is not needed.",
         ),
     ],
 )
@@ -407,7 +407,7 @@ def test_arrays_that_do_not_fit_change_nothing(model, state, message):
     [
         (
             {f"module.{name}": array for name, array in complete().items()},
-            "encoder.embedding: expected 'source.weight' of shape (9, 3), which is not there. "
+            "encoder.embedding: expected 'source.weight' of shape (9, 3), which does not exist. "
             "Did you mean 'module.source.weight'?",
         ),
         (
@@ -416,11 +416,11 @@ def test_arrays_that_do_not_fit_change_nothing(model, state, message):
         ),
         (
             without("rnn.bias_hh_l0"),
-            f"{OF_ENCODER}'rnn.bias_hh_l0' of shape (12,), which is not there. Did you mean 'rnn.bias_ih_l0'?",
+            f"{OF_ENCODER}'rnn.bias_hh_l0' of shape (12,), which does not exist. Did you mean 'rnn.bias_ih_l0'?",
         ),
     ],
 )
-def test_a_name_that_is_not_there(model, state, message):
+def test_a_missing_name_is_refused(model, state, message):
     with refused(message):
         from_torch(model, state, NAMES)
 
@@ -432,7 +432,7 @@ def test_a_name_that_is_not_there(model, state, message):
         ({"encoder.stack.cells.0": "rnn"}, "encoder.stack.cells.0: this ... has no '0'."),
         (
             {"decoder": "cell"},
-            "decoder: a FeedbackDecoder is not loaded as one: name the layers in it, such as 'encoder.stack'.",
+            "decoder: a FeedbackDecoder is not loaded as a whole: name its layers, such as 'encoder.stack'.",
         ),
         (
             {"decoder.readout": "out"},
@@ -442,34 +442,34 @@ def test_a_name_that_is_not_there(model, state, message):
             {"decoder.stack": ["cell", "rnn"]},
             "decoder.stack: expected one name, or one for each layer (1), got 'cell', 'rnn'.",
         ),
-        ({"decoder.first_states": "out"}, "decoder.first_states: no PyTorch module is known to be a CopyBridge."),
+        ({"decoder.first_states": "out"}, "decoder.first_states: a CopyBridge cannot be loaded from a PyTorch module."),
     ],
 )
-def test_a_path_or_a_number_of_names_that_is_wrong(model, names, message):
+def test_a_wrong_path_or_number_of_names_is_refused(model, names, message):
     with refused(message):
         from_torch(model, complete(), {**NAMES, **names})
 
 
-def test_a_weight_that_nothing_is_given_for():
+def test_a_weight_without_an_array_is_refused():
     model = whole(encoder={"cell": "gru"}, cell="gru", bridge="dense")
     dense = "'.../bridge/dense/kernel', '.../bridge/dense/bias'"
-    with refused(f"Nothing is given for {dense} of this Seq2Seq. Name their layer, too."):
+    with refused(f"No array is given for {dense} of this Seq2Seq. Name the layer of these weights, too."):
         from_torch(model, complete(), NAMES)
 
 
-def test_a_layer_that_is_not_built():
-    with refused("Stack: not built yet, so there are no weights to load into: call `build` before."):
+def test_a_layer_that_is_not_built_is_refused():
+    with refused("Stack: this Stack has no weights to load into yet: call `build` first."):
         from_torch(Stack(4), state_dict("lstm"))
 
 
-def test_a_cell_that_neither_has():
+def test_a_cell_unknown_to_pytorch_and_keras_is_refused():
     class Peephole(LSTMCell):
-        """Nobody else's."""
+        """A cell that neither has."""
 
     cell = Peephole(4)
     cell.build((3,))
     for load, weights in ((from_torch, state_dict("lstm")), (from_keras, shapes((3, 16), (4, 16), (16,)))):
-        with refused("Peephole...: neither PyTorch nor Keras is known to have a Peephole."):
+        with refused("Peephole...: a Peephole cannot be loaded from PyTorch or Keras."):
             load(cell, weights)
 
 
@@ -482,13 +482,13 @@ def shapes(*each):
     [
         (
             {"encoder.stack": shapes((3, 12), (4, 12), (12,))},
-            f"{OF_KERAS}expected a bias of shape (2, 12), found (12,), which is that of reset_after=False: such a GRU "
-            "resets the state before the product, and no weights make ours do so.",
+            f"{OF_KERAS}expected a bias of shape (2, 12), found (12,), as of a GRU with reset_after=False. Such a GRU "
+            "resets the state before the matrix product, which this package's GRU cannot do.",
         ),
         (
             {"encoder.stack": shapes((3, 12), (4, 12))},
-            f"{OF_KERAS}weights without a bias do not tell whether the GRU was made with reset_after=True. If it was, "
-            "add a bias of zeros of shape (2, 12).",
+            f"{OF_KERAS}without a bias, the weights do not show whether the GRU was made with reset_after=True. If it "
+            "was, add a bias of zeros of shape (2, 12).",
         ),
         (
             {"encoder.stack": shapes((3, 16), (4, 16), (16,))},
@@ -497,7 +497,7 @@ def shapes(*each):
         (
             {"encoder.stack": shapes((3, 12), (4, 12), (2, 12)) * 2},
             "encoder.stack: expected 3 arrays (kernel, recurrent kernel and bias of each layer and direction), or 2 "
-            "where there are no biases, got 6.",
+            "without biases, got 6.",
         ),
         (
             {"decoder.readout": shapes((4, 9), (9,), (9, 3))},
@@ -509,15 +509,15 @@ def shapes(*each):
         ),
         (
             {"encoder.embedding": shapes((9, 3))},
-            "Nothing is given for '.../kernel', '.../recurrent_kernel', '.../bias' and 8 more of this Seq2Seq. Name "
-            "their layer, too.",
+            "No array is given for '.../kernel', '.../recurrent_kernel', '.../bias' and 8 more of this Seq2Seq. Name "
+            "the layer of these weights, too.",
         ),
     ],
 )
-def test_keras_arrays_that_do_not_fit(model, weights, message):
+def test_keras_arrays_that_do_not_fit_are_refused(model, weights, message):
     with refused(message):
         from_keras(model, weights)
 
 
-def test_every_cell_of_ours_can_be_loaded():
+def test_every_cell_can_be_loaded():
     assert {name for name, cell in cells.items() if cell.__module__.startswith("seq2seq_zoo.")} == set(TWINS)

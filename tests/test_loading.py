@@ -1,4 +1,4 @@
-"""Model files that are broken, foreign or made to do harm are refused in one line."""
+"""Loading: files that are broken, foreign or malicious are refused in one line."""
 
 import json
 import zipfile
@@ -29,7 +29,7 @@ def refused(path):
     message = str(error.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
-    return message.removeprefix(f"{path}: ").removeprefix("not a model that can be read: ")
+    return message.removeprefix(f"{path}: ").removeprefix("the model cannot be loaded: ")
 
 
 def rewritten(saved, path, change):
@@ -45,7 +45,7 @@ def rewritten(saved, path, change):
     return path
 
 
-def test_a_sound_file_says_what_the_model_says(saved):
+def test_a_loaded_model_gives_the_same_results(saved):
     path, model = saved
     loaded = load(path)
     assert loaded.vocabularies == (LETTERS, LETTERS)
@@ -53,9 +53,9 @@ def test_a_sound_file_says_what_the_model_says(saved):
     close(loaded.score(["ab"], ["ba"])[0].log_prob, model.score(["ab"], ["ba"])[0].log_prob)
 
 
-def test_broken_files(saved, tmp_path):
+def test_broken_files_are_refused(saved, tmp_path):
     path, content = tmp_path / "broken.keras", saved[0].read_bytes()
-    assert refused(path) == "there is no such file: expected a model (.keras) or a run directory with one."
+    assert refused(path) == "no such file: expected a model (.keras) or a run directory with one."
     for broken in (b"", b"hello", content[: len(content) // 2]):
         path.write_bytes(broken)
         assert refused(path) == "not a model: expected a .keras file."
@@ -66,7 +66,7 @@ def test_broken_files(saved, tmp_path):
     assert refused(path) == "expected a Seq2Seq, an Ensemble or an EncoderOnly, found a Sequential."
 
 
-def test_files_of_other_versions(saved, tmp_path):
+def test_files_of_other_versions_are_refused(saved, tmp_path):
     def message(change):
         return refused(rewritten(saved[0], tmp_path / "other.keras", change))
 
@@ -83,7 +83,7 @@ def test_files_of_other_versions(saved, tmp_path):
     )
 
 
-def test_files_that_would_run_code(saved, tmp_path):
+def test_files_that_would_run_code_are_refused(saved, tmp_path):
     touch = {"module": "os", "class_name": "system", "config": {"command": f"touch {tmp_path}/done"}}
     function = {"class_name": "__lambda__", "config": {"code": "4wE=", "defaults": None, "closure": None}}
     layer = {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "code", "function": function}}

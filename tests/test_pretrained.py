@@ -18,7 +18,7 @@ from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.models.pretrained import Pretrained
 
 OLD = Vocabulary.build(["a b c d"], " ")
-# Other ids for the tokens that both know, and for the special ones.
+# Other ids for the shared tokens and for the special ones.
 NEW = Vocabulary(["<pad>", "<end>", "x", "<unk>", "d", "<start>", "b", "a"], " ", start=5, end=1, unknown=3)
 SHARED = [(0, 0), (1, 2), (3, 3), (4, 7), (5, 1), (6, 5), (7, 4)]  # new id, old id
 
@@ -33,7 +33,7 @@ def decoder(vocabulary, mode="feedback", tied=False, feedback="token", **options
 
 
 def built(model):
-    """With weights all of which differ, biases too."""
+    """The model, built, with random weights and biases."""
     model.build((None, None))
     random = np.random.default_rng(len(model.weights))
     model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
@@ -69,7 +69,7 @@ def weights(layer):
 
 
 def assert_vectors(new, old, before):
-    """Those of the tokens that both know are the old ones, and no other has changed."""
+    """The vectors of shared tokens are the old ones, and the others are unchanged."""
     for id in range(len(NEW)):
         known = dict(SHARED).get(id)
         np.testing.assert_array_equal(new[id], before[id] if known is None else old[known])
@@ -77,13 +77,13 @@ def assert_vectors(new, old, before):
 
 @pytest.mark.parametrize("cell", cells)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_an_autoencoder_s_encoder_reads_the_same_from_here_on(saved, cell, bidirectional):
+def test_a_copied_encoder_gives_the_same_outputs(saved, cell, bidirectional):
     options = {"cell": cell, "depth": 2, "bidirectional": bidirectional}
     old, new = autoencoder(of_encoder=options), encoder_only(**options)
     before, readout = np.array(new.encoder.embedding.embeddings), weights(new.readout)
     notes = Pretrained(encoder=saved(old)).into(new)
-    assert [re.sub(r"as \S+ has", "as it has", note) for note in notes] == [
-        "encoder: 3 of 4 tokens begin as it has them; 1 that it does not know begin at random"
+    assert [re.sub(r"from [^;]+", "from FILE", note) for note in notes] == [
+        "encoder: 3 of 4 tokens take their vectors from FILE; those of the others are random"
     ]
     assert_vectors(np.array(new.encoder.embedding.embeddings), np.array(old.encoder.embedding.embeddings), before)
     here, there = (
@@ -96,13 +96,13 @@ def test_an_autoencoder_s_encoder_reads_the_same_from_here_on(saved, cell, bidir
 
 
 @pytest.mark.parametrize("cell", cells)
-def test_a_language_model_s_decoder_becomes_an_encoder(saved, cell):
+def test_a_language_models_decoder_can_be_copied_into_an_encoder(saved, cell):
     old, new = language_model(cell=cell, bridge="zero"), encoder_only(cell=cell)
     before = np.array(new.encoder.embedding.embeddings)
     Pretrained(encoder=saved(old)).into(new)
     assert_vectors(np.array(new.encoder.embedding.embeddings), np.array(old.readout.embedding), before)
     text = "a b d"
-    # Read without the start, and read out as the language model does, the encoder foretells as it does.
+    # With the language model's readout, the encoder predicts the next tokens like the language model without a start.
     read = np.array(old.readout.read(new.encoder(np.array([NEW.encode(text)])).sequence))
     memory, states = old.decoder.initialize(old.encoder(np.zeros((1, 1))))
     for step, id in enumerate(OLD.encode(text)):
@@ -110,9 +110,11 @@ def test_a_language_model_s_decoder_becomes_an_encoder(saved, cell):
         np.testing.assert_allclose(read[:, step], logits, rtol=1e-4, atol=1e-5)
 
 
-def test_a_labeller_s_encoder_and_all_of_an_autoencoder_in_a_model_with_both(saved):
+def test_encoder_and_decoder_are_copied_but_not_bridge_and_attention(saved):
     old, new = autoencoder(mode="attention", tied=True), autoencoder(NEW, mode="attention", tied=True)
-    joins = {path: weight for path, weight in weights(new.decoder).items() if re.search("/(bridge|attention)/", path)}
+    connecting = {
+        path: weight for path, weight in weights(new.decoder).items() if re.search("/(bridge|attention)/", path)
+    }
     before = np.array(new.readout.embedding)
     path = saved(old)
     assert len(Pretrained(path, path).into(new)) == 2
@@ -120,17 +122,17 @@ def test_a_labeller_s_encoder_and_all_of_an_autoencoder_in_a_model_with_both(sav
     np.testing.assert_array_equal(new.readout.projection, old.readout.projection)
     for one, other in zip(new.decoder.stack.weights, old.decoder.stack.weights, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert joins
+    assert connecting
     for name, weight in weights(new.decoder).items():
-        if name in joins:
-            np.testing.assert_array_equal(weight, joins[name])
+        if name in connecting:
+            np.testing.assert_array_equal(weight, connecting[name])
     third = encoder_only(OLD)
     Pretrained(saved(third)).into(new)
     np.testing.assert_array_equal(new.encoder.stack.weights[0], third.encoder.stack.weights[0])
 
 
 @pytest.mark.parametrize("mode", ["feedback", "peek", "attention"])
-def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_to_listen(saved, mode):
+def test_a_language_model_copied_into_a_decoder_gives_the_same_logits_without_a_source(saved, mode):
     old, new = language_model(bridge="zero"), autoencoder(NEW, mode=mode, bridge="zero")
     before = weights(new.decoder)
     Pretrained(decoder=saved(old)).into(new)
@@ -148,7 +150,7 @@ def test_a_language_model_becomes_a_decoder_which_says_the_same_until_it_learns_
 
 
 @pytest.mark.parametrize("options", [{"mode": "basic"}, {"mode": "peek", "feedback": "features"}], ids=str)
-def test_a_decoder_that_is_told_no_token_becomes_one_of_its_kind(saved, options):
+def test_a_decoder_without_token_feedback_can_be_copied_into_one_of_its_mode(saved, options):
     old, new = autoencoder(**options, bridge="copy"), autoencoder(NEW, **options, bridge="copy")
     path = saved(old)
     Pretrained(path, path).into(new)
@@ -165,7 +167,7 @@ def test_a_decoder_that_is_told_no_token_becomes_one_of_its_kind(saved, options)
         ("expected embedding_dim 7, units 7, found embedding_dim 5", autoencoder, (encoder_only, {"units": 7}), 0),
         ("expected cell gru, found cell lstm", autoencoder, (encoder_only, {"cell": "gru"}), 0),
         (
-            "expected embedding_dim 4, depth 2, found embedding_dim 5, depth 1. Give both the same.",
+            "expected embedding_dim 4, depth 2, found embedding_dim 5, depth 1. Make them equal.",
             autoencoder,
             (encoder_only, {"embedding_dim": 4, "depth": 2}),
             0,
@@ -177,19 +179,19 @@ def test_a_decoder_that_is_told_no_token_becomes_one_of_its_kind(saved, options)
             0,
         ),
         ("encoder: P does not fit: expected characters, found words.", autoencoder, ("characters", {}), 0),
-        ("encoder: a language model has none: give its `decoder` a path.", autoencoder, (language_model, {}), 0),
+        ("encoder: the new model is a language model, which has none", autoencoder, (language_model, {}), 0),
         ("decoder: the new model has none.", autoencoder, (encoder_only, {}), 1),
         ("decoder: P has none.", encoder_only, (autoencoder, {}), 1),
         ("expected mode peek, found mode attention.", "attention", (autoencoder, {"mode": "peek"}), 1),
         ("expected tied True, found tied False", autoencoder, (autoencoder, {"tied": True}), 1),
-        ("expected feedback vector, found feedback token", autoencoder, (autoencoder, {"feedback": "features"}), 1),
+        ("expected feedback features, found feedback token", autoencoder, (autoencoder, {"feedback": "features"}), 1),
         ("expected inputs 15, features 15, found inputs 10, features 10.", "attention", ("both ways", {}), 1),
         ("expected embedding_dim None, mode basic", language_model, (autoencoder, {"mode": "basic"}), 1),
         ("P: expected one model, found an ensemble.", "ensemble", (encoder_only, {}), 0),
-        ("weights are matched token by token, and P has no vocabulary.", "bare", (encoder_only, {}), 0),
+        ("weights are matched by token, but P has no vocabulary.", "bare", (encoder_only, {}), 0),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_in_one_line(saved, message, old, new, part):
+def test_models_that_do_not_fit_are_refused_in_one_line(saved, message, old, new, part):
     kinds = {
         "attention": lambda: autoencoder(mode="attention"),
         "both ways": lambda: autoencoder(mode="attention", of_encoder={"bidirectional": True}),
@@ -239,13 +241,13 @@ def of_labels(folder, **changes):
     return {**config, "pretrained": {"encoder": str(folder / "old")}, **changes}
 
 
-def test_a_run_begins_with_them_and_goes_on_without(folder, tmp_path):
-    begun = run(folder, of_labels(folder, encoder_only={"linear_gain": True, "joint_weight": 0.1}), "new")
-    assert begun.notes == [
-        f"encoder: 10 of 11 tokens begin as {folder / 'old'} has them; 1 that it does not know begin at random"
+def test_a_run_starts_with_pretrained_weights_and_resumes_without_them(folder, tmp_path):
+    started = run(folder, of_labels(folder, encoder_only={"linear_gain": True, "joint_weight": 0.1}), "new")
+    assert started.notes == [
+        f"encoder: 10 of 11 tokens take their vectors from {folder / 'old'}; those of the others are random"
     ]
-    first = begun.model.encoder.stack.get_weights()
-    begun.train()
+    first = started.model.encoder.stack.get_weights()
+    started.train()
     assert (folder / "new" / "predictions.tsv").read_text().startswith("source\ttarget\toutput\n")
     shutil.copytree(folder / "new", tmp_path / "new")
     config = yaml.safe_load((tmp_path / "new" / "config.yaml").read_text())
@@ -257,10 +259,10 @@ def test_a_run_begins_with_them_and_goes_on_without(folder, tmp_path):
     assert (resumed.model.encoder.stack.get_weights()[0] != first[0]).any()
 
 
-def test_a_run_says_where_its_configuration_does_not_fit(folder):
+def test_a_run_names_the_options_that_do_not_fit(folder):
     for config, message in {
         "units": (of_labels(folder, encoder={"units": 5}), "expected embedding_dim 5, units 5, found embedding_dim 4"),
-        "path": (of_labels(folder, pretrained={"encoder": "gone"}), "gone: there is no such file: expected a model"),
+        "path": (of_labels(folder, pretrained={"encoder": "gone"}), "gone: no such file: expected a model"),
         "joint": (
             of_labels(folder, encoder={"units": 4, "bidirectional": True}, encoder_only={"joint_weight": 1}),
             "joint_weight=1.0 needs an encoder that reads in one direction",

@@ -1,6 +1,6 @@
-"""Weights of foreign encoder-decoders, PyTorch's and Keras's, loaded into our layers.
+"""Loads the weights of PyTorch and Keras models into the layers of this package.
 
-All or nothing: each weight of ours must be given, and each foreign array must have its place.
+Nothing is loaded unless everything fits: each weight must be given, and each given array must belong to a weight.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,35 +18,37 @@ from seq2seq_zoo.layers.stack import Stack
 from seq2seq_zoo.layers.sublayer import Sublayer
 
 Names = str | Sequence[str]
-Pairs = Iterator[tuple[Any, np.ndarray]]  # a weight of ours, and what it shall be
+Pairs = Iterator[tuple[Any, np.ndarray]]
+"""Weights of ours, each with its new value."""
 
-# Where each of our gates' blocks is among theirs.
+# For each of our gates in turn, which of PyTorch's it is.
 TORCH_ORDER: dict[type[Cell], list[int]] = {LSTMCell: [0, 1, 2, 3], GRUCell: [1, 0, 2], SimpleCell: [0]}
 
 
 def from_torch(layer: keras.layers.Layer, state: Mapping[str, Any], names: Mapping[str, Names] | Names = "") -> None:
-    """Load a PyTorch module's weights into a layer of ours, which is built. If anything does not fit, nothing changes.
+    """Load a PyTorch module's weights into a built layer. If anything does not fit, nothing changes.
 
-    What each layer of ours is loaded from:
+    Layers of this package, and the modules that each is loaded from:
 
-    - `Stack`: an `LSTM`, `GRU` or `RNN`; or one of depth 1, an `LSTMCell`, `GRUCell` or `RNNCell` for each layer.
+    - `Stack`: one `LSTM`, `GRU` or `RNN`; or for each layer one of depth 1, or an `LSTMCell`, `GRUCell` or `RNNCell`.
     - `Embedding`: an `Embedding`.
-    - `Tokens`: an `Embedding` (where outputs are fed back), then the output's `Linear`.
-    - `DenseBridge`: a `Linear`; or one for each state, layer by layer.
-    - `AdditiveAttention`: three `Linear`, of the query, the keys and the score; `GeneralAttention`: the keys' `Linear`.
+    - `Tokens`: an `Embedding` (if outputs are fed back) and the output's `Linear`.
+    - `DenseBridge`: one `Linear`; or one for each state, layer by layer.
+    - `AdditiveAttention`: three `Linear`, for the query, the keys and the score.
+    - `GeneralAttention`: a `Linear` for the keys.
 
-    A module made with `bias=False` has a bias of zeros here.
+    For a module with `bias=False`, the bias becomes zero.
 
     Args:
         layer: a `Seq2Seq`, an encoder, a decoder, or one of the layers above.
-        state: the module's `state_dict()`: by name, arrays or whatever `np.asarray` understands.
-        names: for each layer inside `layer` its path, and its module's name in `state`, or several modules' names:
-            `{"encoder.stack": "encoder.rnn"}`. Names without paths are of `layer` itself; if none are given, `state` is
-            that of its module.
+        state: the module's `state_dict()`: arrays, or anything that `np.asarray` accepts, by name.
+        names: a mapping from the path of each layer inside `layer` to the name of its module in `state`, or to a list
+            of several modules' names: `{"encoder.stack": "encoder.rnn"}`. Names without a path belong to `layer`
+            itself. By default, `state` is that of the layer's module.
 
     Raises:
-        ValueError: a name that is not there; a shape, or a number of layers, directions or modules, that does not fit;
-            a weight that nothing is given for; an array that nothing takes.
+        ValueError: a name does not exist; a shape or the number of layers, directions or modules does not fit; a weight
+            is not given; or an array belongs to no weight.
 
     Example:
 
@@ -54,7 +56,7 @@ def from_torch(layer: keras.layers.Layer, state: Mapping[str, Any], names: Mappi
     >>> stack.build((3,))
     >>> shapes = {"weight_ih_l0": (12, 3), "weight_hh_l0": (12, 4), "bias_ih_l0": (12,), "bias_hh_l0": (12,)}
     >>> from_torch(stack, {name: np.ones(shape) for name, shape in shapes.items()})  # of torch.nn.GRU(3, 4)
-    >>> np.asarray(stack.cells[0][0].bias).tolist()  # the gates' two biases as one
+    >>> np.asarray(stack.cells[0][0].bias).tolist()  # two biases of the reset and update gates, added
     [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]
 
     Reference:
@@ -69,33 +71,33 @@ def from_torch(layer: keras.layers.Layer, state: Mapping[str, Any], names: Mappi
     ]
     if unread := [name for name in state if name not in theirs.read]:
         raise ValueError(
-            f"Nothing in this {type(layer).__name__} takes {_some(unread)}. Name the layer that should; what is not "
-            f"needed, leave out of the state dict."
+            f"No weight of this {type(layer).__name__} is loaded from {_some(unread)}. Add the layer to `names`, or "
+            f"remove from the state dict what is not needed."
         )
     _assign(layer, pairs)
 
 
 def from_keras(layer: keras.layers.Layer, weights: Mapping[str, Sequence[Any]] | Sequence[Any]) -> None:
-    """Load Keras layers' weights into a layer of ours, which is built. If anything does not fit, nothing changes.
+    """Load Keras layers' weights into a built layer. If anything does not fit, nothing changes.
 
-    What each layer of ours is loaded from:
+    Layers of this package, and the Keras layers that each is loaded from:
 
-    - `Stack`: an `LSTM`, `GRU` or `SimpleRNN` for each layer; each in a `Bidirectional` where there are two directions.
+    - `Stack`: an `LSTM`, `GRU` or `SimpleRNN` for each layer, inside a `Bidirectional` if it has two directions.
     - `Embedding`: an `Embedding`.
-    - `Tokens`: an `Embedding` (where outputs are fed back), then the output's `Dense`.
-    - Others: the same arrays as they have themselves.
+    - `Tokens`: an `Embedding` (if outputs are fed back) and the output's `Dense`.
+    - Others: arrays of the same shapes and in the same order as their own.
 
-    A layer made with `use_bias=False` has a bias of zeros here.
+    For a layer with `use_bias=False`, the bias becomes zero.
 
     Args:
         layer: a `Seq2Seq`, an encoder, a decoder, or one of the layers above.
-        weights: for each layer inside `layer` its path, and the arrays of their `get_weights()`, one after another:
-            `{"encoder.stack": [*lower.get_weights(), *upper.get_weights()]}`. Without paths, the arrays are of `layer`
-            itself.
+        weights: a mapping from the path of each layer inside `layer` to the arrays of the Keras layers' `get_weights()`
+            in sequence: `{"encoder.stack": [*lower.get_weights(), *upper.get_weights()]}`. Arrays without a path belong
+            to `layer` itself.
 
     Raises:
-        ValueError: a number of arrays or a shape that does not fit; a weight that nothing is given for; a GRU made with
-            `reset_after=False`, or one without the bias that tells.
+        ValueError: the number of arrays or a shape does not fit; a weight is not given; or a GRU was made with
+            `reset_after=False`, or without biases, which does not show how it was made.
 
     Example:
 
@@ -116,14 +118,14 @@ def from_keras(layer: keras.layers.Layer, weights: Mapping[str, Sequence[Any]] |
 
 
 class _Torch:
-    """A state dict, and which of its arrays have been read."""
+    """A state dict, and the names of the arrays that have been read from it."""
 
     def __init__(self, state: Mapping[str, Any]):
         self.state = state
         self.read: set[str] = set()
 
     def part(self, where: str, part: Sublayer | keras.layers.Embedding, names: list[str]) -> Pairs:
-        """What each weight of a part of ours shall be, of the modules of these names."""
+        """The new weights of a layer, from the modules of these names; `where` is its path, for messages."""
         match part:
             case Stack():
                 yield from self.stack(where, part, names)
@@ -153,15 +155,15 @@ class _Torch:
                 width = part.bias.shape[0]
                 yield part.bias, self.bias(where, query, width) + self.bias(where, key, width)
                 yield part.scale, self.matrix(where, score, part.scale)
-                self.bias(where, score, 1)  # it moves all scores alike, which a softmax ignores
+                self.bias(where, score, 1)  # read, but not needed: softmax ignores what is added to all scores
             case GeneralAttention():
                 (name,) = _counted(where, names, ["key"])
                 yield part.kernel, self.matrix(where, name, part.kernel)
             case _:
-                raise ValueError(f"{where}: no PyTorch module is known to be a {type(part).__name__}.")
+                raise ValueError(f"{where}: a {type(part).__name__} cannot be loaded from a PyTorch module.")
 
     def stack(self, where: str, stack: Stack, names: list[str]) -> Pairs:
-        """Of one module for all layers, or of one for each."""
+        """The new weights of a stack, from one module for all layers, or from one for each."""
         depth = stack.depth // _one_or_each(where, names, "layer", stack.depth)
         for number, name in enumerate(names):
             layers = enumerate(stack.cells[number * depth : (number + 1) * depth])
@@ -185,7 +187,7 @@ class _Torch:
                 yield from self.cell(where, cell, name, suffix)
 
     def cell(self, where: str, cell: Cell, name: str, suffix: str) -> Pairs:
-        """Of one layer in one direction: matrices transposed, gates in our order."""
+        """The new weights of one layer in one direction: matrices transposed, gates in our order."""
         where, rows = _described(where, cell), cell.gates * cell.units
 
         def ours(array: np.ndarray) -> np.ndarray:
@@ -203,7 +205,7 @@ class _Torch:
         yield from _cell(cell, *matrices, *pair)
 
     def tokens(self, where: str, part: Tokens, names: list[str]) -> Pairs:
-        """Of an embedding and of the output's linear layer, or what there is of them."""
+        """The new weights of a readout, from an embedding, if it has one, and from the output's linear layer."""
         inner = {"embedding": part.embedding, "projection": part.projection}
         roles = [role for role, weight in inner.items() if weight is not None] + ["output"]
         modules = dict(zip(roles, _counted(where, names, roles), strict=True))
@@ -217,37 +219,37 @@ class _Torch:
             embedding, output = (_joined(modules[role], "weight") for role in ("embedding", "output"))
             shape = (part.output_width, part.width)
             if not np.array_equal(self.array(where, "", output, shape), self.array(where, "", embedding, shape)):
-                raise ValueError(f"{where}: tied=True expects {output!r} to equal {embedding!r}, found other numbers.")
+                raise ValueError(f"{where}: tied=True needs {output!r} to equal {embedding!r}, but they differ.")
         yield part.bias, self.bias(where, modules["output"], part.output_width)
 
     def matrix(self, where: str, name: str, kernel: Any) -> np.ndarray:
-        """A linear layer's matrix, as our kernel."""
+        """A linear layer's matrix, transposed as our kernels are."""
         return self.array(where, name, "weight", tuple(kernel.shape)[::-1]).T
 
     def bias(self, where: str, name: str, width: int) -> np.ndarray:
-        """A linear layer's bias, zeros where it was made without."""
+        """A linear layer's bias, or zeros if it has none."""
         return self.array(where, name, "bias", (width,)) if _joined(name, "bias") in self.state else np.zeros(width)
 
     def array(self, where: str, module: str, parameter: str, shape: Sequence[int]) -> np.ndarray:
-        """One array, of a given shape."""
+        """One array, which must have the given shape."""
         name = _joined(module, parameter)
         if name not in self.state:
             raise ValueError(
-                f"{where}: expected {name!r} of shape {tuple(shape)}, which is not there.{nearest(name, self.state)}"
+                f"{where}: expected {name!r} of shape {tuple(shape)}, which does not exist.{nearest(name, self.state)}"
             )
         self.read.add(name)
         return _shaped(where, repr(name), self.state[name], shape)
 
 
 def _counted(where: str, names: list[str], roles: list[str]) -> list[str]:
-    """The names, one for each role."""
+    """The names, which must be one for each role."""
     if len(names) != len(roles):
         raise ValueError(f"{where}: expected one name for each of {', '.join(roles)}, got {_listed(names)}.")
     return names
 
 
 def _one_or_each(where: str, names: list[str], what: str, count: int) -> int:
-    """How many names there are: one for all, or one for each."""
+    """The number of names, which must be one for all, or one for each."""
     if len(names) not in (1, count):
         raise ValueError(f"{where}: expected one name, or one for each {what} ({count}), got {_listed(names)}.")
     return len(names)
@@ -261,14 +263,14 @@ def _joined(module: str, parameter: str) -> str:
 
 
 def _keras_part(where: str, part: Sublayer | keras.layers.Embedding, arrays: Sequence[Any]) -> Pairs:
-    """What each weight of a part of ours shall be."""
+    """The new weights of a layer."""
     if isinstance(part, Stack | Cell):
         cells = [part] if isinstance(part, Cell) else [cell for layer in part.cells for cell in layer]
         each = len(arrays) // len(cells)
         if each not in (2, 3) or len(arrays) % len(cells):
             raise ValueError(
                 f"{where}: expected {3 * len(cells)} arrays (kernel, recurrent kernel and bias of each layer and "
-                f"direction), or {2 * len(cells)} where there are no biases, got {len(arrays)}."
+                f"direction), or {2 * len(cells)} without biases, got {len(arrays)}."
             )
         for number, cell in enumerate(cells):
             yield from _keras_cell(where, cell, *arrays[number * each : (number + 1) * each])
@@ -284,7 +286,7 @@ def _keras_part(where: str, part: Sublayer | keras.layers.Embedding, arrays: Seq
 
 
 def _keras_cell(where: str, cell: Cell, kernel: Any, recurrent_kernel: Any, bias: Any = None) -> Pairs:
-    """Of one layer in one direction: the gates are in our order."""
+    """The new weights of one layer in one direction; the gates are in our order."""
     where, width = _described(f"{where}, {cell.name}", cell), cell.gates * cell.units
     kernel = _shaped(where, "kernel", kernel, (sum(cell.widths), width))
     recurrent_kernel = _shaped(where, "recurrent_kernel", recurrent_kernel, (cell.units, width))
@@ -294,13 +296,13 @@ def _keras_cell(where: str, cell: Cell, kernel: Any, recurrent_kernel: Any, bias
         return
     if bias is None:
         raise ValueError(
-            f"{where}: weights without a bias do not tell whether the GRU was made with reset_after=True. "
+            f"{where}: without a bias, the weights do not show whether the GRU was made with reset_after=True. "
             f"If it was, add a bias of zeros of shape (2, {width})."
         )
     if np.shape(bias) == (width,):
         raise ValueError(
-            f"{where}: expected a bias of shape (2, {width}), found ({width},), which is that of reset_after=False: "
-            f"such a GRU resets the state before the product, and no weights make ours do so."
+            f"{where}: expected a bias of shape (2, {width}), found ({width},), as of a GRU with reset_after=False. "
+            f"Such a GRU resets the state before the matrix product, which this package's GRU cannot do."
         )
     yield from _cell(cell, kernel, recurrent_kernel, *_shaped(where, "bias", bias, (2, width)))
 
@@ -311,18 +313,19 @@ def _keras_cell(where: str, cell: Cell, kernel: Any, recurrent_kernel: Any, bias
 def _cell(
     cell: Cell, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray, recurrent_bias: np.ndarray
 ) -> Pairs:
-    """Our cell's weights, of those with two biases for each gate: most are only ever added to each other."""
+    """The new weights of a cell, from weights with two biases for each gate. Nearly all of these are added to each
+    other, so that one bias can be their sum."""
     yield cell.kernel, kernel
     yield cell.recurrent_kernel, recurrent_kernel
     if isinstance(cell, GRUCell):
-        own = np.arange(len(bias)) >= 2 * cell.units  # the candidate's second bias comes in before the reset gate
+        own = np.arange(len(bias)) >= 2 * cell.units  # the reset gate multiplies the candidate's second bias
         yield cell.recurrent_bias, recurrent_bias[own]
         recurrent_bias = np.where(own, 0, recurrent_bias)
     yield cell.bias, bias + recurrent_bias
 
 
 def _part(layer: keras.layers.Layer, path: str) -> tuple[str, Sublayer | keras.layers.Embedding]:
-    """The part at a path, and how messages call it."""
+    """The layer at a path, and its name for messages."""
     where, part = path or type(layer).__name__, layer
     for name in path.split(".") if path else ():
         if getattr(part, name, None) is None:
@@ -331,18 +334,20 @@ def _part(layer: keras.layers.Layer, path: str) -> tuple[str, Sublayer | keras.l
         part = getattr(part, name)
     if not isinstance(part, Sublayer | keras.layers.Embedding):
         raise ValueError(
-            f"{where}: a {type(part).__name__} is not loaded as one: name the layers in it, such as 'encoder.stack'."
+            f"{where}: a {type(part).__name__} is not loaded as a whole: name its layers, such as 'encoder.stack'."
         )
     if not part.built:
-        raise ValueError(f"{where}: not built yet, so there are no weights to load into: call `build` before.")
+        raise ValueError(f"{where}: this {type(part).__name__} has no weights to load into yet: call `build` first.")
     return where, part
 
 
 def _assign(layer: keras.layers.Layer, pairs: list[tuple[Any, np.ndarray]]) -> None:
+    """Give the weights their new values, if there is one for each."""
     given = {id(weight) for weight, _ in pairs}
     if missing := [weight.path for weight in layer.trainable_variables if id(weight) not in given]:
         raise ValueError(
-            f"Nothing is given for {_some(missing)} of this {type(layer).__name__}. Name their layer, too."
+            f"No array is given for {_some(missing)} of this {type(layer).__name__}. Name the layer of these weights, "
+            f"too."
         )
     for weight, array in pairs:
         weight.assign(array)
@@ -356,9 +361,9 @@ def _shaped(where: str, name: str, array: Any, shape: Sequence[int]) -> np.ndarr
 
 
 def _described(where: str, cell: Cell) -> str:
-    """What a message says of a cell."""
+    """A cell as messages describe it."""
     if type(cell) not in TORCH_ORDER:
-        raise ValueError(f"{where}: neither PyTorch nor Keras is known to have a {type(cell).__name__}.")
+        raise ValueError(f"{where}: a {type(cell).__name__} cannot be loaded from PyTorch or Keras.")
     return f"{where} ({type(cell).__name__}, {cell.units} units, reads {sum(cell.widths)})"
 
 

@@ -1,4 +1,4 @@
-"""What a model may begin with in place of random weights: those of another one."""
+"""Initial weights from other models, in place of random ones."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ from seq2seq_zoo.layers.stack import Stack
 from seq2seq_zoo.models.ensemble import Ensemble
 from seq2seq_zoo.models.loading import load
 
-_TOKENS = {"embedding": 0, "kernel": 1, "bias": 0}  # the axis of a readout's weight that has a place for each token
+_TOKEN_AXIS = {"embedding": 0, "kernel": 1, "bias": 0}  # by a readout's weight: the axis with an entry for each token
 
 
 class Pretrained:
-    """Saved models whose weights a new model begins with.
+    """Saved models that provide the initial weights of a new model.
 
-    A token's vector goes to the same token, whatever its id; tokens that the saved model does not know keep their
-    random vectors. All else must fit: a part is copied whole or not at all.
+    Token vectors are matched by token, not by id. Tokens that are not in the saved model's vocabulary keep their random
+    vectors. Everything else must have the same architecture: an encoder or decoder is copied completely or not at all.
 
     Args:
-        encoder: path of a saved model or a run whose encoder becomes the new model's; of a language model, the tokens'
-            vectors and the recurrent layers of its decoder do.
-        decoder: path of a saved model or a run whose decoder gives the new model's its tokens' vectors, its recurrent
-            layers and its readout. What joins a decoder to its source begins anew: the bridge and the attention; after
-            a decoder of mode feedback, such as a language model's, also what recurrent layers and readout take from the
-            source.
+        encoder: path of a saved model or a run whose encoder is copied. From a language model, the token vectors and
+            the recurrent layers of its decoder become the encoder.
+        decoder: path of a saved model or a run whose decoder's token vectors, recurrent layers and readout are copied.
+            The weights that connect a decoder to its source stay random: those of the bridge and the attention, and, if
+            the saved decoder has mode feedback (such as a language model's), the weights of the recurrent layers and of
+            the readout for what they read of the source.
 
     Example:
 
@@ -42,8 +42,8 @@ class Pretrained:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     old.save(f"{folder}/old.keras")
     ...     lines = Pretrained(encoder=f"{folder}/old.keras").into(new)
-    >>> lines[0].partition(" as")[0]
-    'encoder: 2 of 3 tokens begin'
+    >>> lines[0].partition(" from")[0]
+    'encoder: 2 of 3 tokens take their vectors'
 
     Reference:
         Dai and Le 2015, arXiv:1511.01432, section 2; encoder and decoder from two language models: Ramachandran et al.
@@ -59,10 +59,10 @@ class Pretrained:
         """Copy the weights into a built model.
 
         Returns:
-            A line for each part: how many of its tokens have a pretrained vector now.
+            A line for the encoder and for the decoder: how many of the tokens have a pretrained vector.
 
         Raises:
-            ValueError: a path that holds no model with such a part, or one that does not fit.
+            ValueError: a path holds no model with an encoder or decoder to copy, or one that does not fit.
         """
         return [
             copy(model, path)
@@ -72,13 +72,13 @@ class Pretrained:
 
 
 def _into_encoder(model: Any, path: str) -> str:
-    found = _load(path)
+    saved = _load(path)
     if not isinstance(model.encoder, Encoder):
-        raise ValueError("encoder: a language model has none: give its `decoder` a path.")
-    new, old, known = model.encoder, found.encoder, found.source_vocabulary
+        raise ValueError("encoder: the new model is a language model, which has none: give a path for `decoder`.")
+    new, old, vocabulary = model.encoder, saved.encoder, saved.source_vocabulary
     if not isinstance(old, Encoder):
-        old, known = found.decoder, found.target_vocabulary
-    ids = _same_tokens("encoder", path, model.source_vocabulary, known)
+        old, vocabulary = saved.decoder, saved.target_vocabulary
+    ids = _same_tokens("encoder", path, model.source_vocabulary, vocabulary)
     _check("encoder", path, _options(new), _options(old))
     _copy(_vectors(old), _vectors(new), ids, axis=0)
     _copy_stack(old.stack, new.stack)
@@ -86,48 +86,49 @@ def _into_encoder(model: Any, path: str) -> str:
 
 
 def _into_decoder(model: Any, path: str) -> str:
-    found = _load(path)
-    for whose, each in (("the new model", model), (path, found)):
+    saved = _load(path)
+    for whose, each in (("the new model", model), (path, saved)):
         if not hasattr(each, "decoder"):
             raise ValueError(f"decoder: {whose} has none.")
-    new, old = model.decoder, found.decoder
-    ids = _same_tokens("decoder", path, model.target_vocabulary, found.target_vocabulary)
-    # What a decoder of mode feedback reads and reads out, any other that feeds back does before all else.
-    leads = isinstance(old, FeedbackDecoder) and new.feeds_back and not new.readout.tied
+    new, old = model.decoder, saved.decoder
+    ids = _same_tokens("decoder", path, model.target_vocabulary, saved.target_vocabulary)
+    # In every mode that feeds back, the inputs and the features of mode feedback come before its own. So the kernels of
+    # a feedback decoder are the first rows of the other one's.
+    is_prefix = isinstance(old, FeedbackDecoder) and new.feeds_back and not new.readout.tied
     options, widths = [], []
     for each in (new, old):
         readout = each.readout
         own = {"embedding_dim": readout.width if each.feeds_back else None, "tied": readout.tied}
-        own |= {"feedback": readout.feedback, "mode": None if leads else modes.name_of(type(each))}
+        own |= {"feedback": readout.feedback, "mode": None if is_prefix else modes.name_of(type(each))}
         options.append({**_options(each), **own})
-        features = next((weight.shape[0] for weight in readout.weights if _TOKENS.get(weight.name) != 0), None)
+        features = next((weight.shape[0] for weight in readout.weights if _TOKEN_AXIS.get(weight.name) != 0), None)
         widths.append({"inputs": sum(each.stack.cells[0][0].widths), "features": features})
     _check("decoder", path, *options)
-    if not leads:
+    if not is_prefix:
         _check("decoder", path, *widths)
     olds = {weight.name: weight for weight in old.readout.weights}
     for weight in new.readout.weights:
-        _copy(olds[weight.name], weight, ids, _TOKENS.get(weight.name))
+        _copy(olds[weight.name], weight, ids, _TOKEN_AXIS.get(weight.name))
     _copy_stack(old.stack, new.stack)
     return _note("decoder", path, model.target_vocabulary, ids)
 
 
 def _load(path: str) -> Any:
-    found = load(path)
-    if isinstance(found, Ensemble):
+    saved = load(path)
+    if isinstance(saved, Ensemble):
         raise ValueError(f"{path}: expected one model, found an ensemble.")
-    return found
+    return saved
 
 
 def _vectors(part: Any) -> Any:
-    """The tokens' vectors of an encoder or a decoder; `None` of a decoder that reads no tokens."""
+    """The token vectors of an encoder or a decoder; `None` if it reads no tokens."""
     if not isinstance(part, Encoder):
         return part.readout.embedding
     return None if part.embedding is None else part.embedding.embeddings
 
 
 def _options(part: Any) -> dict[str, Any]:
-    """What two parts must have alike, if the weights of one are to mean the same in the other."""
+    """What must be equal in two encoders or decoders, so that the weights of one mean the same in the other."""
     stack, vectors = part.stack, _vectors(part)
     cell = stack.cells[0][0]
     own = ("units", "depth", "bidirectional", "residual", "shared_state")
@@ -139,18 +140,19 @@ def _options(part: Any) -> dict[str, Any]:
     }
 
 
-def _check(part: str, path: str, wanted: dict[str, Any], found: dict[str, Any]) -> None:
-    differ = [key for key in wanted if wanted[key] != found.get(key)]
+def _check(part: str, path: str, new: dict[str, Any], old: dict[str, Any]) -> None:
+    """Refuse a saved encoder or decoder whose options differ from those of the new one."""
+    differ = [key for key in new if new[key] != old.get(key)]
     if differ:
-        wants, has = (", ".join(f"{key} {each.get(key)}" for key in differ) for each in (wanted, found))
-        raise ValueError(f"{part}: {path} does not fit: expected {wants}, found {has}. Give both the same.")
+        expected, found = (", ".join(f"{key} {each.get(key)}" for key in differ) for each in (new, old))
+        raise ValueError(f"{part}: {path} does not fit: expected {expected}, found {found}. Make them equal.")
 
 
 def _same_tokens(part: str, path: str, new: Vocabulary | None, old: Vocabulary | None) -> np.ndarray:
-    """The ids of each token that both know, the special ones first: a row of the new ones, and a row of the old."""
+    """The ids of the tokens that both vocabularies have, special ones first: a row of new ids, and a row of old."""
     if new is None or old is None:
         whose = "the new model" if new is None else path
-        raise ValueError(f"{part}: weights are matched token by token, and {whose} has no vocabulary.")
+        raise ValueError(f"{part}: weights are matched by token, but {whose} has no vocabulary.")
     if new.separator != old.separator:
         wanted, found = ("words" if each.separator else "characters" for each in (new, old))
         raise ValueError(f"{part}: {path} does not fit: expected {wanted}, found {found}.")
@@ -161,14 +163,14 @@ def _same_tokens(part: str, path: str, new: Vocabulary | None, old: Vocabulary |
 
 
 def _copy(old: Any, new: Any, ids: np.ndarray | None = None, axis: int | None = None) -> None:
-    """Copy a weight: all of it, or the tokens' places along an axis. The old one may have fewer rows."""
-    values, given = np.array(new), np.array(old)
+    """Copy a weight: all of it, or the entries of some tokens along an axis. The old one may have fewer rows."""
+    values, saved = np.array(new), np.array(old)
     if ids is None or axis is None:
-        values[: len(given)] = given
+        values[: len(saved)] = saved
     elif axis == 0:
-        values[ids[0]] = given[ids[1]]
+        values[ids[0]] = saved[ids[1]]
     else:
-        values[: len(given), ids[0]] = given[:, ids[1]]
+        values[: len(saved), ids[0]] = saved[:, ids[1]]
     new.assign(values)
 
 
@@ -180,7 +182,8 @@ def _copy_stack(old: Stack, new: Stack) -> None:
 
 
 def _note(part: str, path: str, vocabulary: Vocabulary, ids: np.ndarray) -> str:
+    """What to report about the tokens of an encoder or decoder."""
     every = vocabulary.encode(vocabulary.join(vocabulary.ordinary))
     known = np.isin(every, ids[0]).sum()
-    others = f"; {len(every) - known:,} that it does not know begin at random" if known < len(every) else ""
-    return f"{part}: {known:,} of {len(every):,} tokens begin as {path} has them{others}"
+    others = "; those of the others are random" if known < len(every) else ""
+    return f"{part}: {known:,} of {len(every):,} tokens take their vectors from {path}{others}"
