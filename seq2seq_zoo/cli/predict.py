@@ -20,7 +20,7 @@ from seq2seq_zoo.cli.shared import ModelPath, Usage, app, examples, note
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.vocabulary import Vocabulary
-    from seq2seq_zoo.models.text_model import Prediction
+    from seq2seq_zoo.models.prediction import Prediction
 from seq2seq_zoo.cli.models import SearchName, SearchOptions, _any_model, _model, _search, _Unknown
 
 AT_ONCE = 1024  # texts that `predict` reads from a pipe before it answers, if so many have come

@@ -29,7 +29,7 @@ class Beam(Search):
     the mean log-probability of a token. The search stops as soon as no unfinished hypothesis could still overtake the
     `n_best` finished ones, even if it ended at the next step and had the penalty of the greatest length.
 
-    `_reorder` of `Searcher` then moves the decoder's states to the places of the selected hypotheses.
+    `Searcher._reorder` then moves the decoder's states to the places of the selected hypotheses.
 
     Arguments are those of `Search`, and:
 

@@ -1,4 +1,4 @@
-"""Several models as one: by the mean of what they say, or by the mean of what they weigh."""
+"""Several models as one: an ensemble averages their probabilities, `average` their weights."""
 
 import math
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from seq2seq_zoo.models.text_model import TextModel
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
 class Ensemble(TextModel):
-    """Models of one vocabulary that decide together: each output's probability is the mean of theirs.
+    """Models with the same vocabulary as one model: each token's probability is the mean of theirs.
 
-    They may be of different modes and sizes. An ensemble searches, scores, saves and exports as one model does.
+    The models may have different modes and sizes. An ensemble searches, scores, saves and exports like one model.
 
     Args:
-        models: two or more `Seq2Seq`, built.
+        models: two or more built `Seq2Seq`.
 
     Call arguments:
         inputs: a pair of sources and targets.
@@ -28,8 +28,8 @@ class Ensemble(TextModel):
         Log-probabilities `(batch, target length, vocabulary_size)`.
 
     Raises:
-        ValueError: fewer than two models; models that differ in vocabulary, in their readout's ids or in precision;
-            outputs that are not tokens.
+        ValueError: there are fewer than two models, they differ in their vocabularies, special ids or precision, or
+            their outputs are not tokens.
 
     Example:
 
@@ -50,36 +50,36 @@ class Ensemble(TextModel):
         first = models[0]
         if first.readout.vocabulary_size is None:
             raise ValueError(
-                f"An ensemble decides by the mean of probabilities, but these models put out "
-                f"{type(first.readout).__name__}: take the mean of what they predict, or of their weights (`average`)."
+                f"An ensemble averages the probabilities of tokens, but these models' readout is "
+                f"{type(first.readout).__name__}: average their predictions, or their weights with `average`."
             )
         kwargs = {"source_vocabulary": first.source_vocabulary, "target_vocabulary": first.target_vocabulary, **kwargs}
         super().__init__(**kwargs)
         self.models = list(models)
 
     def build(self, input_shape: Any) -> None:
-        """Create the models' weights, where they have none yet."""
+        """Create the models' weights, if they have none yet."""
         for model in self.models:
             if not model.built:
                 model.build(input_shape)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """The logarithm of the mean probability."""
+        """The logarithm of the models' mean probabilities."""
         return _mean([model(inputs) for model in self.models])
 
     def initialize(self, sources: Any) -> tuple[Memory, Any]:
-        """Each model's own memory and states."""
+        """The memory and the initial states of each model."""
         memories, states = zip(*(model.initialize(sources) for model in self.models), strict=True)
         return Memory(memories, None, (), memories[0].mask), states
 
     def precompute(self, memory: Memory, steps: int) -> Memory:
-        """Each model's own memory with its products."""
+        """The memory of each model with its products."""
         pairs = zip(self.models, memory.source, strict=True)
         return memory._replace(source=tuple(model.precompute(own, steps) for model, own in pairs))
 
     def step(self, previous: Any, states: Any, memory: Memory) -> tuple[Any, Any, Any]:
-        """One step of each, on the same outputs; attention weights are the mean of theirs."""
+        """One step of each model, after the same token. Attention weights are the mean of theirs."""
         steps = [
             model.step(previous, own_states, own_memory)
             for model, own_states, own_memory in zip(self.models, states, memory.source, strict=True)
@@ -89,27 +89,27 @@ class Ensemble(TextModel):
 
     @property
     def readout(self) -> Any:
-        """The first model's."""
+        """The first model's readout, whose ids are those of all."""
         return self.models[0].readout
 
     @property
     def has_source(self) -> bool:
-        """Whether any model reads."""
+        """Whether any model has a source."""
         return any(model.has_source for model in self.models)
 
     @property
     def has_attention(self) -> bool:
-        """Whether every model looks."""
+        """Whether every model has attention."""
         return all(model.has_attention for model in self.models)
 
     @property
     def max_length(self) -> int:
-        """The greatest of theirs."""
+        """The greatest maximum length of the models."""
         return max(model.max_length for model in self.models)
 
     @property
     def step_policy(self) -> Any:
-        """The precision of all."""
+        """The dtype policy of a step, which is the same in all models."""
         return self.models[0].step_policy
 
     @classmethod
@@ -120,17 +120,19 @@ class Ensemble(TextModel):
 
 
 def average(models: Sequence[Seq2Seq]) -> Seq2Seq:
-    """One model whose weights are the mean of several models' weights: of checkpoints of one training, or of trainings
-    that began at one point (the means of strangers say nothing).
+    """One model whose weights are the means of several models' weights.
+
+    This is useful for checkpoints of one training, or for trainings that started from the same weights. The mean of
+    independently initialized models is meaningless.
 
     Args:
-        models: two or more, built, of equal architecture and vocabulary.
+        models: two or more built models of the same architecture and vocabulary.
 
     Returns:
-        A new model, not compiled; what is not trained (random states, counters) is the first model's.
+        A new model, not compiled. Weights that are not trained (random states, counters) are the first model's.
 
     Raises:
-        ValueError: fewer than two models, or models that differ in more than their weights' values.
+        ValueError: there are fewer than two models, or they differ in more than the values of their weights.
 
     Example:
 
@@ -145,7 +147,7 @@ def average(models: Sequence[Seq2Seq]) -> Seq2Seq:
     first = models[0]
     for number, model in enumerate(models, start=1):
         if _nameless(model.get_config()) != _nameless(first.get_config()):
-            raise ValueError(f"The mean is of models of one architecture, but that of model {number} is another.")
+            raise ValueError(f"Models to average need the same architecture, but model {number} has another one.")
     mean = Seq2Seq.from_config(first.get_config())
     mean.build((None, None))
     mean.set_weights(first.get_weights())
@@ -155,7 +157,7 @@ def average(models: Sequence[Seq2Seq]) -> Seq2Seq:
 
 
 def _nameless(config: Any) -> Any:
-    """A configuration without the layers' names, which Keras numbers."""
+    """A configuration without the layers' names, to which Keras adds numbers."""
     if isinstance(config, dict):
         layer = {"name", "trainable"} <= config.keys()
         return {key: _nameless(value) for key, value in config.items() if not (layer and key == "name")}
@@ -163,25 +165,26 @@ def _nameless(config: Any) -> Any:
 
 
 def _check_alike(models: Sequence[Seq2Seq]) -> None:
-    """What must hold of models that go together."""
+    """Refuse models whose outputs or weights cannot be combined."""
     if len(models) < 2:
-        raise ValueError(f"An ensemble needs at least two models, got {len(models)}.")
+        raise ValueError(f"Expected at least two models to combine, got {len(models)}.")
     first = models[0]
     for number, model in enumerate(models[1:], start=2):
         for side in ("source_vocabulary", "target_vocabulary"):
             if getattr(model, side) != getattr(first, side):
                 raise ValueError(
-                    f"An ensemble's models share their vocabularies, but model {number} differs in `{side}`."
+                    f"Models to combine need the same vocabularies, but model {number} has another `{side}`."
                 )
-        for what, value in _ids(model).items():
-            if value != _ids(first)[what]:
+        for what, value in _output_format(model).items():
+            if value != _output_format(first)[what]:
                 raise ValueError(
-                    f"An ensemble's models share `{what}`, but model {number} has {value}, and the first "
-                    f"{_ids(first)[what]}."
+                    f"Models to combine need the same `{what}`, but model {number} has {value} and the first has "
+                    f"{_output_format(first)[what]}."
                 )
 
 
-def _ids(model: Seq2Seq) -> dict[str, Any]:
+def _output_format(model: Seq2Seq) -> dict[str, Any]:
+    """What makes the outputs of models comparable, besides their vocabularies."""
     readout = model.readout
     return {
         "vocabulary_size": readout.vocabulary_size,
@@ -192,5 +195,5 @@ def _ids(model: Seq2Seq) -> dict[str, Any]:
 
 
 def _mean(logits: Sequence[Any]) -> Any:
-    """The logarithm of the mean of the probabilities."""
+    """The logarithm of the mean probabilities."""
     return ops.logsumexp(ops.stack([ops.log_softmax(each) for each in logits]), axis=0) - math.log(len(logits))

@@ -14,7 +14,7 @@ from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.layers.readouts.readout import Readout, ReadoutLossModel
 from seq2seq_zoo.models.stateful import StatefulLanguageModel
-from seq2seq_zoo.models.text_model import TextModel, compiled
+from seq2seq_zoo.models.text_model import TextModel, with_xla
 
 WINDOW = 1024
 """The number of tokens of a long text for which a language model computes logits at once."""
@@ -73,7 +73,7 @@ class Seq2Seq(ReadoutLossModel, TextModel):
         super().__init__(source_vocabulary, target_vocabulary, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
-        self._window_scorer = functools.cache(lambda batch: compiled(Scorer(StatefulLanguageModel(self, batch))))
+        self._window_scorer = functools.cache(lambda batch: with_xla(Scorer(StatefulLanguageModel(self, batch))))
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for sources of the given shape, or for sources and targets."""

@@ -1,111 +1,76 @@
-"""Text in, text out: what every model does that knows its vocabularies."""
+"""Models that a search can run: ids in and ids out, or texts in and texts out."""
 
 import abc
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 
-from seq2seq_zoo.config.options import config_of
 from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.padding import few_shapes
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 from seq2seq_zoo.decoding import Generated, Scorer, Search, Searcher, searches
 from seq2seq_zoo.layers.backend import use_xla
+from seq2seq_zoo.models.prediction import Hypothesis, Prediction, Score
+from seq2seq_zoo.models.vocabulary_model import VocabularyModel, expect_list
 
 AnySearch = str | Mapping[str, Any] | Search
 """A registered search's name, a mapping of its `name` and options, or a `Search`."""
 
 
 class TextError(ValueError):
-    """A text with which a model can do nothing."""
+    """A text that a model cannot process."""
 
 
-class Hypothesis(NamedTuple):
-    """One output for one source."""
-
-    text: str
-    tokens: list[str]
-    score: float
-    """What the search ranks by: a log-probability, unless a penalty says otherwise."""
-    log_prob: float
-    """The model's log-probability of the whole output."""
-    token_log_probs: list[float]
-    """The model's log-probability of each token, and of the end after them if `ended`."""
-    ended: bool
-    """Whether the model said the end; else it was stopped, or cut at the greatest length."""
-    alignment: np.ndarray | None
-    """`(outputs, source tokens)`: where each of `token_log_probs`'s outputs looked; `None` in a mode that does
-    not look."""
-
-
-class Prediction(NamedTuple):
-    """What a model makes of one source."""
-
-    source: str
-    unknown: list[str]
-    """The source's tokens that the model does not know, each once."""
-    hypotheses: list[Hypothesis]
-    """The best first; empty where a search's constraints left nothing to say."""
-
-    @property
-    def text(self) -> str:
-        """The best output."""
-        return self.hypotheses[0].text if self.hypotheses else ""
-
-
-class Score(NamedTuple):
-    """How likely a model finds one given target."""
-
-    log_prob: float
-    """Of the whole target, its end included if there is one."""
-    token_log_probs: list[float]
-    """Of each token, and of the end."""
-    most_likely: list[bool]
-    """Whether each of them is the likeliest where it stands."""
-
-    @property
-    def perplexity(self) -> float:
-        """`exp(-mean of token_log_probs)`."""
-        return math.exp(-self.log_prob / max(1, len(self.token_log_probs)))
-
-
-class TextModel(keras.Model, abc.ABC):
-    """A model that a search can run. Abstract: `Seq2Seq` is one, and an `Ensemble` of them is another.
+class TextModel(VocabularyModel, abc.ABC):
+    """A model that generates tokens step by step, so that a search can run it. Abstract: `Seq2Seq` and `Ensemble` are
+    such models.
 
     Args:
-        source_vocabulary: saved with the model, so that one file gives text in and text out.
-        target_vocabulary: the same for the target side.
+        source_vocabulary: turns source texts into ids; `None` for a model of ids or vectors.
+        target_vocabulary: turns ids into output texts; `None` for a model of ids or vectors.
     """
+
+    readout: Any
+    """What an output is."""
+    has_source: bool
+    """Whether there is a source; a language model has none, and reads only its own outputs."""
+    has_attention: bool
+    """Whether a step returns attention weights."""
+    max_length: int
+    """Maximum number of output tokens of a search that does not set its own."""
+    step_policy: Any
+    """The dtype policy of a step."""
 
     def __init__(
         self, source_vocabulary: Vocabulary | None = None, target_vocabulary: Vocabulary | None = None, **kwargs: Any
     ):
-        super().__init__(**kwargs)
-        self.source_vocabulary = source_vocabulary
-        self.target_vocabulary = target_vocabulary
-        # In caches, where Keras does not take them for sublayers.
-        self._searcher = functools.cache(lambda search: compiled(Searcher(self, search)))
-        self._scorer = functools.cache(lambda: compiled(Scorer(self)))
+        super().__init__(source_vocabulary, target_vocabulary, **kwargs)
+        # In caches, where Keras does not mistake them for sublayers.
+        self._searcher = functools.cache(lambda search: with_xla(Searcher(self, search)))
+        self._scorer = functools.cache(lambda: with_xla(Scorer(self)))
 
-    @property
-    def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
-        """The source's and the target's.
+    # === What searches need ===
 
-        Raises:
-            ValueError: the model has none.
-        """
-        if self.source_vocabulary is None or self.target_vocabulary is None:
-            raise ValueError("This model has no vocabularies, so it has no texts: give it ids (`search`).")
-        return self.source_vocabulary, self.target_vocabulary
+    @abc.abstractmethod
+    def initialize(self, sources: Any) -> tuple[Any, Any]:
+        """The memory (with a `mask`) and the initial states for a batch of sources; see `Decoder.initialize`."""
+
+    @abc.abstractmethod
+    def precompute(self, memory: Any, steps: int) -> Any:
+        """The memory with the products that a loop would otherwise repeat at every step; see `Decoder.precompute`."""
+
+    @abc.abstractmethod
+    def step(self, previous: Any, states: Any, memory: Any) -> tuple[Any, Any, Any]:
+        """`(logits, states, weights)` of one step; see `Decoder.step`."""
 
     # === Ids ===
 
     def searcher(self, search: AnySearch = "greedy") -> Searcher:
-        """The Keras model that runs a search over this one; the same one for equal searches."""
+        """The Keras model that runs a search over this model. Equal searches share one."""
         return self._searcher(searches.create(search))
 
     def search(
@@ -117,23 +82,22 @@ class TextModel(keras.Model, abc.ABC):
         rows: Sequence[int] | None = None,
         stop: Sequence[int] | None = None,
     ) -> Generated:
-        """Search for outputs, ids to ids.
+        """Search for outputs, from ids to ids.
 
         Args:
             sources: ids `(batch, source length)`, or vectors as the encoder takes them.
             search: a registered search's name, a mapping of its `name` and options, or a `Search`.
-            prefix: ids `(batch, length)` that the outputs begin with, padded with 0; log-probabilities are still the
+            prefix: ids `(batch, length)` that the outputs start with, padded with 0. Their log-probabilities are the
                 model's own.
-            allowed: the ids that an output may have (the end it always may); all if not given.
-            rows: for a search by chance, a number for each row that says which chances are its; 0, 1, ... if not
-                given.
-            stop: the ids after which there is nothing more, unless the prefix has them; the end is one anyway.
+            allowed: ids that outputs may have, besides the end; all by default.
+            rows: for a random search, the number of each row, which selects its random numbers; 0, 1, ... by default.
+            stop: ids that end an output, besides the end; in the prefix they do not.
 
         Returns:
             A `Generated` of numpy arrays.
 
         Raises:
-            ValueError: an unknown search or option, or one that does not fit the model.
+            ValueError: the search or an option is unknown, or does not fit the model.
         """
         searcher = self.searcher(search)
         inputs = {"sources": np.asarray(sources)}
@@ -147,19 +111,27 @@ class TextModel(keras.Model, abc.ABC):
         return Generated(**searcher.predict_on_batch(inputs))
 
     def log_probs(self, sources: Any, targets: Any) -> np.ndarray:
-        """The log-probability of each id of given targets, told the right ones before it.
+        """The log-probability of each id of given targets, by teacher forcing.
 
         Args:
             sources: ids `(batch, source length)`, or vectors as the encoder takes them.
             targets: ids `(batch, target length)`, the end included, padded with 0.
 
         Returns:
-            `(batch, target length)`; 0 on padding.
+            `(batch, target length)`; 0 for padding.
         """
         return self.score_ids(sources, targets)["log_probs"]
 
     def score_ids(self, sources: Any, targets: Any) -> dict[str, np.ndarray]:
-        """The same, and whether each id is the likeliest where it stands: what a `Scorer` returns."""
+        """The log-probability of each id of given targets, and whether it is the most likely one at its position.
+
+        Args:
+            sources: ids `(batch, source length)`, or vectors as the encoder takes them.
+            targets: ids `(batch, target length)`, the end included, padded with 0.
+
+        Returns:
+            `log_probs` and `most_likely` as a `Scorer` returns them, `(batch, target length)` each.
+        """
         return self._scorer().predict_on_batch((sources, targets))
 
     # === Texts ===
@@ -173,8 +145,8 @@ class TextModel(keras.Model, abc.ABC):
         batch_size: int = 64,
         stop: Iterable[str] | None = None,
     ) -> list[str]:
-        """The best output for each text; arguments and errors as of `predictions`."""
-        return [answer.text for answer in self.predictions(sources, search, prefixes, allowed, batch_size, stop)]
+        """The best output for each text. Arguments and errors are those of `predictions`."""
+        return [each.text for each in self.predictions(sources, search, prefixes, allowed, batch_size, stop)]
 
     def predictions(
         self,
@@ -186,180 +158,145 @@ class TextModel(keras.Model, abc.ABC):
         stop: Iterable[str] | None = None,
         first: int = 0,
     ) -> list[Prediction]:
-        """Outputs for each text, with their scores and alignments.
+        """The outputs for each text, with their scores and alignments.
 
-        Texts go through in batches of few shapes, each of which is compiled once; no answer depends on the others in
-        its batch.
+        Texts are searched in batches of few shapes, since each shape is compiled once. No output depends on the other
+        texts of its batch.
 
         Args:
-            sources: texts, cut into tokens as the source vocabulary does. Unknown tokens are read as the unknown id.
-                A language model reads nothing: to it, they are what the outputs begin with.
+            sources: texts, which the source vocabulary splits into tokens; unknown tokens get the unknown id. A
+                language model has no sources: its outputs start with these texts.
             search: a registered search's name, a mapping of its `name` and options, or a `Search`.
-            prefixes: what each output begins with.
-            allowed: the tokens that outputs may have; all if not given.
-            batch_size: texts searched at once; changes no result.
-            stop: the tokens with which an output is over, such as a full stop, unless the prefix has them.
-            first: the number of the first source, where they are a part of many: what chance decides follows from a
-                search's seed and this number.
+            prefixes: a text for each source that its outputs start with.
+            allowed: tokens that outputs may have; all by default.
+            batch_size: number of texts that are searched at once; has no effect on the results.
+            stop: tokens that end an output, such as a full stop; in a prefix they do not.
+            first: number of the first source, if these are part of a longer list. A random search takes its random
+                numbers from its seed and the source's number.
 
         Raises:
-            TextError: a prefix or token that the model does not know; a prefix longer than an output can be; several
-                tokens in place of one.
-            ValueError: the model has no vocabularies; not as many prefixes as sources; prefixes besides the texts that
-                a language model is given; an unknown search or option, or one that does not fit the model.
+            TextError: a prefix or token is not in the vocabulary, a prefix is longer than an output can be, or there
+                are several tokens in place of one.
+            ValueError: the model has no vocabularies, the numbers of prefixes and sources differ, a language model gets
+                prefixes besides its texts, or the search or an option is unknown or does not fit the model.
         """
         source_vocabulary, target_vocabulary = self.vocabularies
-        if isinstance(sources, str):
-            raise ValueError("Expected a list of texts, got one text: put it in brackets.")
-        given = sources
+        expect_list(sources)
+        texts = sources
         if not self.has_source:
-            if prefixes is not None and any(given):
-                raise ValueError("To a language model, its sources are what outputs begin with: leave prefixes out.")
-            sources, prefixes = [""] * len(given), given if prefixes is None else prefixes
+            sources, prefixes = [""] * len(texts), _texts_as_prefixes(texts, prefixes)
         columns = [[source_vocabulary.encode(source) for source in sources]]
         if prefixes is not None:
-            if len(prefixes) != len(sources):
-                raise ValueError(f"Expected a prefix for each source, got {len(prefixes)} for {len(sources)}.")
-            columns.append([_known(target_vocabulary, prefix, "prefix") for prefix in prefixes])
-            longest, most = max(map(len, columns[1]), default=0), self.searcher(search).max_length
-            if longest > most:
-                raise TextError(
-                    f"A prefix of {longest} tokens is longer than an output can be: give the search a max_length of "
-                    f"more than {longest}, in place of {most}."
-                )
-        named = {"allowed": ("allowed token", allowed), "stop": ("token to stop at", stop)}
-        ids = {
-            name: [_one(target_vocabulary, token, what) for token in tokens]
-            for name, (what, tokens) in named.items()
-            if tokens is not None
-        }
-        answers: dict[int, Prediction] = {}
-        for rows, arrays in few_shapes(columns, batch_size):
-            numbers = [*(first + row for row in rows), *[0] * (len(arrays[0]) - len(rows))]
-            found = self.search(arrays[0], search, *arrays[1:], rows=numbers, **ids)
+            columns.append(self._encode_prefixes(prefixes, len(sources), self.searcher(search).max_length))
+        allowed_ids = _token_ids(target_vocabulary, allowed, "allowed token")
+        stop_ids = _token_ids(target_vocabulary, stop, "stop token")
+        predictions: dict[int, Prediction] = {}
+        for rows, (source_ids, *prefix_ids) in few_shapes(columns, batch_size):
+            numbers = [*(first + row for row in rows), *[0] * (len(source_ids) - len(rows))]  # any for filled-up rows
+            generated = self.search(source_ids, search, *prefix_ids, allowed=allowed_ids, rows=numbers, stop=stop_ids)
             for place, row in enumerate(rows):
-                hypotheses = _hypotheses(found, place, target_vocabulary, len(columns[0][row]))
-                answers[row] = Prediction(given[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
-        return [answers[row] for row in range(len(sources))]
+                hypotheses = _hypotheses(generated, place, target_vocabulary, len(columns[0][row]))
+                predictions[row] = Prediction(texts[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
+        return [predictions[row] for row in range(len(sources))]
+
+    def _encode_prefixes(self, prefixes: Sequence[str], count: int, max_length: int) -> list[list[int]]:
+        """The ids of each source's prefix."""
+        if len(prefixes) != count:
+            raise ValueError(f"Expected a prefix for each source, got {len(prefixes)} for {count}.")
+        encoded = [_known_ids(self.vocabularies[1], prefix, "prefix") for prefix in prefixes]
+        longest = max(map(len, encoded), default=0)
+        if longest > max_length:
+            raise TextError(
+                f"A prefix has {longest} tokens, but an output has at most {max_length}: give the search a max_length "
+                f"above {longest}."
+            )
+        return encoded
 
     def score(self, sources: Sequence[str], targets: Sequence[str], batch_size: int = 64) -> list[Score]:
-        """How likely the model finds given targets: their forced log-probabilities.
+        """How likely given targets are: their log-probabilities by teacher forcing.
 
         Args:
             sources: texts.
-            targets: a text each, and after it the end if there is one; unknown tokens count as the unknown id.
-            batch_size: pairs scored at once; changes no result.
+            targets: one text for each source, without the end, which is added; unknown tokens count as the unknown id.
+            batch_size: number of pairs that are scored at once; has no effect on the results.
 
         Raises:
-            ValueError: the model has no vocabularies; not as many targets as sources.
+            ValueError: the model has no vocabularies, or the numbers of targets and sources differ.
         """
         source_vocabulary, target_vocabulary = self.vocabularies
         if len(sources) != len(targets):
             raise ValueError(f"Expected a target for each source, got {len(targets)} for {len(sources)}.")
         end = [] if target_vocabulary.end is None else [target_vocabulary.end]
-        said = [[*target_vocabulary.encode(target), *end] for target in targets]
+        source_ids = [source_vocabulary.encode(source) for source in sources]
+        target_ids = [[*target_vocabulary.encode(target), *end] for target in targets]
         scores: dict[int, Score] = {}
-        for rows, arrays in few_shapes([[source_vocabulary.encode(source) for source in sources], said], batch_size):
-            found = self.score_ids(*arrays)
+        for rows, batch in few_shapes([source_ids, target_ids], batch_size):
+            scored = self.score_ids(*batch)
             for place, row in enumerate(rows):
-                each, most_likely = (
-                    found[what][place, : len(said[row])].tolist() for what in ("log_probs", "most_likely")
-                )
-                scores[row] = Score(sum(each), each, most_likely)
+                real = place, slice(len(target_ids[row]))
+                log_probs = scored["log_probs"][real].tolist()
+                scores[row] = Score(sum(log_probs), log_probs, scored["most_likely"][real].tolist())
         return [scores[row] for row in range(len(sources))]
 
-    # === What searches need ===
 
-    @abc.abstractmethod
-    def initialize(self, sources: Any) -> tuple[Any, Any]:
-        """The memory (with a `mask`) and the first states for a batch of sources; see `Decoder.initialize`."""
-
-    @abc.abstractmethod
-    def precompute(self, memory: Any, steps: int) -> Any:
-        """The memory with the products that a loop would otherwise repeat at every step; see `Decoder.precompute`."""
-
-    @abc.abstractmethod
-    def step(self, previous: Any, states: Any, memory: Any) -> tuple[Any, Any, Any]:
-        """`(logits, states, weights)` of one step; see `Decoder.step`."""
-
-    @property
-    @abc.abstractmethod
-    def readout(self) -> Any:
-        """What an output is."""
-
-    @property
-    @abc.abstractmethod
-    def has_source(self) -> bool:
-        """Whether there is anything to read but its own outputs."""
-
-    @property
-    @abc.abstractmethod
-    def has_attention(self) -> bool:
-        """Whether steps give attention weights."""
-
-    @property
-    @abc.abstractmethod
-    def max_length(self) -> int:
-        """The most outputs of a search that does not say otherwise."""
-
-    @property
-    @abc.abstractmethod
-    def step_policy(self) -> Any:
-        """The precision in which steps run."""
-
-    # === Keras ===
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), **config_of(self, serialized)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextModel":
-        """The model of a `get_config`."""
-        config = dict(config)
-        for side in ("source_vocabulary", "target_vocabulary"):
-            config[side] = config[side] and Vocabulary.from_config(config[side])
-        return cls(**config)
-
-
-def serialized(value: Any) -> Any:
-    """A vocabulary as plain data, a layer or a model as Keras serializes it."""
-    return value.get_config() if isinstance(value, Vocabulary) else keras.saving.serialize_keras_object(value)
-
-
-def compiled(model: keras.Model) -> Any:
-    """The model, compiled to predict as fast as it can here."""
+def with_xla(model: keras.Model) -> Any:
+    """The model itself, compiled so that its predictions use XLA where that is available."""
     if use_xla():
         model.compile(jit_compile=True)
     return model
 
 
-def _one(vocabulary: Vocabulary, text: str, what: str) -> int:
-    """The id of a text that is one token."""
-    ids = _known(vocabulary, text, what)
-    if len(ids) != 1:
-        raise TextError(f"Expected one token as {what}, got {text!r}, which has {len(ids)}.")
-    return ids[0]
+def _texts_as_prefixes(texts: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[str]:
+    """What a language model's outputs start with: the texts that it is given in place of sources."""
+    if prefixes is None:
+        return texts
+    if any(texts):
+        raise ValueError("A language model's outputs start with the texts that it is given: leave `prefixes` out.")
+    return prefixes
 
 
-def _known(vocabulary: Vocabulary, text: str, what: str) -> list[int]:
+def _token_ids(vocabulary: Vocabulary, tokens: Iterable[str] | None, what: str) -> list[int] | None:
+    """The id of each of some texts, each of which is one token."""
+    if tokens is None:
+        return None
+    ids = []
+    for token in tokens:
+        found = _known_ids(vocabulary, token, what)
+        if len(found) != 1:
+            raise TextError(f"Expected one token as {what}, got {token!r}, which has {len(found)} tokens.")
+        ids += found
+    return ids
+
+
+def _known_ids(vocabulary: Vocabulary, text: str, what: str) -> list[int]:
+    """The ids of a text, all of whose tokens must be in the vocabulary."""
     if unknown := vocabulary.unknown_in(text):
         token = unknown[0]
-        raise TextError(f"The {what} has {token!r}, which the model does not know.{nearest(token, vocabulary.tokens)}")
+        raise TextError(
+            f"The {what} contains {token!r}, which is not in the model's vocabulary.{nearest(token, vocabulary.tokens)}"
+        )
     return vocabulary.encode(text)
 
 
-def _hypotheses(found: Generated, row: int, vocabulary: Vocabulary, source_length: int) -> list[Hypothesis]:
+def _hypotheses(generated: Generated, row: int, vocabulary: Vocabulary, source_length: int) -> list[Hypothesis]:
+    """The hypotheses of one row, as texts."""
     hypotheses = []
-    for place, score in enumerate(found.scores[row].tolist()):
-        if score == -math.inf:
+    for place, score in enumerate(generated.scores[row].tolist()):
+        if score == -math.inf:  # fewer hypotheses than asked for
             continue
-        ids = found.ids[row, place]
+        ids = generated.ids[row, place]
         count = int((ids != PADDING).sum())
-        log_probs = found.log_probs[row, place, :count].tolist()
+        log_probs = generated.log_probs[row, place, :count].tolist()
         tokens = vocabulary.tokens_of(ids.tolist())
-        alignment = None if found.weights is None else found.weights[row, place, :count, :source_length]
-        ended = count > found.lengths[row, place]
-        text = vocabulary.join(tokens)
-        hypotheses.append(Hypothesis(text, tokens, score, sum(log_probs), log_probs, bool(ended), alignment))
+        hypotheses.append(
+            Hypothesis(
+                text=vocabulary.join(tokens),
+                tokens=tokens,
+                score=score,
+                log_prob=sum(log_probs),
+                token_log_probs=log_probs,
+                ended=bool(count > generated.lengths[row, place]),
+                alignment=None if generated.weights is None else generated.weights[row, place, :count, :source_length],
+            )
+        )
     return hypotheses

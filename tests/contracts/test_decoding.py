@@ -25,7 +25,7 @@ SOURCES = np.concatenate([SOURCE, np.random.default_rng(0).integers(3, TOKENS, (
 
 @pytest.fixture(scope="module", autouse=True)
 def eager():
-    """Few steps cost less than compiling them. What compiles, says so."""
+    """Run a few steps eagerly, which costs less than compiling them. Tests of compilation undo this."""
     with pytest.MonkeyPatch.context() as patch:
         for cls in (Searcher, Scorer):
             patch.setattr(cls, "run_eagerly", True)
@@ -34,7 +34,7 @@ def eager():
 
 @functools.cache
 def various(mode):
-    """A model at random, whose end is a token that comes early in some rows and late in others."""
+    """A random model, whose end is a token that comes early in some rows and late in others."""
     model = small(mode)
     model.set_weights([2 * np.asarray(weight) for weight in model.weights])
     model.readout.bias.assign(np.zeros(TOKENS))
@@ -49,18 +49,18 @@ def model(request):
     return various(request.param)
 
 
-def forced(model, sources, ids):
-    """`model.log_probs` of every hypothesis `(batch, n_best, length)`, and where it looks."""
-    sources, said = np.repeat(sources, ids.shape[1], axis=0), ids.reshape(-1, ids.shape[2])
+def teacher_forced(model, sources, ids):
+    """`model.log_probs` and the attention weights of every hypothesis `(batch, n_best, length)`."""
+    sources, targets = np.repeat(sources, ids.shape[1], axis=0), ids.reshape(-1, ids.shape[2])
     weights = None
     if model.has_attention:
-        _, weights = model((sources, said), return_attention_scores=True)
-        weights = np.where(said[..., None], weights, 0).reshape(*ids.shape, -1)
-    return model.log_probs(sources, said).reshape(ids.shape), weights
+        _, weights = model((sources, targets), return_attention_scores=True)
+        weights = np.where(targets[..., None], weights, 0).reshape(*ids.shape, -1)
+    return model.log_probs(sources, targets).reshape(ids.shape), weights
 
 
 def same(found, expected):
-    """All fields of two `Generated`s."""
+    """Compare all fields of two `Generated`s."""
     for name, value in expected._asdict().items():
         if value is None:
             assert getattr(found, name) is None
@@ -74,7 +74,7 @@ def part(found, rows):
 
 
 @pytest.mark.parametrize("name", searches)
-def test_compiled_by_xla_it_finds_the_same(name, monkeypatch):
+def test_a_search_compiled_by_xla_gives_the_same_results(name, monkeypatch):
     plain = various("attention")
     monkeypatch.setattr("seq2seq_zoo.models.text_model.use_xla", lambda: True)
     compiled = type(plain)(plain.encoder, plain.decoder)
@@ -86,21 +86,21 @@ def test_compiled_by_xla_it_finds_the_same(name, monkeypatch):
     same(found, plain.search(SOURCES, options, prefix=prefix, allowed=range(3, 8)))
 
 
-# === Relation 6: for every mode, with every cell, body, bridge and attention; and for what was taught ===
+# === Relation 6: for every mode with every cell, body, bridge and attention; and for trained models ===
 
 
 class Everything:
-    """A model's hypotheses of up to three outputs, by a beam as wide as there are hypotheses, and by brute force."""
+    """All hypotheses of up to three tokens, from a beam as wide as their number, and what exhaustive search needs."""
 
     def __init__(self, model, sources):
-        self.model, self.sources, self.told = model, sources, Told(model, sources)
+        self.model, self.sources, self.reference = model, sources, Told(model, sources)
         self.ranking = {"length_penalty": 0.7, "coverage_penalty": 0.2 * model.has_attention}
-        self.count = sum(len(self.told.tokens) ** length for length in range(4))
+        self.count = sum(len(self.reference.tokens) ** length for length in range(4))
         options = {"size": self.count + 3, "n_best": self.count + 3, "max_length": 3}
         self.found = model.search(sources, Beam(**options, **self.ranking))
 
 
-# Of the cases so many that every mode meets every cell and attention.
+# Enough cases for every mode to occur with every cell and attention.
 KINDS = {
     (case.mode, case.chosen.get(kind)): case
     for case in cases()
@@ -117,33 +117,33 @@ def every(request):
     return Everything(request.param.build().model, SOURCE)
 
 
-def test_a_beam_as_wide_as_the_space_ranks_as_brute_force_does(every):
+def test_a_beam_as_wide_as_the_search_space_equals_exhaustive_search(every):
     for row, (ids, scores, log_probs) in enumerate(zip(*every.found[:1], *every.found[2:4], strict=True)):
-        expected = beam(every.told.row(row), every.told.end, 3, **every.ranking)
+        expected = beam(every.reference.row(row), every.reference.end, 3, **every.ranking)
         assert len(expected) == every.count
         scored = {each.outputs: score for score, each in expected}
-        said = [tuple(each[each != 0].tolist()) for each in ids[: every.count]]
-        assert set(said) == set(scored)
-        close(scores[: every.count], [scored[each] for each in said], atol=1e-4)
+        outputs = [tuple(each[each != 0].tolist()) for each in ids[: every.count]]
+        assert set(outputs) == set(scored)
+        close(scores[: every.count], [scored[each] for each in outputs], atol=1e-4)
         assert (np.diff(scores[: every.count]) <= 0).all()
-        # Where there are no more hypotheses, there is nothing.
+        # There are no more hypotheses.
         assert (scores[every.count :] == -math.inf).all()
         assert not ids[every.count :].any()
         assert not log_probs[every.count :].any()
 
 
-def test_hypotheses_are_scored_and_aligned_by_the_forced_pass(every):
-    log_probs, weights = forced(every.model, every.sources, every.found.ids)
+def test_hypotheses_have_the_log_probabilities_and_weights_of_teacher_forcing(every):
+    log_probs, weights = teacher_forced(every.model, every.sources, every.found.ids)
     close(every.found.log_probs, log_probs, atol=1e-4)
     close(every.found.totals, log_probs.sum(-1), atol=1e-4)
     real = every.found.ids != 0
-    np.testing.assert_array_equal(every.found.lengths, (real & (every.found.ids != every.told.end)).sum(-1))
+    np.testing.assert_array_equal(every.found.lengths, (real & (every.found.ids != every.reference.end)).sum(-1))
     if weights is None:
         assert every.found.weights is None
         return
     close(every.found.weights, weights, atol=1e-4)
-    some = (every.sources != 0).any(1)
-    close(every.found.weights.sum(-1), real & some[:, None, None], atol=1e-4)
+    has_source = (every.sources != 0).any(1)
+    close(every.found.weights.sum(-1), real & has_source[:, None, None], atol=1e-4)
 
 
 def test_a_beam_of_one_is_greedy(every):
@@ -151,7 +151,7 @@ def test_a_beam_of_one_is_greedy(every):
     same(every.model.search(every.sources, Beam(size=1, max_length=3)), greedy)
 
 
-def test_what_was_taught_is_found():
+def test_a_beam_finds_the_outputs_that_a_model_has_learnt():
     models, source, target = taught()
     for mode in ("attention", "feedback", "peek"):
         two = models[mode].search(source[:65], Beam(size=4, n_best=2))
@@ -160,7 +160,7 @@ def test_what_was_taught_is_found():
         close(np.exp(two.totals[64]), 0.5, atol=0.1)
 
 
-# === Beams against their twin ===
+# === Beams against their reference implementation ===
 
 RANKINGS = [
     {"length_penalty": 0.8},
@@ -175,21 +175,21 @@ RANKINGS = [
 
 
 @functools.cache
-def told(mode):
+def reference(mode):
     return Told(various(mode), SOURCES[:6])
 
 
-STEERING = [
+CONSTRAINTS = [
     {"prefix": [(5, 6), (7,), (), (8, 6, 5), (6,), (5, 5)]},
     {"prefix": [(), (5, 5), (3,), (5,), (), (6,)], "no_repeat_ngram": 1, "min_length": 2},
     {"allowed": (5, 7), "repetition_penalty": 2.0},
 ]
 
 
-@pytest.mark.parametrize("options", [{}, *RANKINGS, *STEERING], ids=str)
+@pytest.mark.parametrize("options", [{}, *RANKINGS, *CONSTRAINTS], ids=str)
 @pytest.mark.parametrize("mode", ["attention", "basic"])
-def test_a_narrow_beam_is_its_twin(mode, options):
-    expecting = told(mode)
+def test_a_narrow_beam_equals_its_reference_implementation(mode, options):
+    expecting = reference(mode)
     if "coverage_penalty" in options and not expecting.model.has_attention:
         options = {**options, "coverage_penalty": 0.0}
     own, given = dict(options), {}
@@ -207,7 +207,7 @@ def test_a_narrow_beam_is_its_twin(mode, options):
         close(found.totals[row, alive], [sum(each.log_probs) for _, each in expected], atol=1e-4)
 
 
-def test_the_penalties_have_the_sign_that_is_documented():
+def test_larger_penalties_favour_longer_outputs_and_more_coverage():
     model = various("attention")
 
     def length(**penalty):
@@ -222,7 +222,7 @@ def test_the_penalties_have_the_sign_that_is_documented():
     assert coverage(0.0) < coverage(2.0)
 
 
-def test_groups_without_diversity_are_each_the_plain_beam_and_with_it_differ(model):
+def test_without_diversity_each_group_is_a_plain_beam_and_with_it_groups_differ(model):
     plain = model.search(SOURCES, Beam(size=2, n_best=2))
     twice = model.search(SOURCES, Beam(size=4, n_best=4, groups=2))
     for row in range(len(SOURCES)):
@@ -244,14 +244,14 @@ def test_a_hypothesis_that_has_ended_is_frozen(model, monkeypatch):
             kept = np.take_along_axis(np.asarray(getattr(before, name)), np.asarray(parents), 1)
             np.testing.assert_array_equal(np.asarray(getattr(after, name))[frozen], kept[frozen])
         assert not np.asarray(outputs)[frozen].any()
-        # It may be padded, at no cost, and nothing else.
+        # Its only continuation is padding, with log-probability 0.
         assert not np.asarray(after.log_probs)[ended][:, 0].any()
         assert (np.asarray(after.log_probs)[ended][:, 1:] == -np.inf).all()
     assert ended.any()
 
 
 @pytest.mark.parametrize("mode", ["attention", "basic"])
-def test_an_early_stop_changes_nothing(mode, monkeypatch):
+def test_stopping_early_changes_no_result(mode, monkeypatch):
     model = various(mode)
     steps, step = [], model.decoder.step
     monkeypatch.setattr(model.decoder, "step", lambda *args: steps.append(1) or step(*args))
@@ -261,7 +261,7 @@ def test_an_early_stop_changes_nothing(mode, monkeypatch):
     for _ in range(2):
         found.append([model.search(SOURCES, Beam(size=6, max_length=10, **each)) for each in options])
         counts.append(len(steps))
-        monkeypatch.setattr(Beam, "finished", Search.finished)  # when all have ended
+        monkeypatch.setattr(Beam, "finished", Search.finished)  # which stops only when all have ended
     for stopped, expected in zip(*found, strict=True):
         same(stopped, expected)
     assert counts[0] < counts[1] - counts[0]
@@ -277,10 +277,10 @@ SEARCHES = [
     {"name": "beam", "size": 3, "n_best": 3, "length_penalty": 0.8},
     {"name": "beam", "size": 4, "n_best": 4, "groups": 2, "diversity": 0.5, "repetition_penalty": 1.2},
 ]
-LOOKING = {"name": "beam", "size": 2, "n_best": 2, "coverage_penalty": 0.3}
+WITH_ATTENTION = {"name": "beam", "size": 2, "n_best": 2, "coverage_penalty": 0.3}
 assert {search["name"] for search in SEARCHES} == set(searches)
 PAIRS = [
-    *itertools.product(["attention"], [*SEARCHES, LOOKING]),
+    *itertools.product(["attention"], [*SEARCHES, WITH_ATTENTION]),
     *itertools.product({*MODES} - {"attention"}, SEARCHES[4:5]),
 ]
 
@@ -291,7 +291,7 @@ def searching(request):
     return various(mode), functools.partial(searches.create, options)
 
 
-def test_a_row_is_the_same_in_any_company(searching):
+def test_a_row_depends_on_neither_its_batch_nor_padding(searching):
     model, search = searching
     full = model.search(SOURCES, search())
     for rows, sides in [([9], (0, 0)), ([5, 2, 5, 0, 1], (2, 3))]:
@@ -302,7 +302,7 @@ def test_a_row_is_the_same_in_any_company(searching):
         same(found, part(full, rows))
 
 
-def test_a_search_stops_when_every_row_has_ended_however_long_it_might_have_been(searching, monkeypatch):
+def test_a_search_stops_when_every_row_has_ended_whatever_max_length_is(searching, monkeypatch):
     model, search = searching
     found = model.search(SOURCES, search())
     ended = (found.ids == model.readout.end).any(-1).all(-1)
@@ -321,24 +321,25 @@ def test_a_search_stops_when_every_row_has_ended_however_long_it_might_have_been
 def test_hypotheses_share_the_memory_of_their_row(searching, monkeypatch):
     model, search = searching
     search = search(max_length=2)
-    step, look, seen, looked = model.decoder.step, model.decoder.attention_layer, [], []
-    monkeypatch.setattr(model.decoder, "step", lambda *args: seen.append(args) or step(*args))
+    step, attend, steps, attended = model.decoder.step, model.decoder.attend, [], []
+    monkeypatch.setattr(model.decoder, "step", lambda *args: steps.append(args) or step(*args))
     if model.has_attention:
-        monkeypatch.setattr(model.decoder, "look", lambda *args: looked.append(args) or look(*args))
+        monkeypatch.setattr(model.decoder, "attend", lambda *args: attended.append(args) or attend(*args))
     model.search(SOURCES, search)
-    previous, states, memory = seen[0]
+    previous, states, memory = steps[0]
     assert previous.shape == (len(SOURCES), search.hypotheses)
     assert all(each.shape[:2] == previous.shape for each in tree.flatten(states))
     held = [each for each in tree.flatten(memory._replace(precomputed=Precomputed())) if each is not None]
     assert {each.shape[0] for each in held} == {len(SOURCES)}
-    assert all(args[2] is memory for args in seen)
-    for query, source in looked:
+    assert all(args[2] is memory for args in steps)
+    assert bool(attended) == model.has_attention
+    for query, source in attended:
         assert query.shape[:2] == previous.shape
         assert source.keys.shape[:2] == source.values.shape[:2] == SOURCES.shape
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_what_is_made_ahead_of_a_loop_changes_no_step(mode):
+def test_precomputed_products_change_no_step(mode):
     model = various(mode)
     (plain, states), memory = model.initialize(SOURCES), model.precompute(model.initialize(SOURCES)[0], steps=100)
     states = tree.map_structure(lambda state: ops.stack([state, -state], axis=1), states)
@@ -353,18 +354,18 @@ def test_what_is_made_ahead_of_a_loop_changes_no_step(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_greedy_is_the_free_run_scored_by_the_forced_pass(mode):
+def test_greedy_search_is_the_free_running_pass_scored_by_teacher_forcing(mode):
     model = various(mode)
     found = model.search(SOURCES)
-    said = until(model.readout.end, np.asarray(model.readout.predict(model(SOURCES))))
-    np.testing.assert_array_equal(found.ids[:, 0], said)
+    ids = until(model.readout.end, np.asarray(model.readout.predict(model(SOURCES))))
+    np.testing.assert_array_equal(found.ids[:, 0], ids)
     assert len(np.unique(found.lengths)) > 1
-    close(found.log_probs[:, 0], -nll(model((SOURCES, said)), said), atol=1e-4)
+    close(found.log_probs[:, 0], -nll(model((SOURCES, ids)), ids), atol=1e-4)
     close(found.scores, found.totals, atol=1e-4)
 
 
 @functools.cache
-def unbound(name):
+def unconstrained(name):
     return various("peek").search(SOURCES, {"name": name, **MANY[name]})
 
 
@@ -385,14 +386,14 @@ MANY = {"greedy": {}, "sample": {"n_best": 4}, "beam": {"size": 4, "n_best": 4}}
     ids=str,
 )
 @pytest.mark.parametrize("name", searches.list())
-def test_constraints_are_kept_and_log_probabilities_are_the_models_own(name, options):
+def test_constraints_hold_and_log_probabilities_are_the_models_own(name, options):
     model, own, given = various("peek"), dict(options), {}
     if "prefix" in own:
         given["prefix"] = [own.pop("prefix")] * len(SOURCES)
     if "allowed" in own:
         given["allowed"] = own.pop("allowed")
     found = model.search(SOURCES, {"name": name, **MANY[name], **own}, **given)
-    close(found.log_probs, forced(model, SOURCES, found.ids)[0], atol=1e-4)
+    close(found.log_probs, teacher_forced(model, SOURCES, found.ids)[0], atol=1e-4)
 
     def kept(found):
         alive = found.ids[found.scores > -math.inf].tolist()
@@ -410,38 +411,38 @@ def test_constraints_are_kept_and_log_probabilities_are_the_models_own(name, opt
         )
 
     assert kept(found)
-    assert not kept(unbound(name))
+    assert not kept(unconstrained(name))
 
 
-def test_where_nothing_is_left_to_say_there_is_no_hypothesis():
+def test_constraints_that_allow_no_output_leave_no_hypothesis():
     model = taught()[0]["attention"]
     for name in searches:
-        (answer,) = model.predictions(["aé漢"], {"name": name, "min_length": 1}, allowed=[])
-        assert answer.text == ""
-        assert answer.hypotheses == []
-        (answer,) = model.predictions(["aé漢"], {"name": name}, allowed=[])
-        assert answer.text == ""
-        assert [(each.tokens, each.ended) for each in answer.hypotheses] == [([], True)]
-    (answer,) = model.predictions(["aé漢"], {"name": "beam", "n_best": 4, "max_length": 1}, allowed="a")
-    assert sorted(each.text for each in answer.hypotheses) == ["", "a"]
+        (prediction,) = model.predictions(["aé漢"], {"name": name, "min_length": 1}, allowed=[])
+        assert prediction.text == ""
+        assert prediction.hypotheses == []
+        (prediction,) = model.predictions(["aé漢"], {"name": name}, allowed=[])
+        assert prediction.text == ""
+        assert [(each.tokens, each.ended) for each in prediction.hypotheses] == [([], True)]
+    (prediction,) = model.predictions(["aé漢"], {"name": "beam", "n_best": 4, "max_length": 1}, allowed="a")
+    assert sorted(each.text for each in prediction.hypotheses) == ["", "a"]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
-def test_what_was_said_and_what_would_say_a_run_again(n):
+def test_seen_tokens_and_tokens_that_would_repeat_an_ngram(n):
     random = np.random.default_rng(n)
     history = random.integers(1, 4, (40, 2, 7)) * (np.arange(7) >= random.integers(0, 8, (40, 2, 1)))
     history = history.astype("int32")
-    spoken, again = (np.asarray(each) for each in (seen_tokens(history, 5), ends_ngram(history, n, 5)))
+    seen, repeated = (np.asarray(each) for each in (seen_tokens(history, 5), ends_ngram(history, n, 5)))
     for place in itertools.product(range(40), range(2)):
         ids = [id for id in history[place].tolist() if id]
-        assert spoken[place].tolist() == [id in ids for id in range(5)]
+        assert seen[place].tolist() == [id in ids for id in range(5)]
         runs = [ids[start : start + n] for start in range(len(ids) - n + 1)]
-        assert again[place].tolist() == [[*ids, id][-n:] in runs for id in range(5)]
+        assert repeated[place].tolist() == [[*ids, id][-n:] in runs for id in range(5)]
 
 
-def test_ones_own_search_is_a_few_lines():
+def test_a_user_defined_search_needs_only_select():
     class Second(Search):
-        """The second likeliest output at every step."""
+        """The second most likely token at every step."""
 
         def select(self, candidates):
             return None, ops.top_k(candidates.log_probs, 2)[1][..., 1]
@@ -453,18 +454,18 @@ def test_ones_own_search_is_a_few_lines():
     close(found.scores[:, 0], best.scores[:, 1], atol=1e-4)
 
 
-def test_a_model_need_not_be_built_and_sources_may_be_vectors():
+def test_a_search_builds_its_model_and_takes_sources_of_vectors():
     vectors = np.random.default_rng(0).normal(size=(3, 5, 2))
     model = Seq2Seq(Encoder(4), decoders.create("attention", units=4, readout=Tokens(TOKENS), max_length=LENGTH))
     found = model.search(vectors, Beam(size=3, n_best=2))
-    close(found.log_probs, forced(model, vectors, found.ids)[0], atol=1e-4)
+    close(found.log_probs, teacher_forced(model, vectors, found.ids)[0], atol=1e-4)
 
 
-# === Chance ===
+# === Sampling ===
 
 
 def renormalised(log_probs, temperature=1.0, top_k=None, top_p=1.0):
-    """What `Sample` promises, in numpy."""
+    """The distribution that `Sample` draws from, in numpy."""
     chances = np.exp(np.array(log_probs) / temperature)
     if top_k is not None:
         chances[np.argsort(chances)[:-top_k]] = 0
@@ -487,17 +488,17 @@ def renormalised(log_probs, temperature=1.0, top_k=None, top_p=1.0):
     ],
     ids=str,
 )
-def test_samples_are_as_frequent_as_the_softmax_has_it(options):
-    expecting = told("feedback")
-    tell, sharpening = expecting.row(0), {key: value for key, value in options.items() if key != "seed"}
+def test_samples_are_as_frequent_as_their_probabilities(options):
+    expecting = reference("feedback")
+    next_step, sharpening = expecting.row(0), {key: value for key, value in options.items() if key != "seed"}
     chances = {}
-    for first, chance in enumerate(renormalised(apply_constraints(tell(())[0], (), expecting.end), **sharpening)):
+    for first, chance in enumerate(renormalised(apply_constraints(next_step(())[0], (), expecting.end), **sharpening)):
         if first == expecting.end or not chance:
             chances[first, 0] = chance
             continue
-        following = renormalised(apply_constraints(tell((first,))[0], (first,), expecting.end), **sharpening)
+        following = renormalised(apply_constraints(next_step((first,))[0], (first,), expecting.end), **sharpening)
         chances |= {(first, second): chance * each for second, each in enumerate(following)}
-    # By the row's numbers, and within a row.
+    # Samples of rows with different numbers, and several of each row.
     found = expecting.model.search(SOURCES[:1].repeat(50, 0), Sample(max_length=2, n_best=100, **options))
     outputs, counts = np.unique(found.ids.reshape(-1, 2), axis=0, return_counts=True)
     counted = dict(zip(map(tuple, outputs.tolist()), counts.tolist(), strict=True))
@@ -511,7 +512,7 @@ def test_samples_are_as_frequent_as_the_softmax_has_it(options):
     assert stats.chisquare(observed, expected).pvalue > 1e-3
 
 
-def test_the_seed_is_all_that_chance_depends_on(model):
+def test_samples_depend_on_the_seed_alone(model):
     def ids(seed, **options):
         return model.search(SOURCES, Sample(seed=seed, temperature=2.0, n_best=2, **options)).ids.tolist()
 
@@ -524,7 +525,7 @@ def test_the_seed_is_all_that_chance_depends_on(model):
     assert len(np.unique(alike[:, 0], axis=0)) > 1
 
 
-def test_the_likeliest_one_of_samples_is_greedy(model):
+def test_sampling_from_the_most_likely_token_alone_is_greedy_search(model):
     same(model.search(SOURCES, Sample(top_k=1, temperature=3.0, seed=2)), model.search(SOURCES))
     assert model.search(SOURCES, Sample(temperature=1e-30)).ids.tolist() == model.search(SOURCES).ids.tolist()
 
@@ -539,7 +540,7 @@ ALL_AT_ONCE = {
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """A model whose searches are compiled, and how often each search has run in Python: when it was traced."""
+    """A model whose searches are compiled, and a list with an entry for each time that one was traced."""
     monkeypatch.setattr(Searcher, "run_eagerly", False)
     model, traces, call = small("attention"), [], Searcher.call
     monkeypatch.setattr(Searcher, "call", lambda *args: traces.append(1) or call(*args))
@@ -547,7 +548,7 @@ def compiled(monkeypatch):
 
 
 @pytest.mark.parametrize("mode", ["attention", "basic"])
-def test_a_compiled_search_is_the_same(mode, monkeypatch):
+def test_a_compiled_search_gives_the_same_results(mode, monkeypatch):
     search = Beam(coverage_penalty=0.2 * various(mode).has_attention, max_length=8, **ALL_AT_ONCE)
     inputs = {"prefix": [[5]] + [[0]] * 15, "allowed": range(3, 8)}
     expected = various(mode).search(SOURCES, search, **inputs)
@@ -584,31 +585,33 @@ def test_a_compiled_search_takes_any_shape(compiled):
 TEXTS = ["aé漢", "🙂🙂a", "", "x🙂y漢x", "8", "aé漢", "e\u0301", "漢" * 100]
 
 
-def test_texts_in_texts_out():
+def test_predictions_have_texts_tokens_scores_and_alignments():
     model = taught()[0]["attention"]
-    answers = model.predictions(TEXTS, {"name": "beam", "size": 3, "n_best": 2})
-    assert [answer.source for answer in answers] == TEXTS
-    assert [answer.unknown for answer in answers] == [[], [], [], ["x", "y"], [], [], ["e", "\u0301"], []]
-    assert [answers[row].text for row in (0, 1, 5)] == ["漢éa", "a🙂🙂", "漢éa"]
-    assert {each.text for each in answers[4].hypotheses} == {"88", "99"}
-    for text, answer in zip(TEXTS, answers, strict=True):
-        assert len(answer.hypotheses) == 2
-        assert answer.text == answer.hypotheses[0].text
-        (forced_one,) = model.score([text], [answer.text])
-        for each in answer.hypotheses:
+    predictions = model.predictions(TEXTS, {"name": "beam", "size": 3, "n_best": 2})
+    assert [prediction.source for prediction in predictions] == TEXTS
+    assert [prediction.unknown for prediction in predictions] == [[], [], [], ["x", "y"], [], [], ["e", "\u0301"], []]
+    assert [predictions[row].text for row in (0, 1, 5)] == ["漢éa", "a🙂🙂", "漢éa"]
+    assert {each.text for each in predictions[4].hypotheses} == {"88", "99"}
+    for text, prediction in zip(TEXTS, predictions, strict=True):
+        assert len(prediction.hypotheses) == 2
+        assert prediction.text == prediction.hypotheses[0].text
+        (scored,) = model.score([text], [prediction.text])
+        for each in prediction.hypotheses:
             assert each.text == "".join(each.tokens)
             assert len(each.token_log_probs) == len(each.tokens) + each.ended
             assert each.alignment.shape == (len(each.token_log_probs), len(text))
             close(each.alignment.sum(1), bool(text), atol=1e-4)
             close(each.log_prob, sum(each.token_log_probs))
-        if answer.hypotheses[0].ended:
-            close(forced_one.token_log_probs, answer.hypotheses[0].token_log_probs, atol=1e-4)
-    assert model.generate(TEXTS, {"name": "beam", "size": 3, "n_best": 2}) == [answer.text for answer in answers]
+        if prediction.hypotheses[0].ended:
+            close(scored.token_log_probs, prediction.hypotheses[0].token_log_probs, atol=1e-4)
+    assert model.generate(TEXTS, {"name": "beam", "size": 3, "n_best": 2}) == [
+        prediction.text for prediction in predictions
+    ]
     assert model.predictions([]) == model.generate([]) == []
 
 
 @pytest.mark.parametrize("search", [SEARCHES[0], SEARCHES[2], SEARCHES[4]], ids=str)
-def test_answers_depend_on_neither_batch_size_nor_company(search):
+def test_predictions_depend_on_neither_batch_size_nor_other_texts(search):
     model = taught()[0]["feedback"]
     texts = [text for text in TEXTS if len(text) < 9]
     together = model.predictions(texts, search)
@@ -617,31 +620,31 @@ def test_answers_depend_on_neither_batch_size_nor_company(search):
         close(alone.hypotheses[0].token_log_probs, together[number].hypotheses[0].token_log_probs, atol=1e-4)
         assert alone.hypotheses[0].alignment is None
     if search["name"] != "sample":
-        assert model.generate(texts[::-1], search) == [answer.text for answer in together][::-1]
+        assert model.generate(texts[::-1], search) == [prediction.text for prediction in together][::-1]
 
 
-def test_outputs_cut_at_the_greatest_length_have_not_ended():
-    (answer,) = taught()[0]["attention"].answers(["aé漢"], {"name": "greedy", "max_length": 2})
-    (hypothesis,) = answer.hypotheses
-    assert (answer.text, hypothesis.ended, len(hypothesis.token_log_probs)) == ("漢é", False, 2)
+def test_outputs_cut_at_max_length_have_not_ended():
+    (prediction,) = taught()[0]["attention"].predictions(["aé漢"], {"name": "greedy", "max_length": 2})
+    (hypothesis,) = prediction.hypotheses
+    assert (prediction.text, hypothesis.ended, len(hypothesis.token_log_probs)) == ("漢é", False, 2)
 
 
-def test_texts_may_be_told_how_to_begin_and_of_what_to_consist():
+def test_outputs_start_with_their_prefixes_and_have_only_allowed_tokens():
     model = taught()[0]["attention"]
     assert model.generate(["8", "8", "aé漢"], prefixes=["8", "99", ""]) == ["88", "99", "漢éa"]
     assert set("".join(model.generate(TEXTS, allowed="a🙂"))) <= set("a🙂")
 
 
-def test_a_sample_is_the_same_whatever_it_is_asked_with():
+def test_a_sample_depends_on_its_number_and_not_on_the_other_texts():
     model = taught()[0]["feedback"]
     options = {"name": "sample", "temperature": 3.0}
     texts = ["8"] * 6
-    together = [answer.text for answer in model.predictions(texts, options)]
+    together = [prediction.text for prediction in model.predictions(texts, options)]
     assert len(set(together)) > 1
     assert [model.predictions(["8"], options, first=number)[0].text for number in range(6)] == together
 
 
-def test_scores_are_forced_log_probabilities():
+def test_scores_are_log_probabilities_by_teacher_forcing():
     model = taught()[0]["peek"]
     pairs = [("aé漢", "漢éa"), ("8", "88"), ("", ""), ("xé", "?é" * 7), ("é" * 9, "a")]
     sources, targets = zip(*pairs, strict=True)
@@ -663,7 +666,7 @@ def test_scores_are_forced_log_probabilities():
     assert (metrics["exact_match"], outputs) == (1.0, [["漢", "é", "a"]])
 
 
-# === Refusals, by their words ===
+# === What is refused ===
 
 
 @pytest.mark.parametrize(
@@ -678,8 +681,11 @@ def test_scores_are_forced_log_probabilities():
         ({"name": "beam", "coverage_penalty": -1}, "Beam: `coverage_penalty` must be a number of at least 0, got -1."),
         ({"name": "beam", "length_formula": "gmnt"}, "Did you mean 'gnmt'?"),
         ({"name": "beam", "size": 5, "groups": 2}, "must be a multiple of `groups`, got 5 hypotheses in 2 groups."),
-        ({"name": "beam", "diversity": 0.5}, "`diversity` keeps groups apart, so it needs `groups` above 1, got 1."),
-        ({"name": "beam", "coverage_penalty": 0.2}, "Beam's coverage penalty asks where the model has looked"),
+        ({"name": "beam", "diversity": 0.5}, "Beam: `diversity` needs `groups` above 1, got 1."),
+        (
+            {"name": "beam", "coverage_penalty": 0.2},
+            "Beam's coverage penalty needs attention weights",
+        ),
         ({"name": "beam", "sise": 3}, "Beam: `sise` is not an option. Did you mean 'size'?"),
         ({"name": "greedy", "max_length": 0}, "Greedy: `max_length` must be an integer of at least 1 or null, got 0."),
         ({"name": "greedy", "min_length": 4, "max_length": 4}, "Greedy: `min_length` must be below `max_length`"),
@@ -698,7 +704,7 @@ def test_scores_are_forced_log_probabilities():
     ],
     ids=str,
 )
-def test_bad_options_are_named(search, words):
+def test_invalid_options_are_refused_by_name(search, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         various("basic").search(SOURCE, search)
 
@@ -706,30 +712,30 @@ def test_bad_options_are_named(search, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"sources": "aé"}, "Expected a list of texts, got one text: put it in brackets."),
+        ({"sources": "aé"}, "Expected a list of texts, got one text: write ['aé']."),
         ({"prefixes": ["a"]}, "Expected a prefix for each source, got 1 for 2."),
-        ({"prefixes": ["a", "z"]}, "The prefix has 'z', which the model does not know."),
-        ({"allowed": ["a", "<edn>"]}, "The allowed token has '<', which the model does not know."),
-        ({"stop": ["aé"]}, "Expected one token as token to stop at, got 'aé', which has 2."),
-        ({"allowed": [""]}, "Expected one token as allowed token, got '', which has 0."),
+        ({"prefixes": ["a", "z"]}, "The prefix contains 'z', which is not in the model's vocabulary."),
+        ({"allowed": ["a", "<edn>"]}, "The allowed token contains '<', which is not in the model's vocabulary."),
+        ({"stop": ["aé"]}, "Expected one token as stop token, got 'aé', which has 2 tokens."),
+        ({"allowed": [""]}, "Expected one token as allowed token, got '', which has 0 tokens."),
         ({"batch_size": 0}, "Expected a batch_size of at least 1, got 0."),
     ],
     ids=str,
 )
-def test_bad_texts_are_named(arguments, words):
+def test_invalid_texts_are_refused_by_name(arguments, words):
     with pytest.raises(ValueError, match=re.escape(words)):
-        taught()[0]["peek"].answers(**{"sources": ["a", "é"], **arguments})
+        taught()[0]["peek"].predictions(**{"sources": ["a", "é"], **arguments})
 
 
-def test_texts_need_vocabularies_and_scores_a_target_each():
-    with pytest.raises(ValueError, match=r"no vocabularies, so it has no texts: give it ids \(`search`\)"):
+def test_texts_without_vocabularies_and_sources_without_targets_are_refused():
+    with pytest.raises(ValueError, match=r"This model has no vocabularies, so it takes ids instead of texts"):
         various("basic").generate(["a"])
     with pytest.raises(ValueError, match=r"Expected a target for each source, got 1 for 2\."):
         taught()[0]["peek"].score(["a", "é"], ["a"])
 
 
 @pytest.mark.parametrize("name", searches)
-def test_equal_searches_are_one(name):
+def test_equal_searches_share_one_searcher(name):
     model, search = various("peek"), searches.create(name, max_length=3)
     assert search == searches.create({"name": name, **search.options})
     assert model.searcher(search) is model.searcher({"name": name, "max_length": 3})

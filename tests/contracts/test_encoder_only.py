@@ -54,7 +54,7 @@ def of_next_tokens(model):
 
 @pytest.mark.parametrize("gain", [False, True])
 @pytest.mark.parametrize("weight", [0.0, 0.3])
-def test_the_loss_is_that_of_the_twin(gain, weight):
+def test_the_loss_equals_its_numpy_reference(gain, weight):
     model = encoder_only(linear_gain=gain, joint_weight=weight)
     expected = of_labels(model, gain) + (weight * of_next_tokens(model) if weight else 0.0)
     for ids in (IDS, np.pad(IDS, [(0, 0), (0, 3)])):
@@ -67,22 +67,22 @@ def test_left_padding_changes_no_loss():
     assert model.train_on_batch(left, LABELS) == pytest.approx(model.train_on_batch(IDS, LABELS), rel=1e-5)
 
 
-def test_a_row_counts_as_its_sample_weight_says():
+def test_sample_weights_scale_the_loss_of_each_row():
     model = encoder_only(linear_gain=True)
     of_first = model.train_on_batch(IDS[:1], LABELS[:1])
     weighed = model.train_on_batch(IDS[:3], LABELS[:3], sample_weight=np.array([1.0, 0.0, 0.0]))
     assert weighed == pytest.approx(of_first / 3, rel=1e-5)
 
 
-def test_joint_training_goes_with_a_label_for_each_step():
+def test_joint_training_with_a_label_for_each_step_adds_both_losses():
     model = encoder_only(whole=False, joint_weight=0.5)
     rows = [losses(model.readout, features, [4] * len(features)) for features in sequences(model)]
     expected = np.concatenate(rows).mean() + 0.5 * of_next_tokens(model)
     assert model.train_on_batch(IDS, np.where(IDS == 0, 0, 4)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_only_training_is_another_one():
-    """Outputs, losses and metrics outside it are those of the plain model with the same weights."""
+def test_linear_gain_and_joint_training_change_training_alone():
+    """Elsewhere, outputs, losses and metrics are those of the plain model with the same weights."""
     plain = encoder_only()
     both = EncoderOnly(plain.encoder, plain.readout, True, linear_gain=True, joint_weight=1.0)
     both.compile(keras.optimizers.SGD(0.0), plain.readout.loss(), metrics=["accuracy"], run_eagerly=True)
@@ -105,37 +105,42 @@ def test_all_weights_learn_and_the_loss_falls():
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_texts_in_labels_out_the_same_after_saving(tmp_path, whole):
+def test_labels_of_texts_are_the_same_after_saving(tmp_path, whole):
     vocabularies = Vocabulary.build(["abc"], ""), Vocabulary.build(["no yes"], " ")
     model = EncoderOnly(
         Encoder(6, vocabulary_size=7), Tokens(6), whole, *vocabularies, linear_gain=whole, joint_weight=0.2
     )
     model.build((None, None))
     texts = ["abcab", "a", "cx"]
-    answers = model.predictions(texts)
-    assert [len(answer.hypotheses[0].tokens) for answer in answers] == ([1, 1, 1] if whole else [5, 1, 2])
-    assert [answer.unknown for answer in answers] == [[], [], ["x"]]
-    assert model.labels(texts) == [answer.hypotheses[0].tokens for answer in answers]
+    predictions = model.predictions(texts)
+    assert [len(prediction.hypotheses[0].tokens) for prediction in predictions] == ([1, 1, 1] if whole else [5, 1, 2])
+    assert [prediction.unknown for prediction in predictions] == [[], [], ["x"]]
+    assert model.labels(texts) == [prediction.hypotheses[0].tokens for prediction in predictions]
     ids = np.array([vocabularies[0].encode(texts[0])])
     logits = np.array(model(ids)).reshape(-1, 6)
     log_probs = np.log(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))[:, 2:].max(
         -1
     )  # neither padding nor start
-    best = answers[0].hypotheses[0]
+    best = predictions[0].hypotheses[0]
     np.testing.assert_allclose(best.token_log_probs, log_probs, rtol=1e-4)
     assert best.log_prob == pytest.approx(log_probs.sum(), rel=1e-4)
     assert model.predictions(texts[:1])[0].hypotheses[0].log_prob == pytest.approx(best.log_prob, rel=1e-5)
     model.save(tmp_path / "model.keras")
     loaded = load(tmp_path / "model.keras")
-    assert loaded.predictions(texts) == answers
+    assert loaded.predictions(texts) == predictions
     assert (loaded.linear_gain, loaded.joint_weight) == (whole, 0.2)
 
 
-def test_what_is_refused():
+def test_invalid_arguments_are_refused():
     encoder, both_ways = Encoder(6, vocabulary_size=SIZE), Encoder(6, vocabulary_size=SIZE, bidirectional=True)
     for message, arguments in {
-        "linear_gain is for one label of a whole source, and here each step has its own": (encoder, False, True, 0.0),
-        "joint_weight=0.5 is for sources of tokens, but this encoder reads vectors": (Encoder(6), True, False, 0.5),
+        "linear_gain needs one label for the whole source, but with whole=False": (
+            encoder,
+            False,
+            True,
+            0.0,
+        ),
+        "joint_weight=0.5 needs sources of tokens, but this encoder reads vectors": (Encoder(6), True, False, 0.5),
         "joint_weight=0.5 needs an encoder that reads in one direction": (both_ways, True, False, 0.5),
         "linear_gain needs an encoder that reads in one direction": (both_ways, True, True, 0.5),
     }.items():

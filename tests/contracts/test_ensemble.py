@@ -32,7 +32,7 @@ def make(mode="peek", seed=1, units=4, vocabularies=(VOCABULARY, VOCABULARY), dt
 
 
 @pytest.mark.parametrize("mode", decoders.list())
-def test_an_ensemble_of_a_model_with_itself_is_the_model(mode):
+def test_an_ensemble_of_a_model_with_itself_equals_the_model(mode):
     model = small(mode)
     both = Ensemble([model, model])
     assert (both.has_attention, both.max_length) == (model.has_attention, model.max_length)
@@ -43,16 +43,16 @@ def test_an_ensemble_of_a_model_with_itself_is_the_model(mode):
 
 
 @pytest.mark.parametrize("modes", [("attention", "attention"), ("basic", "peek", "attention")], ids="+".join)
-def test_an_ensemble_decides_by_the_mean_of_probabilities(modes):
+def test_an_ensembles_probabilities_are_the_mean_of_its_models(modes):
     models = [make(mode, seed) for seed, mode in enumerate(modes)]
     together = Ensemble(models)
     probabilities = np.mean([np.exp(model.log_probs(SOURCE, TARGET)) for model in models], axis=0)
     close(together.log_probs(SOURCE, TARGET), np.log(probabilities), atol=1e-4)
     assert together.has_attention == (set(modes) == {"attention"})
-    told = [Told(model) for model in models]
+    references = [Told(model) for model in models]
     mean = Told(models[0])
-    mean.log_probs = np.log(np.mean([np.exp(each.log_probs) for each in told], axis=0))
-    mean.weights = np.mean([each.weights for each in told], axis=0) if together.has_attention else None
+    mean.log_probs = np.log(np.mean([np.exp(each.log_probs) for each in references], axis=0))
+    mean.weights = np.mean([each.weights for each in references], axis=0) if together.has_attention else None
     options = {"length_penalty": 0.5, "coverage_penalty": 0.4 * together.has_attention}
     found = together.search(SOURCE, Beam(size=3, n_best=3, max_length=4, **options))
     assert (found.weights is not None) == together.has_attention
@@ -63,15 +63,15 @@ def test_an_ensemble_decides_by_the_mean_of_probabilities(modes):
         for place, (_, each) in enumerate(expected):
             close(found.log_probs[row, place, : len(each.outputs)], each.log_probs, atol=1e-4)
             if together.has_attention:
-                looked = found.weights[row, place, : len(each.outputs)][:, SOURCE[row] != 0]
-                close(looked, each.weights, atol=1e-4)
+                weights = found.weights[row, place, : len(each.outputs)][:, SOURCE[row] != 0]
+                close(weights, each.weights, atol=1e-4)
 
 
-def test_a_saved_ensemble_says_the_same(tmp_path):
+def test_a_saved_ensemble_gives_the_same_predictions(tmp_path):
     models, _, _ = taught()
     together = Ensemble([models["attention"], models["peek"]])
     texts = ["aé漢", "8", "", "x🙂"]
-    before = together.answers(texts, SEARCH)
+    before = together.predictions(texts, SEARCH)
     together.save(tmp_path / "together.keras")
     loaded = load(tmp_path / "together.keras")
     assert isinstance(loaded, Ensemble)
@@ -86,7 +86,7 @@ def test_a_saved_ensemble_says_the_same(tmp_path):
     )
 
 
-def test_an_ensembles_longest_output_is_the_greatest_of_its_models():
+def test_an_ensembles_max_length_is_the_greatest_of_its_models():
     together = Ensemble([make(max_length=3), make(max_length=5)])
     assert together.search(SOURCE).ids.shape == (4, 1, 5)
 
@@ -95,33 +95,36 @@ def test_an_ensembles_longest_output_is_the_greatest_of_its_models():
 @pytest.mark.parametrize(
     ("others", "words"),
     [
-        ([], "An ensemble needs at least two models, got 1."),
+        ([], "Expected at least two models to combine, got 1."),
         (
             [{}, {"vocabularies": (VOCABULARY, None)}],
-            "An ensemble's models share their vocabularies, but model 3 differs in `target_vocabulary`.",
+            "Models to combine need the same vocabularies, but model 3 has another `target_vocabulary`.",
         ),
         (
             [{"vocabularies": (None, VOCABULARY)}],
-            "An ensemble's models share their vocabularies, but model 2 differs in `source_vocabulary`.",
+            "Models to combine need the same vocabularies, but model 2 has another `source_vocabulary`.",
         ),
-        ([{"end": 5}], "An ensemble's models share `end`, but model 2 has 5, and the first 2."),
-        ([{"start": 6}], "An ensemble's models share `start`, but model 2 has 6, and the first 1."),
-        ([{"dtype": "float16"}], "An ensemble's models share `dtype`, but model 2 has float16, and the first float32."),
+        ([{"end": 5}], "Models to combine need the same `end`, but model 2 has 5 and the first has 2."),
+        ([{"start": 6}], "Models to combine need the same `start`, but model 2 has 6 and the first has 1."),
+        (
+            [{"dtype": "float16"}],
+            "the same `dtype`, but model 2 has float16 and the first has float32.",
+        ),
     ],
     ids=str,
 )
-def test_models_that_do_not_fit_together_are_refused(combine, others, words):
+def test_models_with_different_vocabularies_ids_or_precision_are_refused(combine, others, words):
     without = {} if any("vocabularies" in options for options in others) else {"vocabularies": (None, None)}
     with pytest.raises(ValueError, match=re.escape(words)):
         combine([make(**without), *(make(**without, **options) for options in others)])
 
 
-def test_vocabularies_of_other_sizes_are_refused():
-    with pytest.raises(ValueError, match=f"share `vocabulary_size`, but model 2 has {SIZE}, and the first {TOKENS}"):
+def test_models_with_vocabularies_of_different_sizes_are_refused():
+    with pytest.raises(ValueError, match=f"`vocabulary_size`, but model 2 has {SIZE} and the first has {TOKENS}"):
         Ensemble([small("peek"), make(vocabularies=(None, None))])
 
 
-def test_a_coverage_penalty_needs_models_that_all_look():
+def test_a_coverage_penalty_needs_models_that_all_have_attention():
     with pytest.raises(ValueError, match="leave the penalty out, or use a mode with attention"):
         Ensemble([make("attention"), make("basic")]).search(SOURCE, Beam(coverage_penalty=0.1))
 
@@ -130,14 +133,14 @@ def test_a_coverage_penalty_needs_models_that_all_look():
 
 
 @pytest.mark.parametrize("mode", decoders.list())
-def test_the_average_of_equal_models_is_the_model(mode):
+def test_the_average_of_equal_models_equals_the_model(mode):
     models = [make(mode, sampling="linear", dropout=0.1) for _ in range(3)]
     mean = average(models)
     close(mean((SOURCE, TARGET)), models[0]((SOURCE, TARGET)))
     assert mean.vocabularies == models[0].vocabularies
 
 
-def test_the_average_has_the_mean_of_the_weights_and_leaves_the_models_as_they_are():
+def test_the_average_has_the_mean_weights_and_leaves_the_models_unchanged():
     models = [make("attention", seed, sampling="linear") for seed in range(3)]
     for steps, model in enumerate(models, start=5):
         model.decoder.training_steps.assign(steps)
@@ -166,8 +169,8 @@ def test_the_average_has_the_mean_of_the_weights_and_leaves_the_models_as_they_a
     ],
     ids=str,
 )
-def test_other_architectures_have_no_average(mode, options):
-    with pytest.raises(ValueError, match=r"The mean is of models of one architecture, but .*model 2 "):
+def test_models_of_different_architectures_are_not_averaged(mode, options):
+    with pytest.raises(ValueError, match=r"Models to average need the same architecture, but model 2 "):
         average([make("peek"), make(mode, **options)])
 
 
@@ -180,6 +183,6 @@ def test_other_architectures_have_no_average(mode, options):
     ],
     ids=str,
 )
-def test_models_that_use_equal_weights_otherwise_have_no_average(one, other):
-    with pytest.raises(ValueError, match=r"The mean is of models of one architecture, but .*model 2 "):
+def test_models_with_equal_shapes_but_different_options_are_not_averaged(one, other):
+    with pytest.raises(ValueError, match=r"Models to average need the same architecture, but model 2 "):
         average([make(**one), make(**other)])
