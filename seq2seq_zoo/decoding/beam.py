@@ -7,6 +7,7 @@ from keras import ops
 from seq2seq_zoo.config.options import NonNegativeFloat, Positive, checked
 from seq2seq_zoo.decoding.search import IMPOSSIBLE, Candidates, Hypotheses, Search, searches
 from seq2seq_zoo.layers.readouts.readout import PAD
+from seq2seq_zoo.layers.sublayer import Tensor
 
 MIN_COVERAGE = 1e-6
 """Lower bound of a position's coverage, so that the penalty of a position without attention is large but finite."""
@@ -94,7 +95,7 @@ class Beam(Search):
         """One hypothesis exists in each group: several equal ones would all be continued in the same way."""
         return ([0.0] + [IMPOSSIBLE] * (self.size // self.groups - 1)) * self.groups
 
-    def select(self, candidates: Candidates) -> tuple[Any, Any]:
+    def select(self, candidates: Candidates) -> tuple[Tensor, Tensor]:
         """The best of all continuations, group by group."""
         size, members = candidates.log_probs.shape[-1], self.size // self.groups
         totals = candidates.totals[..., None] + candidates.log_probs
@@ -115,12 +116,12 @@ class Beam(Search):
             counts.append(ops.sum(ops.where(exists, ops.one_hot(tokens[-1], size), 0.0), axis=1))
         return ops.concatenate(parents, axis=1), ops.concatenate(tokens, axis=1)
 
-    def rank(self, totals: Any, lengths: Any, coverage: Any, mask: Any) -> Any:
+    def rank(self, totals: Tensor, lengths: Tensor, coverage: Tensor, mask: Tensor) -> Tensor:
         """The score above."""
         scores = totals / self._length_penalty(lengths)
         return scores + self._coverage_score(coverage, mask) if self.needs_attention else scores
 
-    def finished(self, hypotheses: Hypotheses, mask: Any, max_length: int) -> Any:
+    def finished(self, hypotheses: Hypotheses, mask: Tensor, max_length: int) -> Tensor:
         """Whether no unfinished hypothesis of a row can reach the `n_best` finished ones any more: totals only fall,
         and the penalty of the greatest length lowers them least.
         """
@@ -129,11 +130,11 @@ class Beam(Search):
         bounds = ops.where(hypotheses.ended, IMPOSSIBLE, hypotheses.totals / self._length_penalty(max_length))
         return ops.logical_or(ops.all(hypotheses.ended, axis=1), worst_kept >= ops.max(bounds, axis=1))
 
-    def _length_penalty(self, lengths: Any) -> Any:
+    def _length_penalty(self, lengths: Tensor) -> Tensor:
         lengths = ops.cast(lengths, "float32")
         base = lengths if self.length_formula == "power" else (5 + lengths) / 6
         return base**self.length_penalty
 
-    def _coverage_score(self, coverage: Any, mask: Any) -> Any:
+    def _coverage_score(self, coverage: Tensor, mask: Tensor) -> Tensor:
         log_coverage = ops.log(ops.clip(coverage, MIN_COVERAGE, 1.0))
         return self.coverage_penalty * ops.sum(ops.where(mask[:, None], log_coverage, 0.0), axis=-1)

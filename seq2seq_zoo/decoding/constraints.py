@@ -1,13 +1,12 @@
 """Which tokens a hypothesis already has, and which would complete an n-gram that it already has."""
 
-from typing import Any
-
 from keras import ops
 
 from seq2seq_zoo.layers.readouts.readout import PAD
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
-def seen_tokens(history: Any, size: int) -> Any:
+def seen_tokens(history: Tensor, size: int) -> Tensor:
     """Which tokens occur in a hypothesis.
 
     Args:
@@ -20,7 +19,7 @@ def seen_tokens(history: Any, size: int) -> Any:
     return _marked(history, ops.not_equal(history, PAD), size)
 
 
-def ends_ngram(history: Any, n: int, size: int) -> Any:
+def ends_ngram(history: Tensor, n: int, size: int) -> Tensor:
     """Which tokens, as the next one, would complete an n-gram that occurs in the hypothesis already.
 
     Args:
@@ -40,7 +39,7 @@ def ends_ngram(history: Any, n: int, size: int) -> Any:
     return _marked(history[..., n - 1 :], matches, size)
 
 
-def _marked(ids: Any, where: Any, size: int) -> Any:
+def _marked(ids: Tensor, where: Tensor, size: int) -> Tensor:
     """Which ids of the vocabulary stand at one of the marked places."""
     batch, count, length = ops.shape(ids)
     rows = ops.arange(batch * count)[:, None] * size

@@ -1,9 +1,8 @@
 """Greedy search."""
 
-from typing import Any
-
 from seq2seq_zoo.decoding.search import Candidates, Search, searches
 from seq2seq_zoo.layers.readouts.readout import argmax
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
 @searches.register("greedy", "the most likely token at every step")
@@ -16,6 +15,6 @@ class Greedy(Search):
     1
     """
 
-    def select(self, candidates: Candidates) -> tuple[Any, Any]:
+    def select(self, candidates: Candidates) -> tuple[Tensor, Tensor]:
         """The most likely token."""
         return None, argmax(candidates.log_probs)

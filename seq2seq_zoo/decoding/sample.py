@@ -7,6 +7,7 @@ from keras import ops
 from seq2seq_zoo.config.options import NonNegative, Positive, PositiveFloat, PositiveShare, checked
 from seq2seq_zoo.decoding.search import Candidates, Search, searches
 from seq2seq_zoo.layers.readouts.readout import argmax
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
 @searches.register("sample", "tokens drawn at random, with temperature, top-k and top-p")
@@ -54,7 +55,7 @@ class Sample(Search):
         self.hypotheses = self.n_best = n_best
         self.seed = seed
 
-    def select(self, candidates: Candidates) -> tuple[Any, Any]:
+    def select(self, candidates: Candidates) -> tuple[Tensor, Tensor]:
         """The first token at which the cumulative probability exceeds the random number."""
         # Relative to the greatest, so that a low temperature leaves one finite score. The lower bound is for rows in
         # which all are minus infinity.

@@ -9,6 +9,7 @@ from keras import ops
 from seq2seq_zoo.config.options import NonNegative, Positive, PositiveFloat, checked, options_of
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
+from seq2seq_zoo.layers.sublayer import Tensor
 
 IMPOSSIBLE = -float("inf")
 """The log-probability of a token that may not come next, and the score of a hypothesis that does not exist."""
@@ -21,35 +22,35 @@ class Hypotheses(NamedTuple):
 
     states: Any
     """The decoder's states."""
-    previous: Any
+    previous: Tensor
     """Id of the last token."""
-    totals: Any
+    totals: Tensor
     """Sum of the constrained log-probabilities of the tokens so far."""
-    lengths: Any
+    lengths: Tensor
     """Number of tokens so far, the end included."""
-    ended: Any
+    ended: Tensor
     """Whether the hypothesis is complete: only padding follows."""
-    history: Any
+    history: Tensor
     """`(batch, hypotheses, max_length)`: ids of the tokens so far, preceded by padding."""
-    coverage: Any
+    coverage: Tensor
     """`(batch, hypotheses, source length)`: sum of the attention weights so far."""
 
 
 class Candidates(NamedTuple):
     """Every continuation of every hypothesis by one token, for a search to select from."""
 
-    log_probs: Any
+    log_probs: Tensor
     """`(batch, hypotheses, vocabulary)`: constrained log-probability of each token. The only continuation of a
     hypothesis that has ended is padding, whose log-probability is 0."""
-    totals: Any
+    totals: Tensor
     """`(batch, hypotheses)`: sum of the log-probabilities before this token."""
-    lengths: Any
+    lengths: Tensor
     """`(batch, hypotheses)`: number of tokens, this one included."""
-    coverage: Any
+    coverage: Tensor
     """`(batch, hypotheses, source length)`: sum of the attention weights, this token's included."""
-    mask: Any
+    mask: Tensor
     """`(batch, source length)`: true at real source positions, false at padding."""
-    random_numbers: Any
+    random_numbers: Tensor
     """`(batch, hypotheses)`: one number from [0, 1) for each hypothesis; `None` unless the search `is_random`."""
 
 
@@ -109,7 +110,7 @@ class Search(abc.ABC):
         return [0.0] * self.hypotheses
 
     @abc.abstractmethod
-    def select(self, candidates: Candidates) -> tuple[Any, Any]:
+    def select(self, candidates: Candidates) -> tuple[Tensor, Tensor]:
         """Select the next hypotheses.
 
         Returns:
@@ -117,19 +118,19 @@ class Search(abc.ABC):
             token that it adds. `parents` is `None` if each hypothesis continues itself.
         """
 
-    def rank(self, totals: Any, lengths: Any, coverage: Any, mask: Any) -> Any:
+    def rank(self, totals: Tensor, lengths: Tensor, coverage: Tensor, mask: Tensor) -> Tensor:
         """The score of each hypothesis, `(batch, hypotheses)`: by default its total."""
         del lengths, coverage, mask
         return totals
 
-    def finished(self, hypotheses: Hypotheses, mask: Any, max_length: int) -> Any:
+    def finished(self, hypotheses: Hypotheses, mask: Tensor, max_length: int) -> Tensor:
         """Whether further steps cannot change a row's result, boolean `(batch,)`: by default, if all have ended."""
         del mask, max_length
         return ops.all(hypotheses.ended, axis=1)
 
     # === What all searches share ===
 
-    def apply_constraints(self, log_probs: Any, hypotheses: Hypotheses, is_end: Any) -> Any:
+    def apply_constraints(self, log_probs: Tensor, hypotheses: Hypotheses, is_end: Tensor) -> Tensor:
         """Apply the options of `Search` to the log-probabilities of the next tokens.
 
         Args:

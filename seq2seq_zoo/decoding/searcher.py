@@ -12,26 +12,27 @@ from seq2seq_zoo.layers.backend import compiled, use_xla
 from seq2seq_zoo.layers.readouts.readout import PAD
 from seq2seq_zoo.layers.readouts.tokens import Tokens
 from seq2seq_zoo.layers.scan import scan
+from seq2seq_zoo.layers.sublayer import Tensor
 
 
 class Generated(NamedTuple):
     """What a search returns: the `n_best` hypotheses of each row, best first."""
 
-    ids: Any
+    ids: Tensor
     """`(batch, n_best, length)`: token ids, the end included; 0 after it."""
-    lengths: Any
+    lengths: Tensor
     """`(batch, n_best)`: number of tokens before the end."""
-    scores: Any
+    scores: Tensor
     """`(batch, n_best)`: what the search ranks by; minus infinity where there are fewer than `n_best` hypotheses."""
-    log_probs: Any
+    log_probs: Tensor
     """`(batch, n_best, length)`: log-probability that the model gives each token, the end included, without the
     search's constraints; 0 after the end."""
-    weights: Any = None
+    weights: Tensor = None
     """`(batch, n_best, length, source length)`: attention weights of each token; 0 after the end; `None` for a model
     without attention."""
 
     @property
-    def totals(self) -> Any:
+    def totals(self) -> Tensor:
         """`(batch, n_best)`: log-probability of each whole output."""
         return self.log_probs.sum(-1)
 
@@ -39,11 +40,11 @@ class Generated(NamedTuple):
 class Emitted(NamedTuple):
     """What a step adds to the hypotheses, `(batch, hypotheses, ...)`; the loop stacks it along a leading time axis."""
 
-    ids: Any
+    ids: Tensor
     """The token."""
-    log_probs: Any
+    log_probs: Tensor
     """Its log-probability by the model; 0 for padding."""
-    weights: Any
+    weights: Tensor
     """Its attention weights; `()` without attention."""
 
 
@@ -118,14 +119,14 @@ class Searcher(keras.Model):
             self.predict_function = lambda data: search(data[0][0])
         return self.predict_function
 
-    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def call(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Run the search."""
         search = self.search
         memory, states = self.model.initialize(inputs["sources"])
         memory = self.model.precompute(memory, search.hypotheses * self.max_length)
         forbidden = self._forbidden(inputs.get("allowed"))
 
-        def step(hypotheses: Hypotheses, now: dict[str, Any]) -> tuple[Hypotheses, tuple[Any, Emitted]]:
+        def step(hypotheses: Hypotheses, now: dict[str, Any]) -> tuple[Hypotheses, tuple[Tensor, Emitted]]:
             log_probs, weights, advanced = self._advance(hypotheses, memory)
             constrained = self._constrain(log_probs, hypotheses, forbidden, now.get("prefix"))
             totals, lengths, coverage = hypotheses.totals, advanced.lengths, advanced.coverage
@@ -155,7 +156,7 @@ class Searcher(keras.Model):
 
     # === Before the loop ===
 
-    def _start(self, states: Any, mask: Any) -> Hypotheses:
+    def _start(self, states: Any, mask: Tensor) -> Hypotheses:
         """The hypotheses before the first step."""
         search, (batch, length) = self.search, ops.shape(mask)
         shape = (batch, search.hypotheses)
@@ -169,7 +170,7 @@ class Searcher(keras.Model):
             coverage=ops.zeros((*shape, length), "float32") if search.needs_attention else (),
         )
 
-    def _forbidden(self, allowed: Any) -> Any:
+    def _forbidden(self, allowed: Tensor) -> Tensor:
         """The tokens that no output may have: boolean `(vocabulary,)`."""
         readout = self.model.readout
         if allowed is None:
@@ -189,7 +190,7 @@ class Searcher(keras.Model):
 
     # === One step ===
 
-    def _advance(self, hypotheses: Hypotheses, memory: Any) -> tuple[Any, Any, Hypotheses]:
+    def _advance(self, hypotheses: Hypotheses, memory: Any) -> tuple[Tensor, Tensor, Hypotheses]:
         """Run the model one step.
 
         Returns:
@@ -206,7 +207,7 @@ class Searcher(keras.Model):
         )
         return ops.log_softmax(logits), () if weights is None else weights, advanced
 
-    def _constrain(self, log_probs: Any, hypotheses: Hypotheses, forbidden: Any, prefix: Any) -> Any:
+    def _constrain(self, log_probs: Tensor, hypotheses: Hypotheses, forbidden: Tensor, prefix: Tensor) -> Tensor:
         """The log-probabilities `(batch, hypotheses, vocabulary)` that the search selects by.
 
         1. Forbidden tokens are impossible, and the search's own options apply.
@@ -227,7 +228,7 @@ class Searcher(keras.Model):
         only_padding = ops.where(ops.equal(ids, PAD), 0.0, IMPOSSIBLE)
         return ops.where(hypotheses.ended[..., None], only_padding, constrained)
 
-    def _reorder(self, structure: Any, parents: Any) -> Any:
+    def _reorder(self, structure: Any, parents: Tensor) -> Any:
         """Move everything that belongs to a hypothesis to the places of the new ones that continue it.
 
         Args:
@@ -236,7 +237,7 @@ class Searcher(keras.Model):
         """
         return structure if parents is None else tree.map_structure(lambda each: _gather(each, parents), structure)
 
-    def _append(self, hypotheses: Hypotheses, ids: Any, totals: Any, stop: Any, prefix: Any) -> Hypotheses:
+    def _append(self, hypotheses: Hypotheses, ids: Tensor, totals: Tensor, stop: Tensor, prefix: Tensor) -> Hypotheses:
         """Add the selected tokens to the reordered hypotheses, and note which of these have ended."""
         is_last = ops.logical_or(self.model.readout.is_end(ids), ops.equal(ids, PAD))
         ended = ops.logical_or(hypotheses.ended, is_last)
@@ -252,7 +253,7 @@ class Searcher(keras.Model):
 
     # === After the loop ===
 
-    def _backtrace(self, best: Any, shifts: Any, emitted: Emitted) -> Emitted:
+    def _backtrace(self, best: Tensor, shifts: Tensor, emitted: Emitted) -> Emitted:
         """Collect what led to the best hypotheses.
 
         Args:
@@ -264,13 +265,13 @@ class Searcher(keras.Model):
             The same, `(time, batch, n_best, ...)`, by hypothesis.
         """
 
-        def back(places: Any, shifts: Any) -> tuple[Any, Any]:
+        def back(places: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor]:
             return places + _gather(shifts, places), places
 
         _, path = scan(back, ops.cast(best, "int32"), shifts, reverse=True)
         return tree.map_structure(lambda each: _gather_at_each_step(each, path), emitted)
 
-    def _result(self, scores: Any, emitted: Emitted) -> dict[str, Any]:
+    def _result(self, scores: Tensor, emitted: Emitted) -> dict[str, Any]:
         """The fields of a `Generated`, of what was emitted `(time, batch, n_best, ...)`."""
         ids, log_probs = (ops.transpose(each, (1, 2, 0)) for each in (emitted.ids, emitted.log_probs))
         exists = (scores > IMPOSSIBLE)[..., None]
@@ -306,21 +307,21 @@ class Searcher(keras.Model):
         return np.stack(drawn, axis=1)
 
 
-def _selected(each_token: tuple[Any, ...], parents: Any, ids: Any) -> list[Any]:
+def _selected(each_token: tuple[Tensor, ...], parents: Tensor, ids: Tensor) -> list[Tensor]:
     """Of tensors `(batch, hypotheses, vocabulary)`, the entries of the selected parents and tokens."""
     count, size = each_token[0].shape[1:]
     places = (ops.arange(count) if parents is None else parents) * size + ids
     return [_gather(ops.reshape(each, (-1, count * size)), places) for each in each_token]
 
 
-def _gather(x: Any, index: Any) -> Any:
+def _gather(x: Tensor, index: Tensor) -> Tensor:
     """`x[b, index[b, i]]`: from `(batch, n, ...)` and `(batch, m)` to `(batch, m, ...)`, as one flat look-up."""
     batch, count = ops.shape(x)[:2]
     flat = ops.reshape(x, (-1, *ops.shape(x)[2:]))
     return ops.take(flat, index + count * ops.arange(batch)[:, None], axis=0)
 
 
-def _gather_at_each_step(x: Any, index: Any) -> Any:
+def _gather_at_each_step(x: Tensor, index: Tensor) -> Tensor:
     """`_gather` at every step: from `(time, batch, n, ...)` and `(time, batch, m)` to `(time, batch, m, ...)`."""
     time, batch = ops.shape(x)[:2]
     flat = ops.reshape(x, (-1, *ops.shape(x)[2:]))

@@ -1,7 +1,7 @@
 """Beam search in plain Python: one row at a time, over lists, without an early stop.
 
-`next_step(outputs)` gives the log-probability of every token after the given ones, and that step's attention weights at the
-real source positions.
+`next_step(outputs)` gives the log-probability of every token after the given ones, and the step's attention weights at
+the real source positions.
 """
 
 import math
