@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 import yaml
 
-from seq2seq_zoo import Seq2Seq, load
+from seq2seq_zoo import Encoder, FeedbackDecoder, Seq2Seq, load
 from seq2seq_zoo.config.reader import read
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.experiment import factory, run
 from seq2seq_zoo.experiment.run import Run, RunError
 from seq2seq_zoo.metrics.texts import text_metrics
-from seq2seq_zoo.training.training import TrainingError
+from seq2seq_zoo.tasks.copy import Copy
+from seq2seq_zoo.training.training import Training, TrainingError
 
 # Everything random is on: dropout, sampling, and epochs that end in the middle of a pass over the pairs.
 SMALL = {
@@ -141,8 +142,8 @@ def test_the_same_seed_gives_the_same_records_in_a_thread_too(finished, tmp_path
 KILLED = """
 import os, signal, sys
 import keras
-from seq2seq_zoo import factory
-from seq2seq_zoo.config import read
+from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import Run
 
 path, directory = sys.argv[1:]
@@ -213,8 +214,8 @@ def test_nothing_is_overwritten(finished, tmp_path):
         ),
         (
             {"encoder": {"units": 5}, "decoder": {"bridge": "copy"}},
-            "{file}:{decoder}: decoder: bridge='copy' needs an encoder whose states have the widths of the decoder's, "
-            "layer by layer: the decoder has layer 1: 2 x 6, the encoder layer 1: 2 x 5. Give both the same cell, "
+            "{file}:{bridge}: decoder.bridge: bridge='copy' needs an encoder whose states have the widths of the "
+            "decoder's, layer by layer: the decoder has layer 1: 2 x 6, the encoder layer 1: 2 x 5. Give both the same cell, "
             "depth and units (a bidirectional encoder's states are 2 * units wide), or use bridge='dense'.",
         ),
         (
@@ -224,7 +225,7 @@ def test_nothing_is_overwritten(finished, tmp_path):
         ),
         (
             {"decoder": {"softmax_samples": 3, "sampling": None}, "training": {"label_smoothing": 0.1}},
-            "{file}:{training}: training: label_smoothing=0.1 needs the probabilities of all tokens, and "
+            "{file}:{label_smoothing}: training.label_smoothing: label_smoothing=0.1 needs the probabilities of all tokens, and "
             "softmax_samples=3 leaves most of them out: give one of the two.",
         ),
     ],
@@ -232,15 +233,19 @@ def test_nothing_is_overwritten(finished, tmp_path):
 def test_what_cannot_be_made_is_the_configuration_s_fault_and_leaves_no_directory(changes, message, tmp_path):
     config = small(tmp_path, **changes)
     file = tmp_path / "small.yaml"
-    lines = {line.split(":")[0]: number for number, line in enumerate(file.read_text().splitlines(), start=1)}
+    lines = {line.split(":")[0].strip(): number for number, line in enumerate(file.read_text().splitlines(), start=1)}
     with pytest.raises(ConfigError) as raised:
         Run.start(tmp_path / "run", config)
     assert str(raised.value) == message.format(file=file, **lines)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_bug_is_not_blamed_on_the_configuration(tmp_path, monkeypatch):
-    monkeypatch.setattr(factory, "make_model", lambda config, data: np.zeros(3).reshape(2, 2))
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [(factory, "make_model"), (Copy, "load"), (Encoder, "build"), (FeedbackDecoder, "build"), (Training, "check")],
+)
+def test_a_bug_is_not_reported_as_an_error_of_the_configuration(owner, method, tmp_path, monkeypatch):
+    monkeypatch.setattr(owner, method, lambda *arguments: np.zeros(3).reshape(2, 2))
     with pytest.raises(ValueError, match="cannot reshape") as raised:
         Run.start(tmp_path / "run", small(tmp_path))
     assert type(raised.value) is ValueError
@@ -257,7 +262,7 @@ def test_a_missing_tensorboard_is_told_before_training(tmp_path, monkeypatch):
     with pytest.raises(ConfigError) as raised:
         Run.start(tmp_path / "run", config)
     assert str(raised.value) == (
-        f"{tmp_path / 'small.yaml'}:{line}: training.tensorboard needs a package that is not installed. "
+        f"{tmp_path / 'small.yaml'}:{line}: training.tensorboard: needs a package that is not installed. "
         "Run: pip install 'seq2seq-zoo[tensorboard]'"
     )
     assert not (tmp_path / "run").exists()
@@ -280,7 +285,7 @@ def test_metrics_that_cannot_be_had_are_told_before_training(tmp_path, monkeypat
 def test_metrics_of_texts_need_generated_texts(tmp_path):
     config = small(tmp_path)
     labels = dataclasses.replace(run.load_data(config), targets="label")
-    with pytest.raises(ValueError, match=r"^are of generated texts, and 'copy' has none: leave them out\.$"):
+    with pytest.raises(ValueError, match=r"^`metrics`: are of generated texts, and 'copy' has none: leave them out\.$"):
         factory.make_metrics(config, labels)
     assert factory.make_metrics({**config, "metrics": []}, labels) == []
 
@@ -326,7 +331,7 @@ def test_what_a_task_is_not_judged_by_is_told_before_training(tmp_path):
     with pytest.raises(ConfigError) as raised:
         Run.start(tmp_path / "run", config)
     assert str(raised.value).endswith(
-        "training.monitor: this task is judged by exact_match, token_accuracy, token_error_rate, not by perplexity."
+        "training.monitor: this task is evaluated by exact_match, token_accuracy, token_error_rate, not by perplexity."
     )
     assert not (tmp_path / "run").exists()
 

@@ -84,7 +84,7 @@ def test_the_quantiles_of_a_readout():
 
 def test_the_length_of_a_forecast_is_said_once():
     data = tasks.create("seasons", steps=400, history=24, horizon=5).load()
-    with pytest.raises(ValueError, match=r"decoder\.max_length: is the length of the longest target of 'seasons', 5"):
+    with pytest.raises(ValueError, match=r"`decoder\.max_length` is the length of the longest target of 'seasons', 5"):
         factory.make_model(configured("forecast", "decoder.max_length=7"), data)
 
 
@@ -197,6 +197,9 @@ def test_what_is_wrong_with_a_series_is_said_with_its_place(tmp_path, monkeypatc
             "readout: the targets of 'forecast' are real values: expected vectors",
         ),
         ("readout={name: quantiles, quantiles: [0.1]}", "readout: Quantiles must increase from above 0 to below 1"),
-        ("training.monitor=quantile_loss", "training.monitor: this task is judged by mase, rmse, correlation, not by"),
+        (
+            "training.monitor=quantile_loss",
+            "training.monitor: this task is evaluated by mase, rmse, correlation, not by",
+        ),
     ):
         assert said in refused("train", "run.yaml", "--set", change)

@@ -1,9 +1,10 @@
 """Constructors say what they take; checks, messages, defaults and the JSON Schema are all read off their signatures."""
 
+import contextlib
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, TypeVar, cast
 
@@ -42,6 +43,30 @@ class OptionError(ValueError):
         super().__init__(f"`{'.'.join(path)}`{space}{message}" if path else message)
         self.path = path
         self.message = message
+
+
+@contextlib.contextmanager
+def errors_at(*path: str, refusals: type[ValueError] | tuple[type[ValueError], ...] = ()) -> Iterator[None]:
+    """Attribute the errors of a block to the option at `path`. All other errors pass unchanged.
+
+    Args:
+        *path: the keys that lead to the option. An `OptionError` from the block gets them before its own.
+        refusals: further errors that are the option's fault: each becomes an `OptionError` at `path`.
+
+    Example:
+
+    >>> with errors_at("decoder", refusals=ValueError):
+    ...     raise ValueError("The bridge does not fit.")
+    Traceback (most recent call last):
+        ...
+    seq2seq_zoo.config.options.OptionError: `decoder`: The bridge does not fit.
+    """
+    try:
+        yield
+    except OptionError as error:
+        raise OptionError((*path, *error.path), error.message) from error
+    except refusals as error:
+        raise OptionError(path, str(error)) from error
 
 
 class Named:

@@ -48,7 +48,7 @@ def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] 
     try:
         return Config(schema.resolve(given), origins)
     except OptionError as error:
-        raise ConfigError(_located(error.path, error.message, origins)) from None
+        raise ConfigError.at(error, origins) from None
 
 
 def choose(choice: Choice, given: Mapping[str, Any], said: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def choose(choice: Choice, given: Mapping[str, Any], said: str, overrides: Itera
     try:
         return choice.resolve(values)
     except OptionError as error:
-        raise ConfigError(_located(error.path, error.message, origins)) from None
+        raise ConfigError.at(error, origins) from None
 
 
 def dump(config: Mapping[str, Any]) -> str:
@@ -192,9 +192,3 @@ def _override(given: Any, override: str, origins: dict[Keys, str]) -> None:
     for old in [each for each in origins if each[: len(keys)] == keys]:
         del origins[old]
     given[keys[-1]] = _parse(text, lambda line: place, keys, origins)
-
-
-def _located(path: Keys, message: str, origins: Mapping[Keys, str]) -> str:
-    # What is missing, or sits in a list, has no line of its own: its nearest parent has.
-    known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in origins)
-    return ": ".join(part for part in (origins[known], ".".join(path), message) if part)

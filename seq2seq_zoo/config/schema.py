@@ -26,6 +26,19 @@ class ConfigError(ValueError):
     def __init__(self, message: str):
         super().__init__(" ".join(message.split()))
 
+    @classmethod
+    def at(cls, error: OptionError, origins: Mapping[Keys, str]) -> "ConfigError":
+        """An option's error with the place that set the option.
+
+        Args:
+            error: its path starts at the top of the configuration.
+            origins: the `Config.origins`; empty where they are not known.
+        """
+        # A missing value, or one inside a list, has no origin of its own: take that of its nearest parent.
+        parents = (error.path[:length] for length in range(len(error.path), -1, -1))
+        origin = next((origins[path] for path in parents if path in origins), "")
+        return cls(": ".join(part for part in (origin, ".".join(error.path), error.message) if part))
+
 
 class Config(dict[str, Any]):
     """A resolved configuration: plain nested values, every default filled in.

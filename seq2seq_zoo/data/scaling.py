@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seq2seq_zoo.config.options import OptionError
+
 
 class Scale(NamedTuple):
     """What takes the unit from features. `scale * values + mean` gives it back: see `Row.restore`."""
@@ -40,9 +42,10 @@ def standardise(values: np.ndarray, names: Sequence[str], where: str) -> Scale:
     # Not by the deviation: rounding gives equal numbers a small one.
     for name, low, high in zip(names, values.min(axis=0), values.max(axis=0), strict=True):
         if low == high:
-            raise ValueError(
+            raise OptionError(
+                ("scaling",),
                 f"'{name}' is {low:g} throughout {where}: what never changes cannot be standardised. Leave the column "
-                "out, or set scaling to null."
+                "out, or set scaling to null.",
             )
     return Scale(values.mean(axis=0), values.std(axis=0))
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from seq2seq_zoo.config.options import checked
+from seq2seq_zoo.config.options import OptionError, checked
 from seq2seq_zoo.decoders.decoder import Decoder, modes
 
 
@@ -47,9 +47,10 @@ class PeekDecoder(Decoder):
 
     def _sum(self, previous: Any, summary: Any) -> Any:
         if previous.shape[-1] != summary.shape[-1]:
-            raise ValueError(
+            raise OptionError(
+                ("combine",),
                 f"combine='add' adds the encoder's summary to the output before, which must be equally wide: got "
                 f"{summary.shape[-1]} and {previous.shape[-1]}. Change the encoder's units or the embedding_dim, or "
-                f"use combine='concatenate'."
+                f"use combine='concatenate'.",
             )
         return previous + summary

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,10 @@ from typing import Any
 import keras
 from matplotlib.figure import Figure
 
+from seq2seq_zoo.config.options import OptionError, errors_at
 from seq2seq_zoo.config.reader import dump, read
 from seq2seq_zoo.config.schema import ConfigError
+from seq2seq_zoo.data.pairs import DataFileError
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.figures import image, trajectories
 from seq2seq_zoo.metrics.metric import METRICS as KNOWN
@@ -71,28 +72,28 @@ class Run:
     def __init__(self, directory: Path, config: Mapping[str, Any]):
         self.directory = directory
         self.config = config
-        self.training = factory.make_training(config)
-        if self.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise ConfigError(
-                f"{_place(config, 'training', 'tensorboard')} needs a package that is not installed. "
-                "Run: pip install 'seq2seq-zoo[tensorboard]'"
-            )
-        keras.utils.set_random_seed(config["seed"])
-        self.data = load_data(config)
-        with config_error_at(config, "metrics"):
-            self.metrics = factory.make_metrics(config, self.data)
         self.history: list[dict[str, Any]] = []
         self.notes: list[str] = []
-        if (directory / LAST).exists():
-            self.model = load(directory / LAST)
-            self._continue()
-        else:
-            with config_error_at(config, "decoder"):
+        with _config_errors(config):
+            self.training = factory.make_training(config)
+            if self.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
+                raise OptionError(
+                    ("training", "tensorboard"),
+                    "needs a package that is not installed. Run: pip install 'seq2seq-zoo[tensorboard]'",
+                )
+            keras.utils.set_random_seed(config["seed"])
+            self.data = load_data(config)
+            self.metrics = factory.make_metrics(config, self.data)
+            if (directory / LAST).exists():
+                self.model = load(directory / LAST)
+                self._continue()
+            else:
                 self.model = factory.make_model(config, self.data)
-            with config_error_at(config, "pretrained"):
-                self.notes = factory.make_pretrained(config).into(self.model)
-        with config_error_at(config, "training"):
-            self.training.check(self.model, self.data)
+                pretrained = factory.make_pretrained(config)
+                with errors_at("pretrained"):
+                    self.notes = pretrained.into(self.model)
+            with errors_at("training"):
+                self.training.check(self.model, self.data)
 
     @classmethod
     def start(cls, directory: str | os.PathLike[str], config: Mapping[str, Any]) -> "Run":
@@ -221,8 +222,10 @@ def load_data(config: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: the task refuses its arguments, or its data cannot be read.
     """
-    with config_error_at(config, "task"):
-        return factory.make_task(config).load()
+    with _config_errors(config):
+        task = factory.make_task(config)
+        with errors_at("task", refusals=DataFileError):
+            return task.load()
 
 
 def read_data(directory: str | os.PathLike[str]) -> Any:
@@ -277,25 +280,12 @@ def _require_same(directory: Path, data: Data | Series) -> None:
 
 
 @contextlib.contextmanager
-def config_error_at(config: Mapping[str, Any], section: str) -> Iterator[None]:
-    """What our own constructors refuse is the configuration's fault; an error from elsewhere stays what it is."""
+def _config_errors(config: Mapping[str, Any]) -> Iterator[None]:
+    """Turn an error about an option into a `ConfigError` that names its file and line. Other errors pass unchanged."""
     try:
         yield
-    except ValueError as error:
-        thrower = traceback.extract_tb(error.__traceback__)[-1].filename
-        if not Path(thrower).is_relative_to(Path(__file__).parents[1]):
-            raise
-        # Where a key stands before what is wrong, it is to blame, and not all of the section.
-        key, colon, rest = str(error).partition(": ")
-        if colon and key.partition(".")[0] in config:
-            raise ConfigError(f"{_place(config, *key.split('.'))}: {rest}") from error
-        raise ConfigError(f"{_place(config, section)}: {error}") from error
-
-
-def _place(config: Mapping[str, Any], *keys: str) -> str:
-    """A key of a configuration, with the file and line that set it where that is known."""
-    origins = getattr(config, "origins", {})
-    return ": ".join(part for part in (origins.get(keys), ".".join(keys)) if part)
+    except OptionError as error:
+        raise ConfigError.at(error, getattr(config, "origins", {})) from error
 
 
 def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequence[str]]:

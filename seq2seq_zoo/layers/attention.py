@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from seq2seq_zoo.config.options import OptionError
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import matmul
 from seq2seq_zoo.layers.sublayer import Sublayer
@@ -187,10 +188,11 @@ class DotAttention(_Product):
     def build(self, query: int, key: int) -> None:
         """Check that query and key are equally wide."""
         if query != key:
-            raise ValueError(
+            raise OptionError(
+                ("attention",),
                 f"{type(self).__name__} multiplies the decoder's state with the encoder's output, which must be "
                 f"equally wide: got {query} and {key}. Change the units of one (an encoder of two directions puts out "
-                f"twice its units), or use attention='general'."
+                f"twice its units), or use attention='general'.",
             )
         super().build(query, key)
 

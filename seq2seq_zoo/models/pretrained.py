@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.config.options import KERAS_ARGUMENTS, checked
+from seq2seq_zoo.config.options import KERAS_ARGUMENTS, OptionError, checked, errors_at
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 from seq2seq_zoo.decoders import FeedbackDecoder, modes
 from seq2seq_zoo.layers.cells import cells
 from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.layers.stack import Stack
 from seq2seq_zoo.models.ensemble import Ensemble
-from seq2seq_zoo.models.loading import load
+from seq2seq_zoo.models.loading import ModelFileError, load
 
 _TOKENS = {"embedding": 0, "kernel": 1, "bias": 0}  # the axis of a readout's weight that has a place for each token
 
@@ -62,36 +62,37 @@ class Pretrained:
             A line for each part: how many of its tokens have a pretrained vector now.
 
         Raises:
-            ValueError: a path that holds no model with such a part, or one that does not fit.
+            OptionError: a path that holds no model with such a part, or one that does not fit.
         """
-        return [
-            copy(model, path)
-            for copy, path in ((_into_encoder, self.encoder), (_into_decoder, self.decoder))
-            if path is not None
-        ]
+        lines = []
+        for part, copy, path in (("encoder", _into_encoder, self.encoder), ("decoder", _into_decoder, self.decoder)):
+            if path is not None:
+                with errors_at(part, refusals=ModelFileError):
+                    lines.append(f"{part}: {copy(model, path)}")
+        return lines
 
 
 def _into_encoder(model: Any, path: str) -> str:
     found = _load(path)
     if not isinstance(model.encoder, Encoder):
-        raise ValueError("encoder: a language model has none: give its `decoder` a path.")
+        raise OptionError((), "a language model has none: give its `decoder` a path.")
     new, old, known = model.encoder, found.encoder, found.source_vocabulary
     if not isinstance(old, Encoder):
         old, known = found.decoder, found.target_vocabulary
-    ids = _same_tokens("encoder", path, model.source_vocabulary, known)
-    _check("encoder", path, _options(new), _options(old))
+    ids = _same_tokens(path, model.source_vocabulary, known)
+    _check(path, _options(new), _options(old))
     _copy(_vectors(old), _vectors(new), ids, axis=0)
     _copy_stack(old.stack, new.stack)
-    return _note("encoder", path, model.source_vocabulary, ids)
+    return _note(path, model.source_vocabulary, ids)
 
 
 def _into_decoder(model: Any, path: str) -> str:
     found = _load(path)
     for whose, each in (("the new model", model), (path, found)):
         if not hasattr(each, "decoder"):
-            raise ValueError(f"decoder: {whose} has none.")
+            raise OptionError((), f"{whose} has none.")
     new, old = model.decoder, found.decoder
-    ids = _same_tokens("decoder", path, model.target_vocabulary, found.target_vocabulary)
+    ids = _same_tokens(path, model.target_vocabulary, found.target_vocabulary)
     # What a decoder of mode feedback reads and reads out, any other that feeds back does before all else.
     leads = isinstance(old, FeedbackDecoder) and new.feeds_back and not new.readout.tied
     options, widths = [], []
@@ -102,20 +103,20 @@ def _into_decoder(model: Any, path: str) -> str:
         options.append({**_options(each), **own})
         features = next((weight.shape[0] for weight in readout.weights if _TOKENS.get(weight.name) != 0), None)
         widths.append({"inputs": sum(each.stack.cells[0][0].widths), "features": features})
-    _check("decoder", path, *options)
+    _check(path, *options)
     if not leads:
-        _check("decoder", path, *widths)
+        _check(path, *widths)
     olds = {weight.name: weight for weight in old.readout.weights}
     for weight in new.readout.weights:
         _copy(olds[weight.name], weight, ids, _TOKENS.get(weight.name))
     _copy_stack(old.stack, new.stack)
-    return _note("decoder", path, model.target_vocabulary, ids)
+    return _note(path, model.target_vocabulary, ids)
 
 
 def _load(path: str) -> Any:
     found = load(path)
     if isinstance(found, Ensemble):
-        raise ValueError(f"{path}: expected one model, found an ensemble.")
+        raise OptionError((), f"{path}: expected one model, found an ensemble.")
     return found
 
 
@@ -139,21 +140,21 @@ def _options(part: Any) -> dict[str, Any]:
     }
 
 
-def _check(part: str, path: str, wanted: dict[str, Any], found: dict[str, Any]) -> None:
+def _check(path: str, wanted: dict[str, Any], found: dict[str, Any]) -> None:
     differ = [key for key in wanted if wanted[key] != found.get(key)]
     if differ:
         wants, has = (", ".join(f"{key} {each.get(key)}" for key in differ) for each in (wanted, found))
-        raise ValueError(f"{part}: {path} does not fit: expected {wants}, found {has}. Give both the same.")
+        raise OptionError((), f"{path} does not fit: expected {wants}, found {has}. Give both the same.")
 
 
-def _same_tokens(part: str, path: str, new: Vocabulary | None, old: Vocabulary | None) -> np.ndarray:
+def _same_tokens(path: str, new: Vocabulary | None, old: Vocabulary | None) -> np.ndarray:
     """The ids of each token that both know, the special ones first: a row of the new ones, and a row of the old."""
     if new is None or old is None:
         whose = "the new model" if new is None else path
-        raise ValueError(f"{part}: weights are matched token by token, and {whose} has no vocabulary.")
+        raise OptionError((), f"weights are matched token by token, and {whose} has no vocabulary.")
     if new.separator != old.separator:
         wanted, found = ("words" if each.separator else "characters" for each in (new, old))
-        raise ValueError(f"{part}: {path} does not fit: expected {wanted}, found {found}.")
+        raise OptionError((), f"{path} does not fit: expected {wanted}, found {found}.")
     known = set(old.ordinary)
     both = [(*new.encode(token), *old.encode(token)) for token in new.ordinary if token in known]
     special = [(PADDING, PADDING), (new.start, old.start), (new.end, old.end), (new.unknown, old.unknown)]
@@ -179,8 +180,8 @@ def _copy_stack(old: Stack, new: Stack) -> None:
                 _copy(weight, into)
 
 
-def _note(part: str, path: str, vocabulary: Vocabulary, ids: np.ndarray) -> str:
+def _note(path: str, vocabulary: Vocabulary, ids: np.ndarray) -> str:
     every = vocabulary.encode(vocabulary.join(vocabulary.ordinary))
     known = np.isin(every, ids[0]).sum()
     others = f"; {len(every) - known:,} that it does not know begin at random" if known < len(every) else ""
-    return f"{part}: {known:,} of {len(every):,} tokens begin as {path} has them{others}"
+    return f"{known:,} of {len(every):,} tokens begin as {path} has them{others}"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seq2seq_zoo.config.options import Fraction, NonNegative, Positive, checked
-from seq2seq_zoo.data.pairs import Pairs
+from seq2seq_zoo.data.pairs import DataFileError, Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.task import Data, Targets, Task
 
@@ -90,7 +90,7 @@ class FileTask(Task):
         # At least one each: a split without pairs measures nothing.
         sizes = [max(1, round(fraction * len(first))) for fraction in fractions.values()]
         if sum(sizes) >= len(first):
-            raise ValueError(
+            raise DataFileError(
                 f"{pairs.paths[0]} has too few different sources ({len(first)}) to draw {' and '.join(fractions)} and "
                 "have some left to train on. Add pairs, take smaller fractions, or give the paths of dev and test."
             )

@@ -7,6 +7,7 @@ import numpy as np
 
 from seq2seq_zoo.config.options import Fraction, NonNegative, checked
 from seq2seq_zoo.data.columns import read_header
+from seq2seq_zoo.data.pairs import DataFileError
 from seq2seq_zoo.tasks.framewise import FrameTask, Recording
 from seq2seq_zoo.tasks.task import tasks
 
@@ -70,7 +71,7 @@ class Frames(FrameTask):
         others = [name for name in read_header(self.paths["train"]) if name not in (self.key, *self.targets)]
         self.sources = self._sources or others
         if not self.sources:
-            raise ValueError(
+            raise DataFileError(
                 f"{self.paths['train']} has no column but '{self.key}' and the targets: expected some more, "
                 "from which to find them."
             )
@@ -79,7 +80,7 @@ class Frames(FrameTask):
         # At least one each: a split without sequences measures nothing.
         sizes = [max(1, round(fraction * len(found["train"]))) for fraction in fractions.values()]
         if sum(sizes) >= len(found["train"]):
-            raise ValueError(
+            raise DataFileError(
                 f"{self.paths['train']} has too few sequences ({len(found['train'])}) to draw {' and '.join(fractions)}"
                 " and have some left to train on. Add some, or give the paths of dev and test."
             )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seq2seq_zoo.config.options import Fraction, Positive, checked
+from seq2seq_zoo.config.options import Fraction, OptionError, Positive, checked
 from seq2seq_zoo.data.columns import read_columns
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.pairs import DataFileError
@@ -96,10 +96,11 @@ class Windows(Task):
         parts["test"] = range(steps - test, steps)
         for split, part in parts.items():
             if len(part) < self.length:
-                raise ValueError(
+                raise OptionError(
+                    (),
                     f"{split} has {len(part)} of the stream's {steps} steps, too few for one window: expected at least "
                     f"history + horizon, {self.history} + {self.horizon}. Give a longer stream, a shorter window, or "
-                    "other fractions."
+                    "other fractions.",
                 )
         return parts
 
@@ -177,8 +178,9 @@ class Windows(Task):
         for name, error in zip(self.targets, errors, strict=True):
             # Not nothing: what repeats itself but for rounding is no less foreseen.
             if error <= 1e-9 * np.abs(values).max():
-                raise ValueError(
+                raise OptionError(
+                    ("period",),
                     f"'{name}' is the same every {self.period} steps throughout train: the naive forecast is never "
-                    "wrong, and nothing can be measured against it."
+                    "wrong, and nothing can be measured against it.",
                 )
         return errors

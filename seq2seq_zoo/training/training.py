@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from seq2seq_zoo.config.options import Fraction, Positive, PositiveFloat, checked
+from seq2seq_zoo.config.options import Fraction, OptionError, Positive, PositiveFloat, checked, errors_at
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.data.stream import in_windows
 from seq2seq_zoo.layers.backend import use_xla
@@ -193,9 +193,11 @@ class Training:
             ValueError: label smoothing that the model's outputs do not allow; a metric to monitor by which the task is
                 not judged; a stream that is too short.
         """
-        model.readout.loss(self.label_smoothing)
-        if self.monitor not in (None, *(known := monitorable_metrics(model, data))):
-            raise ValueError(f"training.monitor: this task is judged by {', '.join(known)}, not by {self.monitor}.")
+        with errors_at("label_smoothing", refusals=ValueError):
+            model.readout.loss(self.label_smoothing)
+        known = monitorable_metrics(model, data)
+        if self.monitor not in (None, *known):
+            raise OptionError(("monitor",), f"this task is evaluated by {', '.join(known)}, not by {self.monitor}.")
         if data.window is not None:
             self._feed(data)
 
@@ -253,7 +255,8 @@ class _StreamFeed(keras.utils.PyDataset):
     def __init__(self, training: Training, data: Any, epoch: int):
         super().__init__()
         ids = list(itertools.chain.from_iterable(target for _, target in data.encode("train")))
-        self._windows = in_windows(ids, training.batch_size, data.window)
+        with errors_at("batch_size", refusals=ValueError):
+            self._windows = in_windows(ids, training.batch_size, data.window)
         self._steps = training.steps_per_epoch or len(self._windows)
         self._epoch = epoch
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from seq2seq_zoo.config.options import NonNegative, Positive, checked
+from seq2seq_zoo.config.options import NonNegative, OptionError, Positive, checked
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
 from seq2seq_zoo.layers.readouts.readout import PAD, Readout, argmax, readouts
@@ -105,7 +105,9 @@ class Tokens(Readout):
                 shape=(self.vocabulary_size, self.width), initializer="uniform", name="embedding"
             )
         if self.tied and self.embedding is None:
-            raise ValueError("tied=True needs a mode that reads its own outputs: there is no embedding to tie to.")
+            raise OptionError(
+                ("tied",), "tied=True needs a mode that reads its own outputs: there is no embedding to tie to."
+            )
         if not self.tied:
             self.kernel = self.add_weight(
                 shape=(features, self.vocabulary_size), initializer="glorot_uniform", name="kernel"
