@@ -225,8 +225,8 @@ def test_nothing_is_overwritten(finished, tmp_path):
         ),
         (
             {"decoder": {"softmax_samples": 3, "sampling": None}, "training": {"label_smoothing": 0.1}},
-            "{file}:{label_smoothing}: training.label_smoothing: label_smoothing=0.1 needs the probabilities of all tokens, and "
-            "softmax_samples=3 leaves most of them out: give one of the two.",
+            "{file}:{label_smoothing}: training.label_smoothing: label_smoothing=0.1 needs the probabilities of all "
+            "tokens, and softmax_samples=3 leaves most of them out: give one of the two.",
         ),
     ],
 )
