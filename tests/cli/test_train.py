@@ -49,7 +49,7 @@ def test_a_directory_is_named_after_its_configuration(folder, monkeypatch):
             ["--resume", "x", "--set", "seed=1"],
             "--resume continues a run in its directory and with its configuration: leave the other options out.",
         ),
-        (["--resume", "x"], "x holds no run: expected config.yaml in it. Give a directory that `train` made."),
+        (["--resume", "x"], "x is not a run: expected config.yaml in it. Give a directory made by `train`."),
         (
             ["copy", "--set", "decoder.unts=3"],
             "--set decoder.unts=3: decoder.unts: is not an option of decoder mode 'attention'. Did you mean 'units'? "
@@ -81,7 +81,7 @@ def test_train_refuses(arguments, message, folder):
 def test_train_overwrites_nothing(first_25):
     directory = first_25.directory
     assert refused("train", "first_25", "--out", directory) == (
-        f"{directory} is there already and is not overwritten: give another name with --out, or go on with it by "
+        f"{directory} already exists and is not overwritten: give another name with --out, or continue it with "
         f"--resume {directory}."
     )
 
