@@ -64,7 +64,7 @@ def imported() -> Arrows:
 
 
 def documented() -> Arrows:
-    """The table of arrows in docs/design.md. Each row has a unit, its imports from the package and those from outside."""
+    """The table of arrows in docs/design.md. A row has a unit, its imports from the package and those from outside."""
     text = DESIGN.read_text(encoding="utf-8")
     table = text.split("<!-- arrows:begin -->")[1].split("<!-- arrows:end -->")[0]
     rows = [line.split("|")[1:-1] for line in table.strip().splitlines()[2:]]
