@@ -215,8 +215,8 @@ def test_nothing_is_overwritten(finished, tmp_path):
         (
             {"encoder": {"units": 5}, "decoder": {"bridge": "copy"}},
             "{file}:{bridge}: decoder.bridge: bridge='copy' needs an encoder whose states have the widths of the "
-            "decoder's, layer by layer: the decoder has layer 1: 2 x 6, the encoder layer 1: 2 x 5. Give both the same cell, "
-            "depth and units (a bidirectional encoder's states are 2 * units wide), or use bridge='dense'.",
+            "decoder's, layer by layer: the decoder has layer 1: 2 x 6, the encoder layer 1: 2 x 5. Give both the same "
+            "cell, depth and units (a bidirectional encoder's states are 2 * units wide), or use bridge='dense'.",
         ),
         (
             {"decoder": {"softmax_samples": 3}},
