@@ -4,6 +4,7 @@ Importing the package imports no backend; the first use of a name that needs one
 """
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
     from seq2seq_zoo.models.loading import load as load
     from seq2seq_zoo.models.seq2seq import Seq2Seq as Seq2Seq
 
-_HOMES = {
+_MODULES = {
     "AttentionDecoder": "decoders",
     "BasicDecoder": "decoders",
     "Decoder": "decoders.decoder",
     "Encoded": "layers.encoder",
     "Encoder": "layers.encoder",
+    "EncoderOnly": "models.encoder_only",
     "Ensemble": "models.ensemble",
     "FeedbackDecoder": "decoders",
     "Gaussian": "layers.readouts.real_values",
-    "EncoderOnly": "models.encoder_only",
     "NoEncoder": "layers.encoder",
     "PeekDecoder": "decoders",
     "Quantiles": "layers.readouts.real_values",
@@ -46,14 +47,16 @@ _HOMES = {
     "load": "models.loading",
 }
 
-__all__ = ["decoders", *_HOMES]
+__all__ = ["decoders", *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.metadata.version("seq2seq-zoo")
     if name == "decoders":
         return importlib.import_module("seq2seq_zoo.decoders")
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"seq2seq_zoo.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"seq2seq_zoo.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'seq2seq_zoo' has no attribute {name!r}")
 
 

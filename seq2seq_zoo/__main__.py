@@ -1,4 +1,4 @@
-"""`python -m seq2seq_zoo` is `seq2seq-zoo`."""
+"""`python -m seq2seq_zoo` runs `seq2seq-zoo`."""
 
 from seq2seq_zoo.cli import main
 

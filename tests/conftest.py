@@ -5,19 +5,33 @@ import sys
 
 import pytest
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and every process that they start as well.
+# A shell that starts the tests in the background makes them, and every process that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_report_header():
+    """The setting in which the tests differ from the product."""
+    return "searches: not compiled by XLA, unless a test asks for it (fixture searches_without_xla)"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def searches_without_xla():
+    """Run searches without XLA, which would compile each of their shapes for seconds: most of the time of all tests.
+
+    Tests of compiled searches set `seq2seq_zoo.models.text_model.use_xla` themselves. Processes that a test starts run
+    as users run them, with XLA.
+    """
+    # Not imported here: a test that needs no backend should not wait for one.
+    text_model = sys.modules.get("seq2seq_zoo.models.text_model")
+    with pytest.MonkeyPatch.context() as patch:
+        if text_model is not None:
+            patch.setattr(text_model, "use_xla", lambda: False)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def same_chance_for_every_test():
-    """Whatever ran before, a test draws the same numbers."""
-    # Not by importing it: a test that needs no backend should not wait for one.
+def same_seed_for_every_test():
+    """A test draws the same random numbers, whatever ran before it."""
+    # Not imported here, for the same reason.
     if keras := sys.modules.get("keras"):
         keras.utils.set_random_seed(1)
-
-
-def pytest_collection_finish():
-    """Searches are not compiled by XLA, which takes longer than all else here, but where a test says so."""
-    if generation := sys.modules.get("seq2seq_zoo.models.text_model"):
-        generation.use_xla = lambda: False

@@ -1,4 +1,4 @@
-"""The arrows between modules: docs/design.md draws them, the imports must agree."""
+"""The arrows between modules: the imports must agree with the table in docs/design.md."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ Arrows = dict[str, tuple[set[str], set[str]]]
 
 
 def imports(module: Path) -> tuple[set[str], set[str]]:
-    """What a module imports, anywhere in it: dotted names of this package, and other packages' names."""
+    """All imports of a module: dotted names of this package, and the names of other packages."""
     own, others = set(), set()
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -44,7 +44,7 @@ def imports(module: Path) -> tuple[set[str], set[str]]:
 
 
 def unit(dotted: str) -> str:
-    """The row of the table to which a module belongs: the folder or file right below the package."""
+    """The row of the table to which a module belongs: the folder or file directly in the package."""
     return dotted.split(".")[0]
 
 
@@ -53,7 +53,7 @@ def unit_of(module: Path) -> str:
     return "seq2seq_zoo" if first == "__init__" else first
 
 
-def found() -> Arrows:
+def imported() -> Arrows:
     arrows: Arrows = {}
     for module in MODULES:
         own, others = imports(module)
@@ -63,8 +63,8 @@ def found() -> Arrows:
     return arrows
 
 
-def drawn() -> Arrows:
-    """The table of arrows in docs/design.md: a row is `unit`, what it imports of the package, what from outside."""
+def documented() -> Arrows:
+    """The table of arrows in docs/design.md. A row has a unit, its imports from the package and those from outside."""
     text = DESIGN.read_text(encoding="utf-8")
     table = text.split("<!-- arrows:begin -->")[1].split("<!-- arrows:end -->")[0]
     rows = [line.split("|")[1:-1] for line in table.strip().splitlines()[2:]]
@@ -72,15 +72,15 @@ def drawn() -> Arrows:
     return {name: (set(own), set(others)) for (name,), own, others in cells}
 
 
-def test_the_arrows_are_those_that_the_design_page_draws():
-    real, page = found(), drawn()
-    wrong = [name for name in {**real, **page} if real.get(name) != page.get(name)]
-    assert not wrong, {name: f"imports {real.get(name)}, drawn {page.get(name)}" for name in wrong}
+def test_the_imports_are_those_of_the_design_page():
+    code, page = imported(), documented()
+    wrong = [name for name in {**code, **page} if code.get(name) != page.get(name)]
+    assert not wrong, {name: f"imports {code.get(name)}, documented {page.get(name)}" for name in wrong}
 
 
 def test_every_arrow_points_down():
     below: set[str] = set()
-    for name, (own, _) in drawn().items():
+    for name, (own, _) in documented().items():
         assert own <= below, f"{name} imports what comes after it: {own - below}"
         below.add(name)
 
@@ -93,16 +93,15 @@ def test_no_mode_imports_another():
         assert not names - {f"decoders.{module.stem}"} & imports(module)[0], module
 
 
-def test_two_files_ask_which_backend_runs():
-    asking = {(unit_of(module), module.stem) for module in MODULES if imports(module)[1] & (BACKENDS - {"keras"})}
-    # The formats of `export` are TensorFlow's, whatever else runs.
-    assert {each for each in asking if each[0] != "export"} == {("layers", "scan"), ("layers", "backend")}
+def test_two_files_depend_on_the_backend():
+    dependent = {(unit_of(module), module.stem) for module in MODULES if imports(module)[1] & (BACKENDS - {"keras"})}
+    # The formats of `export` need TensorFlow, whichever backend runs.
+    assert {each for each in dependent if each[0] != "export"} == {("layers", "scan"), ("layers", "backend")}
 
 
 @pytest.mark.parametrize("name", WITHOUT_BACKEND)
 def test_no_backend_below_the_layers(name):
-    arrows = found()
-    own, others = arrows[name]
+    own, others = imported()[name]
     assert not others & BACKENDS
     assert own <= set(WITHOUT_BACKEND)
 
@@ -111,11 +110,11 @@ def test_one_concept_one_file():
     assert not [module for module in MODULES if module.stem in ("common", "helpers", "misc", "util", "utils")]
 
 
-def test_every_folder_is_packed():
+def test_every_folder_is_packaged():
     root = DESIGN.parents[1]
-    packed = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    packaged = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
     folders = {".".join(each.parent.relative_to(root).parts) for each in (root / "seq2seq_zoo").rglob("__init__.py")}
-    assert set(packed) == folders | {"seq2seq_zoo.suites"}
+    assert set(packaged) == folders | {"seq2seq_zoo.suites"}
 
 
 def test_presets_and_suites_are_reachable():
@@ -125,7 +124,7 @@ def test_presets_and_suites_are_reachable():
     assert "default" in KINDS["suites"]()
 
 
-def test_what_a_command_starts_with_imports_no_backend(tmp_path):
+def test_the_imports_of_the_command_line_need_no_backend(tmp_path):
     names = "seq2seq_zoo, seq2seq_zoo.config.reader, seq2seq_zoo.tasks, seq2seq_zoo.metrics.texts, seq2seq_zoo.cli"
     code = f"import sys, {names}; print(*sorted({BACKENDS!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Config: strict YAML with errors by their exact words, overrides, round trips, JSON Schema."""
+"""Configurations: strict YAML, the exact error messages, overrides, round trips and the JSON Schema."""
 
 import json
 import subprocess
@@ -146,7 +146,7 @@ def test_origins(load):
         ("[3, 4]", "lengths", [3, 4]),
     ],
 )
-def test_values_read_as_one_would_expect(load, text, key, value):
+def test_plain_values_have_the_types_of_yaml_1_2(load, text, key, value):
     config = load(f"{MINIMAL}training:\n  {key}: {text}\n")
     assert config["training"][key] == value
     assert type(config["training"][key]) is type(value)
@@ -180,9 +180,9 @@ DECODER = "is not an option of decoder mode 'attention'."
             f"4: decoder.readout: {DECODER} Known: cell, score, tied, units."),
         ("1: 2", "1: 1: is not an option. Known: decoder, seed, training."),
         ("? [a]\n: 1", "1: a key must be one word, got a list or mapping."),
-        (f"{MINIMAL}seed: 1\nseed: 2", "3: seed: the key is there twice, first on line 2."),
+        (f"{MINIMAL}seed: 1\nseed: 2", "3: seed: the key occurs twice, first on line 2."),
         ("decoder:\n  units: 1\n  mode: peek\n  units: 1",
-            "4: decoder.units: the key is there twice, first on line 2."),
+            "4: decoder.units: the key occurs twice, first on line 2."),
         # Values.
         ("decoder:\n  mode: attention\n  units: 0", "3: decoder.units: must be an integer of at least 1, got 0."),
         ("decoder:\n  mode: attention\n  units: '8'",
@@ -201,7 +201,7 @@ DECODER = "is not an option of decoder mode 'attention'."
         ("decoder:\n  mode: attention\n  units: 8\n  score: dott",
             "4: decoder.score: must be 'additive' or 'dot', got 'dott'. Did you mean 'dot'?"),
         ("decoder:\n  mode: peek\n  units: 8\n  tied: no", "4: decoder.tied: must be true or false, got 'no'."),
-        # What is missing.
+        # Missing values.
         ("seed: 1\ndecoder:\n  mode: attention", "2: decoder.units: is missing: give an integer of at least 1."),
         ("seed: 1\ndecoder: {units: 3}", "2: decoder.mode: is missing: name a decoder mode (attention, peek)."),
         ("\nseed: 1", "1: decoder.mode: is missing: name a decoder mode (attention, peek)."),
@@ -246,7 +246,7 @@ def test_a_key_with_a_line_break_stays_on_one_line(error):
     assert error('"a\\nb": 1') == "run.yaml:1: a b: is not an option. Known: decoder, seed, training."
 
 
-def test_files_that_cannot_be_read(load, tmp_path):
+def test_a_file_that_cannot_be_read(load, tmp_path):
     load(MINIMAL)
     for path, message in [
         ("rum.yaml", "rum.yaml: there is no such file. Did you mean 'run.yaml'?"),
@@ -300,7 +300,7 @@ def test_the_last_override_wins_and_an_empty_section_is_filled(load):
         ("decoder..units=3", "must look like section.option=value."),
         ("seed=[1", "a bracket is not closed."),
         ("seed=!!python/name:os.system x", "tags (!!python/name:os.system) are not read: write the plain value."),
-        ("training={clip: 1, clip: 2}", "training.clip: the key is there twice, first on line 1."),
+        ("training={clip: 1, clip: 2}", "training.clip: the key occurs twice, first on line 1."),
     ],
 )  # fmt: skip
 def test_override_errors_name_the_override(error, override, message):

@@ -1,15 +1,15 @@
-"""README and docs say what is so: their examples run, their files and commands are valid, their links lead somewhere.
+"""README and docs are true: their examples run, their files and commands are valid, and their links have targets.
 
-A page's blocks run from top to bottom in one namespace and one empty folder.
+The blocks of a page run from top to bottom, in one namespace and one empty folder.
 
-- `python` runs. A `text` block right after it is what it prints.
+- `python` runs. A `text` block directly after it is what it prints.
 - `python source="module:Class.name"` is a quotation from the package and must be verbatim.
-- With `title="name"` a block of any language is a file: it is written, not run.
+- A block of any language with `title="name"` is a file: it is written, not run.
 - `yaml` is a configuration or a suite, or some of its sections, and must be valid.
-- Every `seq2seq-zoo` in `console` and `bash` must be a command that there is; the quick ones run, and what a `console`
-  block shows of their output must be so.
+- Every `seq2seq-zoo` in `console` and `bash` must be a valid command. Quick commands run, and their output in a
+  `console` block must be correct.
 
-`python tests/test_docs.py` writes the tables of options anew.
+`python tests/test_docs.py` regenerates the tables of options.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ QUICK = {"list", "init", "show", "schema"}
 
 @dataclass(frozen=True)
 class Block:
-    """What stands between two fences."""
+    """A fenced block."""
 
     language: str
     text: str
@@ -82,8 +82,8 @@ def pages_with(*languages: str) -> list[Any]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder to work in, on the path as an installed package would be, and the registries as they are without
-    other packages; what is registered in a test is forgotten."""
+    """An empty folder to work in, on the path like an installed package. The registries contain only our own entries,
+    and forget what a test registers."""
     from seq2seq_zoo.decoders import modes
     from seq2seq_zoo.decoding import searches
     from seq2seq_zoo.export import formats
@@ -137,7 +137,7 @@ def run_python(block: Block, page: Path, namespace: dict[str, Any]) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file of a page; a pyproject.toml has its package found as if it were installed."""
+    """Write a file of a page. A pyproject.toml also gets the metadata that make its package an installed one."""
     path.write_text(text, encoding="utf-8")
     if path.name == "pyproject.toml":
         project = tomllib.loads(text)["project"]
@@ -153,7 +153,7 @@ def write(path: Path, text: str) -> None:
 
 
 def test_an_installed_package_adds_its_mode(folder):
-    """docs/extending.md: what its own file registers and saves, another process finds by the entry point alone."""
+    """docs/extending.md: another process finds the registered mode through the entry point alone."""
     page = ROOT / "docs" / "extending.md"
     found = blocks(page)
     last = next(place for place, block in enumerate(found) if block.title == "mean.yaml")
@@ -170,7 +170,7 @@ def test_an_installed_package_adds_its_mode(folder):
     assert done.stdout.split() == ["mean", "MeanDecoder"], done.stderr
 
 
-def test_a_first_own_mode_is_short():
+def test_a_custom_mode_is_short():
     """A promise of docs/extending.md."""
     (mode,) = [block for block in blocks(ROOT / "docs" / "extending.md") if block.title == "mean_mode.py"]
     assert len(mode.text.splitlines()) < 25
@@ -190,7 +190,7 @@ def test_quotations_are_verbatim(page):
 
 
 def commands(block: Block) -> Iterator[tuple[list[str], str]]:
-    """The arguments of each `seq2seq-zoo` in a block, and what the block shows as its output."""
+    """The arguments of each `seq2seq-zoo` in a block, and its output in the block."""
     prompt = "$ " if block.language == "console" else ""
     found: list[tuple[str, list[str]]] = []
     for line in re.sub(r"\\\n\s*", "", block.text).splitlines():
@@ -220,7 +220,7 @@ def run_commands(block: Block, page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", pages_with("console", "bash"))
-def test_every_command_is_one_that_there_is(page, folder):
+def test_every_command_is_valid(page, folder):
     import typer
 
     from seq2seq_zoo.cli import app
@@ -295,7 +295,7 @@ def config_value(value: Any) -> str:
 
 
 def tables() -> dict[str, str]:
-    """Every table of options, by the name in the page's marks."""
+    """Every table of options, by the name in the marks of the pages."""
     from seq2seq_zoo.benchmark.suite import Plan, Question, X
     from seq2seq_zoo.decoding import Search, searches
     from seq2seq_zoo.experiment import factory
@@ -350,7 +350,7 @@ def with_tables(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
-def test_the_tables_of_options_are_those_of_the_signatures(page, folder):
+def test_the_tables_of_options_agree_with_the_signatures(page, folder):
     assert page.read_text(encoding="utf-8") == with_tables(page), "Run: python tests/test_docs.py"
 
 
@@ -363,7 +363,7 @@ def test_every_option_has_its_table(folder):
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in [*PAGES, *NOTES]])
-def test_links_lead_somewhere(page):
+def test_every_link_has_a_target(page):
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if target.startswith("https://"):
@@ -380,7 +380,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_index_leads_to_every_page():
+def test_the_index_links_to_every_page():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     assert not [page.name for page in PAGES[1:] if page.name != "index.md" and f"({page.name})" not in index]
 
@@ -391,7 +391,7 @@ def test_the_readme_has_one_place_for_its_measured_table():
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
-def test_every_test_that_a_page_names_is_there(page):
+def test_every_test_named_on_a_page_exists(page):
     for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", page.read_text(encoding="utf-8")):
         assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{page.name}: {file}::{name}"
 

@@ -21,12 +21,12 @@ def test_versions_and_machine_are_plain_json():
     assert found["machine"]["cpu"]
 
 
-def test_what_is_not_installed_is_left_out(monkeypatch):
+def test_a_package_that_is_not_installed_is_left_out(monkeypatch):
     monkeypatch.setattr(module, "PACKAGES", ("numpy", "no-such-package"))
     assert set(environment()["versions"]) - {"backend"} == {"python", "numpy"}
 
 
-def test_the_backend_is_what_keras_says_once_it_is_imported(monkeypatch):
+def test_the_backend_is_recorded_once_keras_is_imported(monkeypatch):
     keras = types.SimpleNamespace(config=types.SimpleNamespace(backend=lambda: "abacus"))
     monkeypatch.setitem(sys.modules, "keras", keras)  # type: ignore[arg-type]
     assert environment()["versions"]["backend"] == "abacus"
@@ -41,7 +41,7 @@ def test_nothing_slow_is_imported():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can reset the mark")
-def test_peak_memory_counts_from_the_reset():
+def test_peak_memory_since_the_reset():
     megabytes = 64
     reset_peak_memory()
     before = peak_memory()
@@ -57,9 +57,9 @@ def test_peak_memory_counts_from_the_reset():
     assert again < after - 0.5 * megabytes * 2**20
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
-def test_large_buffers_are_used_again():
-    # In a process whose heap is empty.
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
+def test_large_buffers_are_reused():
+    # In a new process, whose heap is empty.
     script = """
 import ctypes, resource
 import numpy as np
@@ -71,7 +71,7 @@ def fresh_pages():
         np.ones(2**17)  # 1 MiB, 256 pages
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-ctypes.CDLL(None).mallopt(-3, 2**17)  # as tf.data has it
+ctypes.CDLL(None).mallopt(-3, 2**17)  # as tf.data sets it
 print(fresh_pages())
 reuse_memory()
 print(fresh_pages())
@@ -81,6 +81,6 @@ print(fresh_pages())
     assert after < 1_000
 
 
-def test_another_c_library_is_left_alone(monkeypatch):
+def test_another_c_library_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     reuse_memory()

@@ -42,29 +42,29 @@ def test_an_interrupt_arrives_at_once():
     assert not reached
 
 
-def test_one_that_was_swallowed_arrives_at_the_end_of_the_block():
+def test_a_swallowed_interrupt_arrives_at_the_end_of_the_block():
     with pytest.raises(KeyboardInterrupt):
         press_and_swallow()
 
 
-def test_one_that_was_turned_into_an_error_is_an_interrupt_again():
+def test_an_interrupt_turned_into_an_error_becomes_an_interrupt_again():
     with pytest.raises(KeyboardInterrupt):
         press_and_fail()
 
 
-def test_an_error_stays_an_error_where_nobody_pressed():
+def test_an_error_without_an_interrupt_stays_an_error():
     with pytest.raises(RuntimeError, match="The loader failed"):
         fail()
 
 
-def test_what_happens_at_ctrl_c_is_as_before_afterwards():
+def test_the_handler_is_restored_after_the_block():
     before = signal.getsignal(signal.SIGINT)
     with interruptible():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_who_ignores_it_goes_on_ignoring_it():
+def test_an_ignored_interrupt_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with interruptible():

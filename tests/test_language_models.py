@@ -112,7 +112,7 @@ def stream_of(text, window, dev=None):
 @pytest.mark.parametrize("steps_per_epoch", [None, 2, 7])
 def test_windows_are_in_order_and_the_state_is_reset_at_the_start_of_the_text_and_of_an_epoch(steps_per_epoch):
     data = stream_of("abcdefghijklmnopqrstuvw", window=4)  # two parts of 12 and 11: three windows
-    feed = training._StreamFeed(Training(batch_size=2, steps_per_epoch=steps_per_epoch), data, epoch=0)
+    feed = training._StreamWindows(Training(batch_size=2, steps_per_epoch=steps_per_epoch), data, epoch=0)
     assert len(feed) == (steps_per_epoch or 3)
     place = 0
     for _ in range(4):
@@ -233,7 +233,7 @@ def test_metrics_count_real_tokens_and_ends(vocabulary):
         "next_token_accuracy": right / count,
         "tokens": count,
     }
-    with pytest.raises(ValueError, match="Expected at least one token to measure, got none"):
+    with pytest.raises(ValueError, match="Expected at least one target token, got none"):
         evaluation.teacher_forced_metrics(made, [])
 
 

@@ -1,4 +1,4 @@
-"""Options: what a signature says is what is checked, worded and published."""
+"""Options: checks, messages and schemas derived from signatures."""
 
 import inspect
 import math
@@ -55,7 +55,7 @@ class Tuned(Cell):
 
 
 class KerasLayer:
-    """Stands for Keras's: takes anything."""
+    """A substitute for Keras's layer, which accepts any argument."""
 
     __module__ = "keras.src.layers.layer"
 
@@ -161,21 +161,21 @@ def test_types(annotation, good, bad, expected):
         )
 
 
-def test_numbers_become_pythons():
+def test_numpy_numbers_become_python_numbers():
     assert type(Option("x", Positive).check(np.int32(3))) is int
     assert type(Option("x", Fraction).check(np.float64(0.5))) is float
     assert type(Option("x", Fraction).check(0)) is float
     assert error(Option("x", Positive).check, np.float32(1)) == "`x` must be an integer of at least 1, got 1.0."
 
 
-def test_the_nearest_word_is_offered():
+def test_the_nearest_alternative_is_suggested():
     option = Option("score", Literal["additive", "dot"] | None)
     assert error(option.check, "aditive") == (
         "`score` must be 'additive' or 'dot' or null, got 'aditive'. Did you mean 'additive'?"
     )
 
 
-def test_a_check_of_ones_own_is_told():
+def test_the_message_of_a_custom_check_is_shown():
     def even(value: int) -> int:
         if value % 2:
             raise ValueError("It must be even.")
@@ -185,7 +185,7 @@ def test_a_check_of_ones_own_is_told():
     assert error(option.check, 3) == "`size` must be an integer, got 3. It must be even."
 
 
-def test_a_long_value_is_cut():
+def test_a_long_value_is_shortened():
     message = error(Option("size", int).check, "line\n" * 50)
     assert message.startswith("`size` must be an integer, got 'line\\nline")
     assert message.endswith("....")
@@ -203,7 +203,7 @@ def test_checked_passes_values_on():
     assert Decoder(4, {"name": "lstm"}).cell == {"name": "lstm", "bias": True}
 
 
-def test_an_instance_will_do_unless_its_owner_supplies_arguments():
+def test_an_instance_is_accepted_unless_its_owner_supplies_arguments():
     cell = Lstm(3)
     assert Option("cell", Annotated[Any, Named(cells)]).check(cell) is cell
     with pytest.raises(ValueError, match=r"^Decoder: `cell` must name a cell \(.*\), got <.*Lstm"):
@@ -234,11 +234,11 @@ def test_an_instance_will_do_unless_its_owner_supplies_arguments():
         ({"units": 3, "cell": "tuned"}, "`cell.gain` is missing: give a number above 0."),
     ],
 )  # fmt: skip
-def test_checked_says_what_is_wrong(arguments, message):
+def test_checked_refuses_wrong_arguments(arguments, message):
     assert error(AttentionDecoder, **arguments) == f"AttentionDecoder: {message}"
 
 
-def test_checked_without_kwargs_refuses_every_stranger():
+def test_checked_without_kwargs_refuses_every_unknown_argument():
     assert Closed(1, deep=True).deep
     assert error(Closed, 1, name="x") == "Closed: `name` is not an option. Known: deep, width."
     assert error(Closed, 1, dep=True) == "Closed: `dep` is not an option. Did you mean 'deep'? Known: deep, width."
@@ -246,7 +246,7 @@ def test_checked_without_kwargs_refuses_every_stranger():
         Closed(1, 2, 3)
 
 
-def test_kwargs_outside_keras_are_the_constructors_own():
+def test_kwargs_of_a_class_outside_keras_are_not_checked():
     class Open:
         @checked
         def __init__(self, width: Positive, **rest):
@@ -256,7 +256,7 @@ def test_kwargs_outside_keras_are_the_constructors_own():
     assert error(Open, width=0) == "Open: `width` must be an integer of at least 1, got 0."
 
 
-def test_positional_arguments_may_be_passed_on_too():
+def test_positional_arguments_may_be_passed_on():
     class Mine(Decoder):
         @checked
         def __init__(self, *args, gain: Positive = 2, **kwargs):
@@ -302,7 +302,7 @@ def test_options_follow_kwargs_to_the_parents():
     assert options_of(object) == {}
 
 
-def test_options_end_at_a_constructor_that_passes_nothing_on():
+def test_options_end_at_a_constructor_without_kwargs():
     class Small(Decoder):
         def __init__(self, depth: Positive = 1):
             super().__init__(units=depth)
@@ -320,7 +320,7 @@ def test_resolve_fills_in_defaults_in_order():
     assert error(resolve, {}, {"unit": 1}) == "`unit` is not an option. Known: none."
 
 
-def test_option_error_carries_its_place():
+def test_an_option_error_has_its_path():
     with pytest.raises(OptionError) as caught:
         resolve(options_of(Decoder), {"units": 1, "cell": {"name": "lstm", "bias": 0}})
     assert caught.value.path == ("cell", "bias")

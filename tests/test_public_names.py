@@ -1,6 +1,7 @@
 """The names that the package exports."""
 
 import ast
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ NAMES = [
     "Decoder",
     "Encoded",
     "Encoder",
+    "EncoderOnly",
     "Ensemble",
     "FeedbackDecoder",
     "Gaussian",
-    "EncoderOnly",
     "NoEncoder",
     "PeekDecoder",
     "Quantiles",
@@ -33,8 +34,12 @@ def test_these_names_and_no_others():
     assert sorted(seq2seq_zoo.__all__) == NAMES == dir(seq2seq_zoo)
 
 
+def test_the_version_is_that_of_the_installed_package():
+    assert seq2seq_zoo.__version__ == importlib.metadata.version("seq2seq-zoo")
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_is_there(name):
+def test_every_name_can_be_imported(name):
     found = getattr(seq2seq_zoo, name)
     assert getattr(found, "__name__", "").split(".")[-1] == name
 

@@ -1,4 +1,4 @@
-"""Registry: register, find, create, refuse."""
+"""Registries: registration, look-up, creation and errors."""
 
 import importlib.metadata
 
@@ -25,13 +25,13 @@ def shapes():
     return registry
 
 
-def test_nearest_offers_close_names_only():
+def test_nearest_suggests_only_close_names():
     assert nearest("sqare", ["square", "circle"]) == " Did you mean 'square'?"
     assert nearest("zebra", ["square", "circle"]) == ""
     assert nearest(3, ["square"]) == ""
 
 
-def test_is_a_sorted_mapping_with_descriptions(shapes):
+def test_a_registry_is_a_sorted_mapping_with_descriptions(shapes):
     assert list(shapes) == ["circle", "square"]
     assert shapes.list() == {"circle": "no sides", "square": "four equal sides"}
     assert len(shapes) == 2
@@ -48,7 +48,7 @@ def test_register_returns_the_class_itself(shapes):
 
 
 @pytest.mark.parametrize("name", ["sqare", "Square"])
-def test_a_miss_offers_the_nearest_name(shapes, name):
+def test_an_unknown_name_suggests_the_nearest(shapes, name):
     with pytest.raises(UnknownNameError) as caught:
         shapes[name]
     assert str(caught.value) == f"Unknown shape '{name}'. Did you mean 'square'? Known: circle, square."
@@ -57,7 +57,7 @@ def test_a_miss_offers_the_nearest_name(shapes, name):
 
 
 @pytest.mark.parametrize("name", [None, 3, ["x"]])
-def test_a_name_that_is_no_text_is_a_miss(shapes, name):
+def test_a_name_that_is_not_text_is_unknown(shapes, name):
     with pytest.raises(UnknownNameError) as caught:
         shapes[name]
     assert str(caught.value) == f"Unknown shape '{name}'. Known: circle, square."
@@ -70,22 +70,22 @@ def test_get_and_name_of_an_unregistered_class(shapes):
     assert str(caught.value) == "Shape is not a registered shape."
 
 
-def test_strangers_are_refused(shapes):
+def test_a_class_without_the_base_is_refused(shapes):
     with pytest.raises(TypeError) as caught:
-        shapes.register("text", "a stranger")(str)
+        shapes.register("text", "not a shape")(str)
     assert str(caught.value) == "A shape must derive from Shape, got <class 'str'>."
     with pytest.raises(TypeError, match="must derive from Shape"):
         shapes.register("function", "not a class")(lambda: None)
     assert len(shapes) == 2
 
 
-def test_doubles_are_refused(shapes):
+def test_a_taken_name_is_refused(shapes):
     class Other(Shape): ...
 
     with pytest.raises(ValueError, match="is already registered") as caught:
         shapes.register("square", "another")(Other)
     assert "The shape 'square' is already registered by test_registry.shapes.<locals>.Square." in str(caught.value)
-    assert "Choose another name for test_registry.test_doubles_are_refused.<locals>.Other." in str(caught.value)
+    assert "Choose another name for test_registry.test_a_taken_name_is_refused.<locals>.Other." in str(caught.value)
     assert shapes["square"].__name__ == "Square"
 
 
@@ -109,7 +109,7 @@ def test_create_from_a_name_a_mapping_or_an_instance(shapes):
     assert made.side == 4
 
 
-def test_create_says_what_is_missing(shapes):
+def test_create_without_a_known_name(shapes):
     with pytest.raises(ValueError, match="needs the key 'name'") as caught:
         shapes.create({"side": 4})
     assert str(caught.value) == "A shape given as a mapping needs the key 'name', got {'side': 4}."
@@ -136,7 +136,7 @@ def test_serializable_is_applied_with_the_package_name():
     assert registry["square"] is Square
 
 
-def test_entry_points_are_loaded_once_at_the_first_look(monkeypatch):
+def test_entry_points_are_loaded_once_when_they_are_needed(monkeypatch):
     loads = []
     registry = Registry("shape", base=Shape, group="zoo.shapes")
 
@@ -160,9 +160,9 @@ def test_entry_points_are_loaded_once_at_the_first_look(monkeypatch):
     assert loads == [1]
 
 
-@pytest.mark.parametrize("look", [len, list, lambda registry: "x" in registry, lambda registry: registry.list()])
-def test_every_look_loads_entry_points(monkeypatch, look):
+@pytest.mark.parametrize("read", [len, list, lambda registry: "x" in registry, lambda registry: registry.list()])
+def test_reading_a_registry_loads_its_entry_points(monkeypatch, read):
     asked = []
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: asked.append(group) or [])
-    look(Registry("shape", base=Shape, group="zoo.shapes"))
+    read(Registry("shape", base=Shape, group="zoo.shapes"))
     assert asked == ["zoo.shapes"]

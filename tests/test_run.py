@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 import yaml
 
-from seq2seq_zoo import Seq2Seq, load
+from seq2seq_zoo import Encoder, FeedbackDecoder, Seq2Seq, load
 from seq2seq_zoo.config.reader import read
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.experiment import factory, run
 from seq2seq_zoo.experiment.run import Run, RunError
 from seq2seq_zoo.metrics.texts import text_metrics
-from seq2seq_zoo.training.training import TrainingError
+from seq2seq_zoo.tasks.copy import Copy
+from seq2seq_zoo.training.training import Training, TrainingError
 
-# Everything random is on: dropout, sampling, and epochs that end in the middle of a pass over the pairs.
+# Every source of randomness is in use: dropout, sampling, and epochs that end in the middle of a pass over the pairs.
 SMALL = {
     "task": {"name": "copy", "alphabet_size": 3, "max_length": 4, "train_size": 40, "dev_size": 8, "test_size": 8},
     "encoder": {"units": 6, "dropout": 0.2},
@@ -56,7 +57,7 @@ def epochs_of(directory: Path):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A run from beginning to end."""
+    """A finished run."""
     directory = tmp_path_factory.mktemp("finished") / "run"
     Run.start(directory, small(directory.parent)).train()
     return directory
@@ -64,11 +65,11 @@ def finished(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def copied(finished, tmp_path) -> Path:
-    """The same run, to be broken."""
+    """A copy of the run, to be changed."""
     return Path(shutil.copytree(finished, tmp_path / "copied"))
 
 
-def test_the_directory_holds_all_of_the_run(finished):
+def test_the_files_of_a_run(finished):
     assert sorted(path.name for path in finished.iterdir()) == [
         "best.keras",
         "config.yaml",
@@ -89,7 +90,7 @@ def test_the_directory_holds_all_of_the_run(finished):
     assert vocabulary["tokens"] == ["<pad>", "<start>", "<end>", "<unk>", "a", "b", "c"]
 
 
-def test_metrics_are_those_of_the_best_model_with_what_they_were_measured_with(finished):
+def test_metrics_are_those_of_the_best_model_with_versions_and_machine(finished):
     measured = json.loads((finished / "metrics.json").read_text())
     training = factory.make_training(small(finished.parent))
     records = epochs_of(finished)
@@ -101,7 +102,7 @@ def test_metrics_are_those_of_the_best_model_with_what_they_were_measured_with(f
     assert measured["seconds"] == records[-1]["seconds"]
     assert measured["parameters"] == load(finished).count_params()
     assert measured["test"]["perplexity"] > 1
-    assert {"rouge_l", "chrf"} <= set(measured["dev"]) - set(best)  # looked at in the end only
+    assert {"rouge_l", "chrf"} <= set(measured["dev"]) - set(best)  # computed at the end only
     rows = [line.split("\t") for line in (finished / "predictions.tsv").read_text().splitlines()[1:]]
     assert measured["test"]["rouge_l"] == text_metrics.create("rouge_l")(
         *[[list(row[i]) for row in rows] for i in (1, 2)]
@@ -119,13 +120,13 @@ def test_predictions_are_the_best_model_s_on_test(finished):
 
 
 def test_the_same_seed_gives_the_same_records_in_a_thread_too(finished, tmp_path):
-    """As a notebook or a server trains, where no signals arrive. The hook hears of an epoch once it is saved."""
-    again, told, failed = tmp_path / "again", [], []
+    """In a thread, as in a notebook or a server, no signals arrive. The hook is called after each epoch is saved."""
+    again, records, failed = tmp_path / "again", [], []
     started = Run.start(again, small(tmp_path))
 
     def train():
         try:
-            started.train(lambda record, better: told.append((record, epochs_of(again)[-1])))
+            started.train(lambda record, better: records.append((record, epochs_of(again)[-1])))
         except BaseException as error:
             failed.append(error)
 
@@ -133,7 +134,7 @@ def test_the_same_seed_gives_the_same_records_in_a_thread_too(finished, tmp_path
     thread.start()
     thread.join()
     assert failed == []
-    assert [record for record, _ in told] == [saved for _, saved in told] == epochs_of(again)
+    assert [record for record, _ in records] == [saved for _, saved in records] == epochs_of(again)
     assert timeless(epochs_of(again)) == timeless(epochs_of(finished))
     assert (again / "predictions.tsv").read_text() == (finished / "predictions.tsv").read_text()
 
@@ -141,8 +142,8 @@ def test_the_same_seed_gives_the_same_records_in_a_thread_too(finished, tmp_path
 KILLED = """
 import os, signal, sys
 import keras
-from seq2seq_zoo import factory
-from seq2seq_zoo.config import read
+from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import Run
 
 path, directory = sys.argv[1:]
@@ -160,7 +161,7 @@ def test_killed_and_resumed_ends_like_uninterrupted(finished, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [record["epoch"] for record in epochs_of(directory)] == [1, 2]
-    # A kill while a checkpoint is written leaves its draft, and a kill before it a line too many.
+    # A kill during the write of a checkpoint leaves its draft; a kill before it leaves a record too many.
     (directory / ".last.keras.x1").mkdir()
     (directory / ".last.keras.x1" / "last.keras").write_bytes(b"half")
     with (directory / "epochs.jsonl").open("a") as file:
@@ -179,7 +180,7 @@ def test_killed_and_resumed_ends_like_uninterrupted(finished, tmp_path):
             np.testing.assert_array_equal(one, other, err_msg=f"{name}: {one.path}")
 
 
-def test_a_finished_run_resumed_is_only_measured_again(copied, finished):
+def test_a_finished_run_resumed_is_only_evaluated_again(copied, finished):
     before = epochs_of(copied)
     (copied / "metrics.json").unlink()
     Run.resume(copied).train(on_epoch=lambda record, better: pytest.fail("trained"))
@@ -193,12 +194,12 @@ def test_nothing_is_overwritten(finished, tmp_path):
     with pytest.raises(RunError) as raised:
         Run.start(finished, small(tmp_path))
     assert str(raised.value) == (
-        f"{finished} is there already and is not overwritten: give another name with --out, or go on with it by "
+        f"{finished} already exists and is not overwritten: give another name with --out, or continue it with "
         f"--resume {finished}."
     )
     assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
     (tmp_path / "file").write_text("x")
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(RunError, match="already exists"):
         Run.start(tmp_path / "file", small(tmp_path))
     (tmp_path / "empty").mkdir()
     assert Run.start(tmp_path / "empty", small(tmp_path)).history == []
@@ -213,9 +214,9 @@ def test_nothing_is_overwritten(finished, tmp_path):
         ),
         (
             {"encoder": {"units": 5}, "decoder": {"bridge": "copy"}},
-            "{file}:{decoder}: decoder: bridge='copy' needs an encoder whose states have the widths of the decoder's, "
-            "layer by layer: the decoder has layer 1: 2 x 6, the encoder layer 1: 2 x 5. Give both the same cell, "
-            "depth and units (a bidirectional encoder's states are 2 * units wide), or use bridge='dense'.",
+            "{file}:{bridge}: decoder.bridge: bridge='copy' needs an encoder whose states have the widths of the "
+            "decoder's, layer by layer: the decoder has layer 1: 2 x 6, the encoder layer 1: 2 x 5. Give both the same "
+            "cell, depth and units (a bidirectional encoder's states are 2 * units wide), or use bridge='dense'.",
         ),
         (
             {"decoder": {"softmax_samples": 3}},
@@ -224,29 +225,33 @@ def test_nothing_is_overwritten(finished, tmp_path):
         ),
         (
             {"decoder": {"softmax_samples": 3, "sampling": None}, "training": {"label_smoothing": 0.1}},
-            "{file}:{training}: training: label_smoothing=0.1 needs the probabilities of all tokens, and "
-            "softmax_samples=3 leaves most of them out: give one of the two.",
+            "{file}:{label_smoothing}: training.label_smoothing: label_smoothing=0.1 needs the probabilities of all "
+            "tokens, and softmax_samples=3 leaves most of them out: give one of the two.",
         ),
     ],
 )
-def test_what_cannot_be_made_is_the_configuration_s_fault_and_leaves_no_directory(changes, message, tmp_path):
+def test_a_refused_configuration_is_located_and_leaves_no_directory(changes, message, tmp_path):
     config = small(tmp_path, **changes)
     file = tmp_path / "small.yaml"
-    lines = {line.split(":")[0]: number for number, line in enumerate(file.read_text().splitlines(), start=1)}
+    lines = {line.split(":")[0].strip(): number for number, line in enumerate(file.read_text().splitlines(), start=1)}
     with pytest.raises(ConfigError) as raised:
         Run.start(tmp_path / "run", config)
     assert str(raised.value) == message.format(file=file, **lines)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_bug_is_not_blamed_on_the_configuration(tmp_path, monkeypatch):
-    monkeypatch.setattr(factory, "make_model", lambda config, data: np.zeros(3).reshape(2, 2))
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [(factory, "make_model"), (Copy, "load"), (Encoder, "build"), (FeedbackDecoder, "build"), (Training, "check")],
+)
+def test_a_bug_is_not_reported_as_an_error_of_the_configuration(owner, method, tmp_path, monkeypatch):
+    monkeypatch.setattr(owner, method, lambda *arguments: np.zeros(3).reshape(2, 2))
     with pytest.raises(ValueError, match="cannot reshape") as raised:
         Run.start(tmp_path / "run", small(tmp_path))
     assert type(raised.value) is ValueError
 
 
-def test_a_missing_tensorboard_is_told_before_training(tmp_path, monkeypatch):
+def test_a_missing_tensorboard_is_reported_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
     config = small(tmp_path, training={"tensorboard": True})
     line = next(
@@ -257,13 +262,13 @@ def test_a_missing_tensorboard_is_told_before_training(tmp_path, monkeypatch):
     with pytest.raises(ConfigError) as raised:
         Run.start(tmp_path / "run", config)
     assert str(raised.value) == (
-        f"{tmp_path / 'small.yaml'}:{line}: training.tensorboard needs a package that is not installed. "
+        f"{tmp_path / 'small.yaml'}:{line}: training.tensorboard: needs a package that is not installed. "
         "Run: pip install 'seq2seq-zoo[tensorboard]'"
     )
     assert not (tmp_path / "run").exists()
 
 
-def test_metrics_that_cannot_be_had_are_told_before_training(tmp_path, monkeypatch):
+def test_a_metric_without_its_package_is_reported_before_training(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
     path = config_file(tmp_path)
     with pytest.raises(ConfigError) as raised:
@@ -280,35 +285,35 @@ def test_metrics_that_cannot_be_had_are_told_before_training(tmp_path, monkeypat
 def test_metrics_of_texts_need_generated_texts(tmp_path):
     config = small(tmp_path)
     labels = dataclasses.replace(run.load_data(config), targets="label")
-    with pytest.raises(ValueError, match=r"^are of generated texts, and 'copy' has none: leave them out\.$"):
+    with pytest.raises(ValueError, match=r"^`metrics`: are of generated texts, and 'copy' has none: leave them out\.$"):
         factory.make_metrics(config, labels)
     assert factory.make_metrics({**config, "metrics": []}, labels) == []
 
 
-def test_no_run_to_resume(tmp_path):
+def test_resume_without_a_run(tmp_path):
     with pytest.raises(RunError) as raised:
         Run.resume(tmp_path)
-    assert (
-        str(raised.value) == f"{tmp_path} holds no run: expected config.yaml in it. Give a directory that `train` made."
+    assert str(raised.value) == (
+        f"{tmp_path} is not a run: expected config.yaml in it. Give a directory made by `train`."
     )
 
 
 @pytest.mark.parametrize("change", ["alphabet_size: 4", "alphabet_size: 3\n  seed: 9"])
-def test_data_that_changed_since(copied, change):
+def test_data_that_has_changed_is_refused(copied, change):
     began = json.loads((copied / "data.json").read_text())
     sizes = ", ".join(f"{name} {size}" for name, size in began["sizes"].items())
     text = (copied / "config.yaml").read_text()
     (copied / "config.yaml").write_text(re.sub(r"\n  seed: \d+", "", text).replace("alphabet_size: 3", change))
-    for look in (Run.resume, run.read_data):
+    for read_run in (Run.resume, run.read_data):
         with pytest.raises(RunError) as raised:
-            look(copied)
+            read_run(copied)
         assert str(raised.value) == (
-            f"{copied}: the task's data is not what it was when the run began ({sizes}; now {sizes}), so what was "
-            "trained on may be tested on. Put the data back as it was, or begin a new run."
+            f"{copied}: the task's data has changed since the run started ({sizes}; now {sizes}), so training pairs "
+            "may be in the test split. Restore the data, or start a new run."
         )
 
 
-def test_a_line_more_in_a_file_draws_other_splits_and_is_refused(tmp_path):
+def test_a_file_with_one_more_line_is_refused(tmp_path):
     lines = [f"{'ab' * (number % 7)}{number}\t{number}" for number in range(40)]
     (tmp_path / "pairs.tsv").write_text("".join(f"{line}\n" for line in lines))
     changes = [f"task.train={tmp_path / 'pairs.tsv'}", "encoder.units=2", "decoder.units=2"]
@@ -321,17 +326,17 @@ def test_a_line_more_in_a_file_draws_other_splits_and_is_refused(tmp_path):
         run.read_data(directory)
 
 
-def test_what_a_task_is_not_judged_by_is_told_before_training(tmp_path):
+def test_a_monitor_that_the_task_does_not_have_is_reported_before_training(tmp_path):
     config = small(tmp_path, training={"monitor": "perplexity"})
     with pytest.raises(ConfigError) as raised:
         Run.start(tmp_path / "run", config)
     assert str(raised.value).endswith(
-        "training.monitor: this task is judged by exact_match, token_accuracy, token_error_rate, not by perplexity."
+        "training.monitor: this task is evaluated by exact_match, token_accuracy, token_error_rate, not by perplexity."
     )
     assert not (tmp_path / "run").exists()
 
 
-# === What goes wrong in the middle ===
+# === Failures during training ===
 
 
 @pytest.fixture(scope="module")
@@ -387,7 +392,7 @@ def test_nan_stops_the_run_and_keeps_the_last_good_model(step, what, after_one):
         after_one.train(callbacks=[poisoning(after_one, step)])
     assert str(raised.value) == (
         f"{what} of epoch 2. Lower training.learning_rate (0.03) or training.clip_norm (1.0). "
-        f"The model of epoch 1 is kept in {after_one.directory}."
+        f"The model of epoch 1 is saved in {after_one.directory}."
     )
     assert [record["epoch"] for record in epochs_of(after_one.directory)] == [1]
     for name in ("best.keras", "last.keras"):
@@ -403,29 +408,29 @@ def test_patience_stops_early(after_one):
         for weight, value in zip(after_one.model.trainable_weights, weights, strict=True):
             weight.assign(value)
 
-    told = []
+    epochs = []
     after_one.training = factory.make_training({"training": {**after_one.config["training"], "patience": 2}})
     measured = after_one.train(
-        lambda record, better: told.append((record["epoch"], better)),
+        lambda record, better: epochs.append((record["epoch"], better)),
         [keras.callbacks.LambdaCallback(on_train_batch_end=undo)],
     )
-    assert told == [(2, False), (3, False)]
+    assert epochs == [(2, False), (3, False)]
     assert measured["epochs"] == 3
 
 
-# === What is trained on ===
+# === The feed ===
 
 
 @pytest.fixture
 def feeds(monkeypatch):
-    """Does not train; keeps what would have been trained on."""
+    """Replaces training by a list of the feeds that would have been trained on."""
     found = []
     monkeypatch.setattr(Seq2Seq, "fit", lambda self, feed, **arguments: found.append((feed, arguments)))
     return found
 
 
 def batches(feeds, tmp_path, epochs=1, **training):
-    """The batches of some epochs, as Keras would ask for them."""
+    """The batches of some epochs, in the order in which Keras requests them."""
     config = small(tmp_path, training={**training, "schedule": "constant"})
     data = factory.make_task(config).load()
     factory.make_training(config).fit(factory.make_model(config, data), data, seed=5)
@@ -477,7 +482,7 @@ def test_buckets_train(tmp_path):
         ({"epochs": 200, "steps_per_epoch": None}, True),  # five updates are a pass
     ],
 )
-def test_a_training_that_is_long_enough_is_compiled_by_xla(training, compiled, tmp_path):
+def test_a_long_training_is_compiled_by_xla(training, compiled, tmp_path):
     config = small(tmp_path, training=training)
     data = factory.make_task(config).load()
     model = factory.make_model(config, data)

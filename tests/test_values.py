@@ -1,4 +1,4 @@
-"""Real values from a model: in their own unit, measured, and by the commands."""
+"""Real-valued outputs: their unit, their metrics, and the commands."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from seq2seq_zoo import cli
+from seq2seq_zoo.cli.shared import presets
 from seq2seq_zoo.config.reader import read
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import load_data
@@ -18,7 +19,6 @@ from seq2seq_zoo.metrics.real_values import coverage, mase, quantile_loss, real_
 from seq2seq_zoo.tasks import tasks
 from seq2seq_zoo.training import real_values
 
-PRESETS = Path(factory.__file__).parent / "presets"
 SIZES = {"train_size": 4, "dev_size": 2, "test_size": 3, "min_frames": 5, "max_frames": 9}
 
 
@@ -35,13 +35,13 @@ def refused(*arguments) -> str:
 
 
 def configured(preset: str, *changes: str):
-    return read(PRESETS / f"{preset}.yaml", factory.schema, changes)
+    return read(presets()[preset], factory.schema, changes)
 
 
 # === Outputs ===
 
 
-def test_a_row_is_the_same_in_any_company_and_as_long_as_its_target():
+def test_an_output_does_not_depend_on_the_batch_and_has_the_length_of_its_target():
     data = tasks.create("articulation", acoustics=4, articulators=2, **SIZES).load()
     model = factory.make_model(configured("articulation", "encoder.units=4"), data)
     rows = data.splits["test"]
@@ -53,7 +53,7 @@ def test_a_row_is_the_same_in_any_company_and_as_long_as_its_target():
 
 
 @pytest.mark.parametrize("readout", ["gaussian", "quantiles"])
-def test_a_forecast_is_a_free_run_in_the_targets_own_unit(readout):
+def test_a_forecast_runs_freely_and_has_the_unit_of_its_target(readout):
     config = configured("forecast", "encoder.units=4", "decoder.units=4", f"readout={readout}", "decoder.mode=feedback")
     data = tasks.create("seasons", steps=400, history=24, horizon=5).load()
     model = factory.make_model(config, data)
@@ -82,16 +82,16 @@ def test_the_quantiles_of_a_readout():
     assert Vectors(2).quantiles_of(numbers) == {}
 
 
-def test_the_length_of_a_forecast_is_said_once():
+def test_max_length_is_not_an_option_of_a_forecast():
     data = tasks.create("seasons", steps=400, history=24, horizon=5).load()
-    with pytest.raises(ValueError, match=r"decoder\.max_length: is the length of the longest target of 'seasons', 5"):
+    with pytest.raises(ValueError, match=r"`decoder\.max_length` is the length of the longest target of 'seasons', 5"):
         factory.make_model(configured("forecast", "decoder.max_length=7"), data)
 
 
 # === Metrics ===
 
 
-def test_metrics_of_values_are_their_twins():
+def test_metrics_equal_plain_formulas():
     random = np.random.default_rng(0)
     targets, outputs, low, high = ([random.normal(size=(length, 2)) for length in (3, 5)] for _ in range(4))
     steps = [(row, step) for row, target in enumerate(targets) for step in range(len(target))]
@@ -101,12 +101,12 @@ def test_metrics_of_values_are_their_twins():
             return [rows[row][step][feature] for row, step in steps]
 
         naive = np.array([0.5, 2.0])
-        errors = [abs(right - given) for right, given in zip(column(targets), column(outputs), strict=True)]
+        errors = [abs(target - output) for target, output in zip(column(targets), column(outputs), strict=True)]
         assert mase(targets, outputs, naive)[feature] == pytest.approx(statistics.fmean(errors) / naive[feature])
         costs = [
-            level * (right - given) if right > given else (1 - level) * (given - right)
+            level * (target - output) if target > output else (1 - level) * (output - target)
             for level, rows in ((0.2, low), (0.7, high))
-            for right, given in zip(column(targets), column(rows), strict=True)
+            for target, output in zip(column(targets), column(rows), strict=True)
         ]
         assert quantile_loss(targets, {0.2: low, 0.7: high})[feature] == pytest.approx(statistics.fmean(costs))
         held = [a <= y <= b for y, a, b in zip(column(targets), column(low), column(high), strict=True)]
@@ -117,7 +117,7 @@ def test_metrics_of_values_are_their_twins():
     json.dumps(measured)
 
 
-def test_the_right_quantiles_cover_their_share_and_cost_least():
+def test_the_true_quantiles_cover_their_share_and_have_the_least_loss():
     targets = [np.random.default_rng(0).normal(3, 2, size=(20_000, 1))]
     exact = {level: [np.full((20_000, 1), statistics.NormalDist(3, 2).inv_cdf(level))] for level in (0.1, 0.5, 0.9)}
     assert coverage(targets, exact)[0] == pytest.approx(0.8, abs=0.01)
@@ -129,7 +129,7 @@ def test_the_right_quantiles_cover_their_share_and_cost_least():
 # === Commands ===
 
 
-def test_a_series_of_ones_own_is_trained_on_evaluated_and_forecast_from(tmp_path, monkeypatch):
+def test_a_series_from_a_file_is_trained_on_evaluated_and_forecast(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     steps = np.arange(200)
     load = 10 + np.sin(steps * np.pi / 4) + np.random.default_rng(0).normal(0, 0.1, 200)
@@ -155,19 +155,21 @@ def test_a_series_of_ones_own_is_trained_on_evaluated_and_forecast_from(tmp_path
 
     table = list(csv.DictReader(call("predict", "run", "--file", "load.csv").splitlines()))
     assert [line["step"] for line in table] == ["0", "1", "2", "3"]
-    told = list(csv.DictReader(Path("run/predictions.tsv").read_text().splitlines(), delimiter="\t"))
-    # The file ends with the last window of the test split, whose targets are not looked at.
-    for line, same in zip(table, told[-4:], strict=True):
+    written = list(csv.DictReader(Path("run/predictions.tsv").read_text().splitlines(), delimiter="\t"))
+    # The file ends with the last window of the test split, whose targets are not read.
+    for line, same in zip(table, written[-4:], strict=True):
         assert [line["load"], line["load (0.1)"]] == [same["load (output)"], same["load (0.1)"]]
         assert float(line["load (0.1)"]) < float(line["load"]) < float(line["load (0.9)"])
 
-    assert "--metric compares texts, and run puts out real values" in refused("evaluate", "run", "--metric", "rouge_l")
-    assert "run puts out real values: give it a --file" in refused("predict", "run", "abc")
-    assert "run puts out real values: give it a --file" in refused(
+    assert "--metric compares generated texts, and run outputs real values" in refused(
+        "evaluate", "run", "--metric", "rouge_l"
+    )
+    assert "run outputs real values: give it a --file" in refused("predict", "run", "abc")
+    assert "run outputs real values: give it a --file" in refused(
         "predict", "run", "--file", "load.csv", "--search", "beam"
     )
     assert "best.keras is a model without a task" in refused("predict", "run/best.keras", "--file", "load.csv")
-    # A series grows: what comes next is asked of what the run keeps, and of nothing else.
+    # When the file has grown, a forecast needs only what the run has saved.
     Path("load.csv").write_text("\n".join(["date,load,hour", *lines, "day 200,10,0"]))
     assert "now train 150" in refused("evaluate", "run")
     Path("load.csv").rename("grown.csv")
@@ -178,7 +180,7 @@ def test_a_series_of_ones_own_is_trained_on_evaluated_and_forecast_from(tmp_path
     )
 
 
-def test_what_is_wrong_with_a_series_is_said_with_its_place(tmp_path, monkeypatch):
+def test_errors_about_a_series_name_their_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("load.csv").write_text("load\n1\n2\nnan\n")
     Path("run.yaml").write_text("""
@@ -191,12 +193,15 @@ def test_what_is_wrong_with_a_series_is_said_with_its_place(tmp_path, monkeypatc
     with pytest.raises(ValueError, match=r"load\.csv, line 4"):
         load_data(read("run.yaml", factory.schema))
     Path("load.csv").write_text("\n".join(["load", *map(str, range(1000))]))
-    for change, said in (
+    for change, message in (
         (
             "readout=tokens",
             "readout: the targets of 'forecast' are real values: expected vectors",
         ),
         ("readout={name: quantiles, quantiles: [0.1]}", "readout: Quantiles must increase from above 0 to below 1"),
-        ("training.monitor=quantile_loss", "training.monitor: this task is judged by mase, rmse, correlation, not by"),
+        (
+            "training.monitor=quantile_loss",
+            "training.monitor: this task is evaluated by mase, rmse, correlation, not by",
+        ),
     ):
-        assert said in refused("train", "run.yaml", "--set", change)
+        assert message in refused("train", "run.yaml", "--set", change)

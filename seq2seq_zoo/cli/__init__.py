@@ -1,7 +1,7 @@
-"""The command line. Imports no backend until a command needs one, so that help answers at once."""
+"""The command line. It imports no backend until a command needs one, so help appears at once."""
 
 # isort: skip_file
-# The order of the imports is the order of the commands in help.
+# Help lists the commands in the order of these imports.
 from seq2seq_zoo.cli.shared import app as app, main as main
 from seq2seq_zoo.cli import list as list
 from seq2seq_zoo.cli import init as init

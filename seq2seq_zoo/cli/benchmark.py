@@ -1,4 +1,4 @@
-"""The command that runs a suite."""
+"""`seq2seq-zoo benchmark`: runs a suite."""
 
 import shlex
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from seq2seq_zoo.cli.shared import Overrides, app, examples, file_of, start_backend, suites
+from seq2seq_zoo.cli.shared import Overrides, app, examples, find_file, start_backend, suites
 
 
 @app.command(
@@ -18,25 +18,28 @@ from seq2seq_zoo.cli.shared import Overrides, app, examples, file_of, start_back
     )
 )
 def benchmark(
-    suite: Annotated[str, typer.Argument(help="A YAML file, or the name of a suite that comes with this.")] = "default",
-    quick: Annotated[bool, typer.Option("--quick", help="The suite's short form.")] = False,
+    suite: Annotated[
+        str, typer.Argument(help="A YAML file, or the name of a suite that comes with the package.")
+    ] = "default",
+    quick: Annotated[bool, typer.Option("--quick", help="Run the short form of the suite.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A directory, new or begun with this suite; runs/benchmark-SUITE if not given.", show_default=False
+            help="A new directory, or one of this suite to continue; runs/benchmark-SUITE if not given.",
+            show_default=False,
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that train at once; a core each if not given.", show_default=False),
+        typer.Option(min=1, help="How many processes train at once; one per core if not given.", show_default=False),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Train every mode on the questions of a suite, and write a report.
+    """Train every mode for each question of a suite, and write a report.
 
-    What has finished is kept: stopped or killed at any time, the same command goes on.
+    If it is stopped or killed, the same command continues with what is not finished.
     """
-    path = file_of(suite, "suite", suites())
+    path = find_file(suite, "suite", suites())
     start_backend()
     from seq2seq_zoo.benchmark import runner
     from seq2seq_zoo.benchmark.cell import match_parameters
@@ -45,9 +48,9 @@ def benchmark(
     from seq2seq_zoo.experiment import factory
     from seq2seq_zoo.system.environment import cores
 
-    wanted = read_suite(path, factory.schema, factory.modes, match_parameters, quick, overrides or ())
-    directory = out or Path("runs", f"benchmark-{wanted.name}")
-    executor = LocalProcesses(min(workers or cores(), len(wanted.cells)))
+    loaded = read_suite(path, factory.schema, factory.modes, match_parameters, quick, overrides or ())
+    directory = out or Path("runs", f"benchmark-{loaded.name}")
+    executor = LocalProcesses(min(workers or cores(), len(loaded.cells)))
     changes = [argument for override in overrides or () for argument in ("--set", override)]
     command = shlex.join(["seq2seq-zoo", "benchmark", suite, *(["--quick"] if quick else []), *changes])
-    raise typer.Exit(runner.run(wanted, directory, executor, Console(stderr=True), command))
+    raise typer.Exit(runner.run(loaded, directory, executor, Console(stderr=True), command))

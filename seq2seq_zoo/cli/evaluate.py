@@ -1,4 +1,4 @@
-"""The command that measures a model."""
+"""`seq2seq-zoo evaluate`: computes the metrics of a model."""
 
 import functools
 import json
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2seq_zoo.cli.shared import ModelPath, SkipBadLines, Usage, app, examples, note, print_metrics
+from seq2seq_zoo.cli.metrics import print_metrics
+from seq2seq_zoo.cli.models import UnknownTokens, load_model, load_text_model
+from seq2seq_zoo.cli.shared import ModelPath, SkipBadLines, UsageError, app, examples, note
 
 if TYPE_CHECKING:
     from seq2seq_zoo.models.text_model import TextModel
-from seq2seq_zoo.cli.models import _any_model, _model, _Unknown
 
 
 @app.command(
@@ -28,38 +29,37 @@ def evaluate(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="Source, tab and target on each line, or the text that a language model is to foresee; the run's own "
-            "test split if not given."
+            help="A file with a source, a tab and a target on each line, or with text for a language model; the run's "
+            "own test split if not given."
         ),
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A further one: see 'seq2seq-zoo list metrics'; may be repeated."),
+        typer.Option(metavar="NAME", help="A further metric; see 'seq2seq-zoo list metrics'; may be repeated."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     skip_bad_lines: SkipBadLines = False,
 ) -> None:
-    """Measure a model on the test split of its task, or on a file."""
+    """Evaluate a model on the test split of its task, or on a file."""
     if file is None and model_path.is_file():
-        raise Usage(f"{model_path} is a model without a task: give a FILE of pairs as well, or the run directory.")
+        raise UsageError(f"{model_path} is a model without a task: give a FILE of pairs as well, or the run directory.")
     from seq2seq_zoo.metrics.texts import text_metrics
 
     further = [text_metrics.create(name) for name in metric or ()]
-    model = _model(model_path) if file else _any_model(model_path)
+    model = load_text_model(model_path) if file else load_model(model_path)
     if further and not getattr(model, "has_source", True):
-        raise Usage("--metric compares outputs with targets, and a language model has none: leave it out.")
+        raise UsageError("--metric compares outputs with targets, and a language model has no outputs: leave it out.")
     if further and not hasattr(model, "search"):
-        raise Usage(f"--metric compares texts that are generated, and {model_path} gives labels: leave it out.")
+        raise UsageError(f"--metric compares generated texts, and {model_path} outputs labels: leave it out.")
     if further and model.readout.vocabulary_size is None:
-        raise Usage(f"--metric compares texts, and {model_path} puts out real values: leave it out.")
+        raise UsageError(f"--metric compares generated texts, and {model_path} outputs real values: leave it out.")
     from seq2seq_zoo.experiment.factory import make_metrics
     from seq2seq_zoo.experiment.run import read_config, read_data
     from seq2seq_zoo.tasks.task import Data
     from seq2seq_zoo.training import evaluation
 
     if file is None:
-        config = read_config(model_path)
-        data = read_data(model_path)
+        config, data = read_config(model_path), read_data(model_path)
         further = [*make_metrics(config, data), *further]
     else:
         pairs, skipped = _pairs(model, file, skip_bad_lines)
@@ -69,10 +69,10 @@ def evaluate(
             note(f"Bad lines skipped: {skipped:,}")
     pairs = data.splits["test"]
     for side, vocabulary in enumerate((data.source, data.target) if isinstance(data, Data) else ()):
-        unknown = _Unknown(vocabulary)
+        unknown = UnknownTokens(vocabulary)
         for pair in pairs:
-            unknown.look(pair[side])
-        unknown.say(("sources", "targets")[side])
+            unknown.count(pair[side])
+        unknown.report(("sources", "targets")[side])
     metrics, _ = evaluation.evaluate_fully(model, data, "test", further)
     if as_json:
         print(json.dumps({**({} if "tokens" in metrics else {"pairs": len(pairs)}), **metrics}, indent=2))
@@ -81,7 +81,7 @@ def evaluate(
 
 
 def _pairs(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequence[tuple[str, str]], int]:
-    """What a file has for a model to be measured by, and how many bad lines were left out."""
+    """The pairs of a file in the form that the model needs, and the number of bad lines skipped."""
     from seq2seq_zoo.data.delimited import read_pairs
     from seq2seq_zoo.data.stream import read_stream
     from seq2seq_zoo.data.texts import read_texts

@@ -1,17 +1,15 @@
-"""The command that exports a model."""
+"""`seq2seq-zoo export`: writes a model for another runtime."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from seq2seq_zoo.cli.shared import ModelPath, Usage, app, examples, note
+from seq2seq_zoo.cli.models import SearchName, SearchOptions, load_text_model, make_search
+from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note
 
-if TYPE_CHECKING:
-    pass
-from seq2seq_zoo.cli.models import SearchName, SearchOptions, _model, _search
-
-COMPARED = 500  # dev sources that an exported model answers as well
+COMPARED = 500
+"""For how many dev sources the outputs of the model and of the exported graph are compared."""
 
 
 @app.command(
@@ -23,9 +21,9 @@ COMPARED = 500  # dev sources that an exported model answers as well
 )
 def export(
     model_path: ModelPath,
-    format: Annotated[str, typer.Option(metavar="NAME", help="Where it goes: see 'seq2seq-zoo list formats'.")],
+    format: Annotated[str, typer.Option(metavar="NAME", help="The format; see 'seq2seq-zoo list formats'.")],
     out: Annotated[
-        Path | None, typer.Option(help="A new directory; FORMAT beside the model if not given.", show_default=False)
+        Path | None, typer.Option(help="A new directory; FORMAT next to the model if not given.", show_default=False)
     ] = None,
     search: SearchName = "greedy",
     overrides: SearchOptions = None,
@@ -33,27 +31,28 @@ def export(
         str | None,
         typer.Option(
             metavar="N|dynamic",
-            help="Rows of every call; 1 for litert and dynamic for others if not given.",
+            help="How many rows each call has; if not given, 1 for litert and dynamic for the others.",
             show_default=False,
         ),
     ] = None,
     quantize: Annotated[
         str | None,
-        typer.Option(metavar="TYPE", help="Weights as dynamic-int8 or float16.", show_default=False),
+        typer.Option(metavar="TYPE", help="Store the weights as dynamic-int8 or float16.", show_default=False),
     ] = None,
 ) -> None:
-    """Write a model's whole search as one graph, ids to ids, for a runtime without Keras.
+    """Write a model's whole search, from ids to ids, as one graph for a runtime without Keras.
 
-    Beside it: the encoder and a single step apart, and the vocabularies as JSON. What a run's model says and what the
-    exported graph says, run by its own runtime, are compared on the run's dev split.
+    The directory also gets the encoder and a single step as graphs of their own, and the vocabularies as JSON. With a
+    run directory, the command compares the outputs of the graph, run by its own runtime, with those of the model on the
+    dev split.
     """
-    model = _model(model_path)
+    model = load_text_model(model_path)
     if not hasattr(model, "search"):
-        raise Usage(f"{model_path} has no decoder: what is exported is a search, and it has nothing to search for.")
+        raise UsageError(f"{model_path} has no decoder, so it has no search to export.")
     from seq2seq_zoo.experiment.run import read_data
     from seq2seq_zoo.export import export, generate
 
-    chosen = _search(model, search, overrides)
+    chosen = make_search(model, search, overrides)
     rows = int(batch) if batch is not None and batch.isdecimal() else batch
     name = "-".join(part for part in (format, search if search != "greedy" else "", quantize) if part)
     directory = out or (model_path / name if model_path.is_dir() else model_path.with_name(f"{model_path.stem}-{name}"))
@@ -61,18 +60,18 @@ def export(
     for path in sorted(each for each in directory.rglob("*") if each.is_file()):
         print(f"{path.stat().st_size / 1024:9,.1f} KiB  {path}")
     if not model.has_source:
-        begun = model.vocabularies[1].ordinary[:COMPARED]
-        here, there = model.generate(begun, chosen), generate(exported, model.vocabularies, begun)
-        same = sum(a == b for a, b in zip(here, there, strict=True))
-        print(f"the same text as the model after {same:,} of {len(begun):,} first tokens")
+        tokens = model.vocabularies[1].ordinary[:COMPARED]
+        ours, theirs = model.generate(tokens, chosen), generate(exported, model.vocabularies, tokens)
+        same = sum(a == b for a, b in zip(ours, theirs, strict=True))
+        print(f"the same text as the model after {same:,} of {len(tokens):,} first tokens")
         return
     if not model_path.is_dir():
-        note("Not compared with the model: give its run directory, which has the data for it.")
+        note("Not compared with the model: that needs the data of its run directory.")
         return
     pairs = read_data(model_path).splits["dev"][:COMPARED]
     sources, targets = zip(*pairs, strict=True)
-    here, there = model.generate(sources, chosen), generate(exported, model.vocabularies, sources)
-    same = sum(a == b for a, b in zip(here, there, strict=True))
-    right = [sum(a == b for a, b in zip(found, targets, strict=True)) / len(pairs) for found in (there, here)]
+    ours, theirs = model.generate(sources, chosen), generate(exported, model.vocabularies, sources)
+    same = sum(a == b for a, b in zip(ours, theirs, strict=True))
+    exact = [sum(a == b for a, b in zip(outputs, targets, strict=True)) / len(pairs) for outputs in (theirs, ours)]
     print(f"the same text as the model on {same:,} of {len(pairs):,} dev sources")
-    print(f"exact match {right[0]:.1%}; the model's {right[1]:.1%}")
+    print(f"exact match {exact[0]:.1%}; the model's {exact[1]:.1%}")

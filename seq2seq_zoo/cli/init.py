@@ -1,4 +1,4 @@
-"""The command that writes a preset to a file."""
+"""`seq2seq-zoo init`: writes a preset to a file."""
 
 import shlex
 from pathlib import Path
@@ -6,22 +6,16 @@ from typing import Annotated
 
 import typer
 
-from seq2seq_zoo.cli.shared import (
-    Usage,
-    app,
-    examples,
-    note,
-    presets,
-)
+from seq2seq_zoo.cli.shared import UsageError, app, examples, note, presets
 from seq2seq_zoo.config.registry import UnknownNameError, nearest
 
 
 @app.command(epilog=examples("seq2seq-zoo init digits_to_words", "seq2seq-zoo init file --out inflection.yaml"))
 def init(
-    preset: Annotated[str, typer.Argument(help="The name of a preset: see 'seq2seq-zoo list presets'.")],
+    preset: Annotated[str, typer.Argument(help="The name of a preset; see 'seq2seq-zoo list presets'.")],
     out: Annotated[Path | None, typer.Option(help="The file to write; PRESET.yaml here if not given.")] = None,
 ) -> None:
-    """Write a preset into a file of your own, to change and to train."""
+    """Copy a preset to a file of your own, to edit and train."""
     known = presets()
     if preset not in known:
         raise UnknownNameError(f"Unknown preset '{preset}'.{nearest(preset, known)} Presets: {', '.join(known)}.")
@@ -30,5 +24,5 @@ def init(
         with path.open("x", encoding="utf-8") as file:
             file.write(known[preset].read_text(encoding="utf-8"))
     except FileExistsError:
-        raise Usage(f"{path} is there already and is not overwritten: give another name with --out.") from None
+        raise UsageError(f"{path} already exists and is not overwritten: give another name with --out.") from None
     note(f"Wrote {path}. Train it with: seq2seq-zoo train {shlex.quote(str(path))}")

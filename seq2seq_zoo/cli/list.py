@@ -1,4 +1,4 @@
-"""The command that lists what there is to choose from."""
+"""`seq2seq-zoo list`: what there is to choose from."""
 
 import pkgutil
 from collections.abc import Callable
@@ -7,44 +7,43 @@ from typing import Annotated
 
 import typer
 
-from seq2seq_zoo.cli.shared import (
-    app,
-    examples,
-    presets,
-    start_backend,
-    suites,
-)
+from seq2seq_zoo.cli.shared import app, examples, presets, start_backend, suites
 from seq2seq_zoo.config.registry import UnknownNameError, nearest
 
+Descriptions = Callable[[], dict[str, str]]
+"""Returns the description of each entry, by name."""
 
-def _registered(place: str) -> Callable[[], dict[str, str]]:
+
+def _registry(place: str, backend: bool = True) -> Descriptions:
+    """The entries of a registry given as `module:name`, which is imported when it is read."""
+
     def read() -> dict[str, str]:
-        if not place.startswith(("seq2seq_zoo.tasks", "seq2seq_zoo.metrics.texts")):
+        if backend:
             start_backend()
         return pkgutil.resolve_name(place).list()
 
     return read
 
 
-def _purposes(files: Callable[[], dict[str, Path]]) -> Callable[[], dict[str, str]]:
+def _first_comments(files: Callable[[], dict[str, Path]]) -> Descriptions:
     """The comment on the first line of each file."""
     return lambda: {
         name: path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for name, path in files().items()
     }
 
 
-KINDS: dict[str, Callable[[], dict[str, str]]] = {
-    "modes": _registered("seq2seq_zoo.decoders:modes"),
-    "cells": _registered("seq2seq_zoo.layers.cells:cells"),
-    "attentions": _registered("seq2seq_zoo.layers.attention:attentions"),
-    "bridges": _registered("seq2seq_zoo.layers.bridge:bridges"),
-    "schedules": _registered("seq2seq_zoo.layers.schedules:schedules"),
-    "searches": _registered("seq2seq_zoo.decoding:searches"),
-    "formats": _registered("seq2seq_zoo.export:formats"),
-    "tasks": _registered("seq2seq_zoo.tasks:tasks"),
-    "metrics": _registered("seq2seq_zoo.metrics.texts:text_metrics"),
-    "presets": _purposes(presets),
-    "suites": _purposes(suites),
+KINDS: dict[str, Descriptions] = {
+    "modes": _registry("seq2seq_zoo.decoders:modes"),
+    "cells": _registry("seq2seq_zoo.layers.cells:cells"),
+    "attentions": _registry("seq2seq_zoo.layers.attention:attentions"),
+    "bridges": _registry("seq2seq_zoo.layers.bridge:bridges"),
+    "schedules": _registry("seq2seq_zoo.layers.schedules:schedules"),
+    "searches": _registry("seq2seq_zoo.decoding:searches"),
+    "formats": _registry("seq2seq_zoo.export:formats"),
+    "tasks": _registry("seq2seq_zoo.tasks:tasks", backend=False),
+    "metrics": _registry("seq2seq_zoo.metrics.texts:text_metrics", backend=False),
+    "presets": _first_comments(presets),
+    "suites": _first_comments(suites),
 }
 
 
@@ -52,15 +51,14 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
 def list_(
     kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(KINDS)}; all of them if not given.")] = None,
 ) -> None:
-    """Say what there is to choose from, each with one line."""
+    """List what there is to choose from, one line each."""
     if kind is not None and kind not in KINDS:
         raise UnknownNameError(f"Unknown kind '{kind}'.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
+    indent = "  " if kind is None else ""
     for each in KINDS if kind is None else [kind]:
-        entries = KINDS[each]()
-        width = max(map(len, entries), default=0)
-        indent = ""
         if kind is None:
             print(f"{each}:")
-            indent = "  "
+        entries = KINDS[each]()
+        width = max(map(len, entries), default=0)
         for name, description in entries.items():
             print(f"{indent}{name:{width}}  {description}")

@@ -1,4 +1,4 @@
-"""The command that writes a model's outputs."""
+"""`seq2seq-zoo predict`: writes a model's outputs."""
 
 import codecs
 import contextlib
@@ -16,14 +16,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from seq2seq_zoo.cli.shared import ModelPath, Usage, app, examples, note
+from seq2seq_zoo.cli.models import (
+    SearchName,
+    SearchOptions,
+    UnknownTokens,
+    load_model,
+    make_search,
+    require_vocabularies,
+)
+from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.vocabulary import Vocabulary
-    from seq2seq_zoo.models.prediction import Prediction
-from seq2seq_zoo.cli.models import SearchName, SearchOptions, _any_model, _model, _search, _Unknown
+    from seq2seq_zoo.models.text_model import Prediction
 
-AT_ONCE = 1024  # texts that `predict` reads from a pipe before it answers, if so many have come
+AT_ONCE = 1024
+"""How many lines of a pipe are predicted together at most."""
 
 
 @app.command(
@@ -33,7 +41,7 @@ AT_ONCE = 1024  # texts that `predict` reads from a pipe before it answers, if s
         "seq2seq-zoo predict runs/copy-attention-1 abc --search beam --set size=8 --n-best 3 --scores",
         "seq2seq-zoo predict runs/copy-attention-1 abc --alignments map.png",
         "seq2seq-zoo predict runs/names-feedback-1 jo --search sample --n-best 5 --set temperature=0.8",
-        "seq2seq-zoo predict runs/copy-attention-1    (asks, on a terminal)",
+        "seq2seq-zoo predict runs/copy-attention-1    (prompts, on a terminal)",
         "seq2seq-zoo predict runs/forecast-attention-1 --file until_tomorrow.csv > next.csv",
     )
 )
@@ -43,13 +51,13 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="[TEXT]...",
-            help="Sources, or what a language model's outputs begin with; the lines of standard input if not given.",
+            help="Sources, or texts for a language model to continue; the lines of standard input if not given.",
         ),
     ] = None,
     file: Annotated[
         Path | None,
         typer.Option(
-            help="Sources, one a line, in place of standard input; for real values, a CSV file as the task reads it.",
+            help="A file with one source on each line; for real values, a CSV file in the format of the task.",
             show_default=False,
         ),
     ] = None,
@@ -57,142 +65,153 @@ def predict(
     overrides: SearchOptions = None,
     n_best: Annotated[
         int | None,
-        typer.Option(min=1, help="Outputs for each source, best first: beam and sample.", show_default=False),
+        typer.Option(
+            min=1, help="How many outputs each source gets, best first; with beam and sample.", show_default=False
+        ),
     ] = None,
     prefix: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="What every output begins with, whatever its source.", show_default=False),
+        typer.Option(metavar="TEXT", help="A text that every output begins with.", show_default=False),
     ] = None,
     stop: Annotated[
         str | None,
-        typer.Option(metavar="TOKEN", help="The token with which an output is over, if it comes.", show_default=False),
+        typer.Option(metavar="TOKEN", help="A token after which an output ends.", show_default=False),
     ] = None,
-    scores: Annotated[bool, typer.Option("--scores", help="Each output's score before it, and a tab.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each source.")] = False,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Print the score of each output, and a tab, before it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each source.")] = False,
     alignments: Annotated[
         Path | None,
         typer.Option(
-            metavar="PNG", help="Draw where the model looked; with several texts, PNG-1, PNG-2, ...", show_default=False
+            metavar="PNG", help="Draw the attention weights; of several texts as PNG-1, PNG-2, ...", show_default=False
         ),
     ] = None,
 ) -> None:
-    """Write a model's output for each text, one a line.
+    """Write a model's output for each text, one on each line.
 
-    Each line of the input is a source, an empty one too, so inputs and outputs have the same number of lines; with
-    --n-best, each source's number and a tab stand before each of its outputs. Answers come as soon as there is
-    something to answer, and however long the input is, little of it is held.
+    Each input line is a source, even an empty line, so there are as many outputs as inputs. With --n-best, the number
+    of the source and a tab precede each output. Outputs appear as soon as their sources arrive, and the input may be
+    larger than memory.
     """
     if texts and file:
-        raise Usage("Give texts as arguments or a --file of them, not both.")
+        raise UsageError("Give texts as arguments or a --file of them, not both.")
     if alignments is not None and not texts:
-        raise Usage("--alignments draws the texts that are given as arguments: give one or more.")
-    model = _any_model(model_path)
+        raise UsageError("--alignments draws the texts that are given as arguments: give one or more.")
+    searching = search != "greedy" or overrides or n_best or prefix is not None or stop is not None
+    model = load_model(model_path)
     if model.readout.vocabulary_size is None:
-        searching = search != "greedy" or overrides or n_best or prefix is not None or stop is not None
         if texts or file is None or searching or scores or as_json:
-            raise Usage(f"{model_path} puts out real values: give it a --file, in the form of its task, and no more.")
+            raise UsageError(
+                f"{model_path} outputs real values: give it a --file in the format of its task, and no other option."
+            )
         return _predict_values(model, model_path, file)
-    model = _model(model_path)
+    model = require_vocabularies(model, model_path)
     from seq2seq_zoo.models.encoder_only import EncoderOnly
 
     chosen = None
     if not isinstance(model, EncoderOnly):
-        chosen = _search(model, search, overrides, n_best)
-    elif search != "greedy" or overrides or n_best or prefix is not None or stop is not None or alignments:
-        raise Usage(f"{model_path} has no decoder: give it texts, --file, --scores or --json, and no search.")
+        chosen = make_search(model, search, overrides, n_best)
+    elif searching or alignments:
+        raise UsageError(
+            f"{model_path} has no decoder, so it has no search: give it texts, --file, --scores or --json only."
+        )
     if alignments is not None and not model.has_attention:
-        raise Usage(f"--alignments: {model_path} does not look at its source: only a mode with attention does.")
+        raise UsageError(f"--alignments: {model_path} has no attention: train a model of mode attention.")
     if prefix is not None and not model.has_source:
-        raise Usage(f"--prefix: {model_path} is a language model: its outputs begin with the texts that it is given.")
+        raise UsageError(
+            f"--prefix: {model_path} is a language model, which continues its texts: give the prefix as a text."
+        )
     show = _as_json if as_json else functools.partial(_as_text, numbered=n_best is not None, scores=scores)
-    unknown = _Unknown(model.vocabularies[0])
+    unknown = UnknownTokens(model.vocabularies[0])
     number = 0
     with contextlib.ExitStack() as stack:
-        asking = not texts and not file and sys.stdin.isatty()
+        prompting = not texts and not file and sys.stdin.isatty()
         if texts:
             batches: Iterable[list[str]] = [texts]
-        elif asking:
-            batches = _asked()
+        elif prompting:
+            batches = _prompted()
         else:
             stream = stack.enter_context(file.open("rb")) if file else sys.stdin.buffer
             batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(stream)))
-        stack.callback(unknown.say)
+        stack.callback(unknown.report)
         for batch in batches:
-            for text in batch if model.has_source else ():  # a language model refuses what it does not know
-                unknown.look(text)
+            for text in batch if model.has_source else ():  # a language model refuses unknown tokens
+                unknown.count(text)
             prefixes = None if prefix is None else [prefix] * len(batch)
-            stopping = None if stop is None else [stop]
             if chosen is None:
-                answers = model.predictions(batch)
+                predictions = model.predictions(batch)
             else:
-                answers = model.predictions(batch, chosen, prefixes, stop=stopping, first=number)
-            for answer in answers:
+                stop_tokens = None if stop is None else [stop]
+                predictions = model.predictions(batch, chosen, prefixes, stop=stop_tokens, first=number)
+            for prediction in predictions:
                 number += 1
-                print(*show(number, answer), sep="\n")
+                print(*show(number, prediction), sep="\n")
             sys.stdout.flush()
-            if asking:
-                unknown.say()
+            if prompting:
+                unknown.report()
             if alignments is not None:
-                _draw(answers, model.vocabularies, alignments)
+                _draw(predictions, model.vocabularies, alignments)
 
 
 def _predict_values(model: Any, path: Path, file: Path) -> None:
-    """A table of real values, as comma-separated values, for what a file holds."""
+    """Print the real-valued outputs for the rows of a file, as comma-separated values."""
     from seq2seq_zoo.experiment.run import read_rows
     from seq2seq_zoo.training import real_values
 
     if not path.is_dir():
-        raise Usage(f"{path} is a model without a task, which would read the file: give the run directory.")
+        raise UsageError(f"{path} is a model without a task to read the file: give the run directory.")
     names, rows = read_rows(path, file)
     csv.writer(sys.stdout, lineterminator="\n").writerows(real_values.table(names, real_values.predict(model, rows)))
 
 
-def _as_text(number: int, answer: "Prediction", numbered: bool, scores: bool) -> Iterator[str]:
-    for text, score in [(each.text, each.score) for each in answer.hypotheses] or [("", -math.inf)]:
+def _as_text(number: int, prediction: "Prediction", numbered: bool, scores: bool) -> Iterator[str]:
+    for text, score in [(each.text, each.score) for each in prediction.hypotheses] or [("", -math.inf)]:
         yield "\t".join([*([str(number)] if numbered else []), *([f"{score:.4f}"] if scores else []), text])
 
 
-def _as_json(number: int, answer: "Prediction") -> Iterator[str]:
+def _as_json(number: int, prediction: "Prediction") -> Iterator[str]:
     del number
     outputs = [
-        {name: value for name, value in each._asdict().items() if name != "alignment"} for each in answer.hypotheses
+        {name: value for name, value in each._asdict().items() if name != "alignment"} for each in prediction.hypotheses
     ]
-    yield json.dumps({"source": answer.source, "unknown": answer.unknown, "outputs": outputs}, ensure_ascii=False)
+    line = {"source": prediction.source, "unknown": prediction.unknown, "outputs": outputs}
+    yield json.dumps(line, ensure_ascii=False)
 
 
-def _draw(answers: "Sequence[Prediction]", vocabularies: "tuple[Vocabulary, Vocabulary]", path: Path) -> None:
+def _draw(predictions: "Sequence[Prediction]", vocabularies: "tuple[Vocabulary, Vocabulary]", path: Path) -> None:
     from seq2seq_zoo.figures import attention_map, image, undrawable
     from seq2seq_zoo.system.files import write
 
     source_vocabulary, target_vocabulary = vocabularies
-    for number, answer in enumerate(answers, start=1):
-        source = source_vocabulary.split(answer.source)
-        if not source or not answer.hypotheses:
-            note(f"Nothing to draw for {answer.source!r}.")
+    for number, prediction in enumerate(predictions, start=1):
+        source = source_vocabulary.split(prediction.source)
+        if not source or not prediction.hypotheses:
+            note(f"Nothing to draw for {prediction.source!r}.")
             continue
-        best = answer.hypotheses[0]
+        best = prediction.hypotheses[0]
         end = target_vocabulary.end
         output = [*best.tokens, *([target_vocabulary.tokens[end]] if best.ended and end is not None else [])]
         if missing := undrawable([*source, *output]):
             note(f"No installed font has {missing}: install one that does, such as Noto Sans CJK for Chinese.")
-        place = path if len(answers) == 1 else path.with_stem(f"{path.stem}-{number}")
+        place = path if len(predictions) == 1 else path.with_stem(f"{path.stem}-{number}")
         write(place, image(attention_map(source, output, best.alignment)))
         note(f"Drew {place}.")
 
 
-def _asked() -> Iterator[list[str]]:
+def _prompted() -> Iterator[list[str]]:
     """One text at a time from a terminal, until Ctrl-D."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  gives `input` its editing and history
-    note("A text and Enter; Ctrl-D ends.")
+    note("Type a text and press Enter; Ctrl-D ends.")
     with contextlib.suppress(EOFError):
         while True:
             yield [input("> " if sys.stdout.isatty() else "")]
     note("")
 
 
-def _piped(stream: Any, name: str, told: Callable[[int, int], None]) -> Iterator[list[str]]:
-    """The lines that have come, at most `AT_ONCE`: a file goes fast, and who sends one line and waits is answered."""
+def _piped(stream: Any, name: str, on_progress: Callable[[int, int], None]) -> Iterator[list[str]]:
+    """The lines of a stream, in batches of those that have arrived, at most `AT_ONCE`."""
     from seq2seq_zoo.data.lines import DataFileError
 
     number, rest, more, read = 0, b"", True, 0
@@ -202,7 +221,7 @@ def _piped(stream: Any, name: str, told: Callable[[int, int], None]) -> Iterator
             more = more.removeprefix(codecs.BOM_UTF8)
         *lines, rest = (rest + more).split(b"\n")
         if rest and not more:
-            lines.append(rest)  # the last line needs no end
+            lines.append(rest)  # the last line may have no line break
         for first in range(0, len(lines), AT_ONCE):
             batch = []
             for line in lines[first : first + AT_ONCE]:
@@ -214,13 +233,13 @@ def _piped(stream: Any, name: str, told: Callable[[int, int], None]) -> Iterator
                         f"{name}, line {number}: expected UTF-8, found the byte 0x{line[error.start]:02x}."
                     ) from None
             yield batch
-            told(number, read)
+            on_progress(number, read)
         read += len(more)
 
 
 @contextlib.contextmanager
 def _progress(stream: Any) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal's standard error, if the answers go elsewhere: lines so far, and the share of a file."""
+    """A progress bar with the number of lines, and for a file its fraction; if only standard error is a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     if sys.stdout.isatty() or not sys.stderr.isatty():

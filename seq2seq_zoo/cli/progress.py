@@ -1,4 +1,4 @@
-"""What a training shows: a line an epoch, and on a terminal a bar below them."""
+"""Shows the progress of a training: a line for each epoch, and on a terminal a bar below them."""
 
 import time
 from typing import Any
@@ -12,12 +12,12 @@ from seq2seq_zoo.metrics.metric import METRICS
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Tells a console about a training.
+    """Prints the progress of a training to a console.
 
-    Use it as a context and as a Keras callback, and give `on_epoch` to the run as its `on_epoch`.
+    Use it as a context manager and as a Keras callback, and pass its `on_epoch` to the run.
 
     Args:
-        console: what to tell; where it is no terminal, it gets the lines and no bar.
+        console: where to print. Only a terminal gets the bar.
     """
 
     def __init__(self, console: Console):
@@ -45,10 +45,10 @@ class EpochLines(keras.callbacks.Callback):
         self._bar.stop()
 
     def on_epoch(self, record: dict[str, Any], better: bool) -> None:
-        """An epoch is finished and saved."""
+        """Print the line of an epoch that is finished and saved."""
         epochs, steps = self._size
         left = (epochs - record["epoch"]) * steps
-        # Without the first step, which is nearly all compilation.
+        # The first step is left out: it is nearly all compilation.
         remaining = left * (time.monotonic() - self._first) / max(1, self._steps - 1)
         parts = [
             f"epoch {record['epoch']:{len(str(epochs))}} of {epochs}",
@@ -61,14 +61,14 @@ class EpochLines(keras.callbacks.Callback):
         self._console.print("  ".join(parts), highlight=False, soft_wrap=True)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Keras begins an epoch, counted from 0."""
+        """Move the bar to an epoch, counted from 0."""
         epochs, steps = self._size
         self._bar.update(self._task, total=steps * epochs, completed=steps * epoch)
         if not self._steps:
             self._bar.update(self._task, description="compiling")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Keras has made a step."""
+        """Move the bar by a step."""
         self._steps += 1
         if self._steps == 1:
             self._first = time.monotonic()
@@ -77,13 +77,13 @@ class EpochLines(keras.callbacks.Callback):
 
     @property
     def _size(self) -> tuple[int, int]:
-        """Epochs, and steps in each."""
-        params: Any = self.params  # Keras sets it when training begins
+        """`(epochs, steps in each)`."""
+        params: Any = self.params  # set by Keras when training starts
         return params["epochs"], params["steps"]
 
 
 def _shown(record: dict[str, Any]) -> list[str]:
-    """What an epoch is judged by, as far as it fits in a line."""
+    """The dev metrics of an epoch, as many as fit in a line."""
     if "exact_match" in record:
         return [f"exact match {record['exact_match']:6.1%}", f"error rate {record['token_error_rate']:6.1%}"]
     known = [name for name in METRICS if name in record]

@@ -1,17 +1,13 @@
-"""The command that prints the JSON Schema."""
+"""`seq2seq-zoo schema`: prints the JSON Schema of configurations."""
 
 import json
 
-from seq2seq_zoo.cli.shared import (
-    app,
-    examples,
-    start_backend,
-)
+from seq2seq_zoo.cli.shared import app, examples, start_backend
 
 
 @app.command(epilog=examples("seq2seq-zoo schema > seq2seq-zoo.schema.json"))
 def schema() -> None:
-    """Print the JSON Schema of configurations, by which an editor completes and checks them."""
+    """Print the JSON Schema of configurations, with which an editor completes and checks them."""
     start_backend()
     from seq2seq_zoo.config.schema import json_schema
     from seq2seq_zoo.experiment import factory

@@ -1,11 +1,11 @@
-"""What all commands share: how they end, where they write, which arguments several of them have."""
+"""What all commands share: error handling, messages, common arguments, and files that come with the package."""
 
 import contextlib
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,23 +17,26 @@ from typer.core import TyperGroup
 from seq2seq_zoo.config.registry import UnknownNameError, nearest
 from seq2seq_zoo.system.interrupt import interruptible
 
-HERE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[1]
 
 
-# === What every command's end looks like ===
+# === Errors and messages ===
 
 
-class Usage(ValueError):
+class UsageError(ValueError):
     """Arguments that do not go together."""
 
 
 @contextlib.contextmanager
-def _ending() -> Iterator[None]:
-    """Turn what ends a command into an exit code and one line: here and nowhere else.
+def _exit_codes() -> Iterator[None]:
+    """Turn the exception that ends a command into an exit code and one line on standard error.
 
-    2 is the user's mistake: our own subclasses of ValueError, what the command line itself refuses, files that cannot
-    be read or written. 1 is a run that failed: our own subclasses of RuntimeError. 130 is Ctrl-C. Anything else is a
-    bug, and shows its traceback.
+    2: the user's mistake. Our own subclasses of ValueError, arguments that the command line refuses, and files that
+       cannot be read or written.
+    1: a run that failed. Our own subclasses of RuntimeError.
+    130: Ctrl-C.
+
+    Anything else is a bug: its traceback is shown.
     """
     try:
         yield
@@ -42,7 +45,7 @@ def _ending() -> Iterator[None]:
         note(str(stop) or "Stopped.")
         raise typer.Exit(130) from None
     except BrokenPipeError:
-        # Who was reading (`| head`) has had enough. What is still in our buffers goes nowhere.
+        # The reader of our output (`| head`) has closed it. Discard what is still in our buffers.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
@@ -64,51 +67,53 @@ def _ending() -> Iterator[None]:
 
 
 class Commands(TyperGroup):
-    """The commands, in the order of this file, each with the same ending."""
+    """The group of all commands, which handles their errors."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Read the arguments before the command."""
-        with _ending():
+        """Parse the arguments that precede the command."""
+        with _exit_codes():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        """Read the command's arguments, and run it."""
-        with _ending():
+        """Parse the command's arguments and run it."""
+        with _exit_codes():
             return super().invoke(ctx)
 
 
 def note(line: str) -> None:
-    """A line that is no result, so that standard output can be piped."""
+    """Print a line that is not a result: on standard error, so that standard output can be piped."""
     Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def complain(message: str) -> None:
-    """What went wrong, in one line."""
+    """Print an error in one line."""
     line = escape(" ".join(message.split()))
     Console(stderr=True).print(f"[bold red]Error:[/] {line}", highlight=False, soft_wrap=True)
 
 
 def start_backend() -> None:
-    """Import the backend without the lines that its libraries write before they know how much to say."""
+    """Import the backend, and hide what its libraries write to standard error while they load."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
         try:
             with interruptible():
                 import keras
 
-                keras.ops.zeros(())  # the first tensor looks for devices, and says so
+                keras.ops.zeros(())  # the first tensor makes the backend search for devices, and report them
         except Exception:
-            said.seek(0)
-            os.write(stderr, said.read())
+            hidden.seek(0)
+            os.write(stderr, hidden.read())
             raise
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
 
+
+# === The application ===
 
 app = typer.Typer(
     cls=Commands,
@@ -125,7 +130,7 @@ def main() -> None:
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help."""
+    """The examples at the end of a command's help."""
     return "\n".join(["[bold]Examples[/]", *(f"[cyan]{escape(line)}[/]" for line in lines)])
 
 
@@ -144,7 +149,7 @@ def start(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help(), nl=False)
 
 
-# === Arguments that several commands have ===
+# === Arguments of several commands ===
 
 Overrides = Annotated[
     list[str] | None,
@@ -152,83 +157,41 @@ Overrides = Annotated[
 ]
 ConfigName = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a preset.")]
 ModelPath = Annotated[
-    Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, whose best model is meant, or a .keras file.")
+    Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory (its best model is used), or a .keras file.")
 ]
 SkipBadLines = Annotated[
-    bool, typer.Option("--skip-bad-lines", help="Leave out and count lines of a data file that cannot be read.")
+    bool, typer.Option("--skip-bad-lines", help="Skip and count the lines of a data file that cannot be read.")
 ]
-Results = Annotated[Path, typer.Argument(metavar="DIR", help="A directory that 'seq2seq-zoo benchmark' made.")]
+Results = Annotated[Path, typer.Argument(metavar="DIR", help="A directory made by 'seq2seq-zoo benchmark'.")]
+
+
+# === Files that come with the package ===
 
 
 def _yaml_files(*folders: Path) -> dict[str, Path]:
-    """The files that come with the package, by name."""
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
 def presets() -> dict[str, Path]:
-    """The presets' files, by name."""
-    return _yaml_files(HERE / "presets")
+    """The files of the presets, by name."""
+    return _yaml_files(PACKAGE / "presets")
 
 
 def suites() -> dict[str, Path]:
-    """The suites' files, by name."""
-    # An installed package has them inside; a checkout has them beside it.
-    return _yaml_files(HERE / "suites", HERE.parent / "benchmarks")
+    """The files of the suites, by name."""
+    # They are inside an installed package, and beside it in a checkout.
+    return _yaml_files(PACKAGE / "suites", PACKAGE.parent / "benchmarks")
 
 
-def file_of(name: str, kind: str, files: Mapping[str, Path]) -> Path:
-    """The file that a name means: a path, or one that comes with the package."""
+def find_file(name: str, kind: str, files: Mapping[str, Path]) -> Path:
+    """The file at a path, or the one of that name that comes with the package."""
     path = Path(name)
     if path.is_file():
         return path
     if name in files:
         return files[name]
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
-        return path  # who reads it says what is wrong
+        return path  # clearly a path: reading it raises the error
     raise UnknownNameError(
         f"There is no file and no {kind} '{name}'.{nearest(name, files)} {kind.capitalize()}s: {', '.join(files)}."
     )
-
-
-def columns(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows on standard output, in columns: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
-        print("  ".join(cells).rstrip())
-
-
-def print_metrics(metrics: Mapping[str, Any], pairs: int) -> None:
-    """Print the metrics of `pairs` pairs, or of their tokens: all together, beside a task's baselines if it has some;
-    then apart for each feature or length, where that is known."""
-    from seq2seq_zoo.metrics.metric import METRICS
-
-    beside = metrics.get("baselines", {})
-    all_of_them = [metrics, *beside.values()]
-    rows = [["", "model", *beside]] if beside else []
-    counted = ("tokens", metrics["tokens"]) if "tokens" in metrics else ("pairs", pairs)
-    rows.append([counted[0], f"{counted[1]:,}", *[""] * len(beside)])
-    for name, metric in METRICS.items():
-        if name in metrics:
-            rows.append([metric.label, *(metric.shown(each[name]) if name in each else "" for each in all_of_them)])
-    columns(rows)
-    if "by_feature" in metrics:
-        by_feature = {METRICS[name]: values for name, values in metrics["by_feature"].items()}
-        print()
-        columns(
-            [
-                ["feature", *(metric.label for metric in by_feature)],
-                *(
-                    [feature, *(metric.shown(values[feature]) for metric, values in by_feature.items())]
-                    for feature in metrics["by_feature"]["rmse"]
-                ),
-            ]
-        )
-    if "by_length" not in metrics:
-        return
-    rows = [["length", "pairs", "exact match", "token error rate"]]
-    for entry in metrics["by_length"]:
-        rates = [f"{entry[name]:.1%}" for name in ("exact_match", "token_error_rate")]
-        rows.append([str(entry["length"]), f"{entry['count']:,}", *rates])
-    print()
-    columns(rows)

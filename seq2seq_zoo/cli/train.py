@@ -1,4 +1,4 @@
-"""The command that trains."""
+"""`seq2seq-zoo train`: trains a model."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from seq2seq_zoo.cli.metrics import print_metrics
 from seq2seq_zoo.cli.shared import (
     Overrides,
     SkipBadLines,
-    Usage,
+    UsageError,
     app,
     examples,
-    file_of,
+    find_file,
     note,
     presets,
-    print_metrics,
     start_backend,
 )
 
@@ -44,17 +44,19 @@ def train(
     overrides: Overrides = None,
     skip_bad_lines: SkipBadLines = False,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this directory, in place of CONFIG.", show_default=False)
+        Path | None, typer.Option(help="Continue the run in this directory, instead of a CONFIG.", show_default=False)
     ] = None,
 ) -> None:
-    """Train a model in a directory of its own, and measure it on the test split."""
+    """Train a model in a run directory, and evaluate it on the test split."""
     if (config is None) == (resume is None):
-        raise Usage("Give either a CONFIG to begin a new run, or --resume DIR to go on with one.")
+        raise UsageError("Give either a CONFIG, to start a new run, or --resume DIR, to continue one.")
     if resume is not None and (out or overrides or skip_bad_lines):
-        raise Usage("--resume goes on with the run's own directory and configuration: leave the other options out.")
+        raise UsageError(
+            "--resume continues a run in its directory and with its configuration: leave the other options out."
+        )
     run = None
     try:
-        path = None if config is None else file_of(config, "preset", presets())
+        path = None if config is None else find_file(config, "preset", presets())
         start_backend()
         from seq2seq_zoo.cli.progress import EpochLines
         from seq2seq_zoo.experiment.run import BEST, CURVES, PREDICTIONS, SERIES, Run
@@ -64,13 +66,13 @@ def train(
         else:
             changes = [*(overrides or ()), *(["task.skip_bad_lines=true"] if skip_bad_lines else [])]
             run = _new_run(path, changes, out)
-        _introduce(run)
+        _describe(run)
         with EpochLines(Console(stderr=True)) as lines:
-            measured = run.train(lines.on_epoch, [lines])
+            metrics = run.train(lines.on_epoch, [lines])
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_saved(run, ctx.command_path)) from None
+        raise KeyboardInterrupt(_stopped(run, ctx.command_path)) from None
     note("The best epoch's model on the test split:")
-    print_metrics(measured["test"], len(run.data.splits["test"]))
+    print_metrics(metrics["test"], len(run.data.splits["test"]))
     print()
     for what, file in (("model", BEST), ("outputs", PREDICTIONS), ("curves", CURVES), ("picture", SERIES)):
         if (run.directory / file).exists():
@@ -78,6 +80,7 @@ def train(
 
 
 def _new_run(path: Path, changes: Sequence[str], out: Path | None) -> "Run":
+    """A run of a configuration, in a directory that is named after it unless `out` is given."""
     from seq2seq_zoo.config.reader import read
     from seq2seq_zoo.experiment import factory
     from seq2seq_zoo.experiment.run import Run
@@ -88,22 +91,24 @@ def _new_run(path: Path, changes: Sequence[str], out: Path | None) -> "Run":
     return Run.start(out or Path("runs", name), config)
 
 
-def _introduce(run: "Run") -> None:
+def _describe(run: "Run") -> None:
+    """Print what is trained on what."""
     sizes = {split: f"{run.data.size(split):,}" for split in run.data.splits}
     note(
         f"{run.config['task']['name']}: {sizes['train']} {run.data.counted} to train on, {sizes['dev']} dev, "
         f"{sizes['test']} test" + (f"; bad lines skipped: {run.data.skipped:,}" if run.data.skipped else "")
     )
-    what = "no decoder" if run.config["decoder"] is None else f"{run.config['decoder']['mode']} decoder"
-    note(f"{what}: {run.model.count_params():,} parameters in the whole model")
+    model = "no decoder" if run.config["decoder"] is None else f"{run.config['decoder']['mode']} decoder"
+    note(f"{model}: {run.model.count_params():,} parameters in the whole model")
     for line in run.notes:
         note(line)
-    note(f"{'going on' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
+    note(f"{'resuming' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
 
 
-def _saved(run: "Run | None", command: str) -> str:
+def _stopped(run: "Run | None", command: str) -> str:
+    """The message after Ctrl-C: what is saved, and the command that continues."""
     if run is None:
         return "Stopped before anything was saved."
     epochs = len(run.history)
-    kept = f"{epochs} finished epoch{'s' * (epochs > 1)} saved" if epochs else "no epoch is finished yet"
-    return f"Stopped: {kept}. Go on with: {command} --resume {shlex.quote(str(run.directory))}"
+    saved = f"{epochs} finished epoch{'s' * (epochs > 1)} saved" if epochs else "no epoch is finished yet"
+    return f"Stopped: {saved}. Continue with: {command} --resume {shlex.quote(str(run.directory))}"

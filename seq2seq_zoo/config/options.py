@@ -1,9 +1,10 @@
-"""Constructors say what they take; checks, messages, defaults and the JSON Schema are all read off their signatures."""
+"""Options derived from constructor signatures: checks, error messages, defaults and the JSON Schema."""
 
+import contextlib
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, TypeVar, cast
 
@@ -30,11 +31,11 @@ Init = TypeVar("Init", bound=Callable[..., None])
 
 
 class OptionError(ValueError):
-    """What is wrong with one argument, and where it sits.
+    """An option with a wrong value.
 
     Args:
-        path: the keys that lead to it, such as `("cell", "units")`.
-        message: the sentence without its subject, such as "must be an integer of at least 1, got 0."
+        path: the keys that lead to the option, such as `("cell", "units")`.
+        message: a sentence about the option, without its subject, such as "must be an integer of at least 1, got 0."
     """
 
     def __init__(self, path: tuple[str, ...], message: str):
@@ -44,15 +45,39 @@ class OptionError(ValueError):
         self.message = message
 
 
-class Named:
-    """Marks an argument that picks from a registry: a name, a mapping of `name` and arguments, or an instance.
-
-    The mapping's arguments are checked against the named class, and its defaults are filled in.
+@contextlib.contextmanager
+def errors_at(*path: str, refusals: type[ValueError] | tuple[type[ValueError], ...] = ()) -> Iterator[None]:
+    """Attribute the errors of a block to the option at `path`. All other errors pass unchanged.
 
     Args:
-        registry: where the names come from.
-        exclude: the constructor's arguments that the owner supplies, so that a mapping may not; nor will an instance
-            do.
+        *path: the keys that lead to the option. An `OptionError` from the block gets them before its own.
+        refusals: further errors that are the option's fault: each becomes an `OptionError` at `path`.
+
+    Example:
+
+    >>> with errors_at("decoder", refusals=ValueError):
+    ...     raise ValueError("The bridge does not fit.")
+    Traceback (most recent call last):
+        ...
+    seq2seq_zoo.config.options.OptionError: `decoder`: The bridge does not fit.
+    """
+    try:
+        yield
+    except OptionError as error:
+        raise OptionError((*path, *error.path), error.message) from error
+    except refusals as error:
+        raise OptionError(path, str(error)) from error
+
+
+class Named:
+    """Marks an argument that selects an entry of a registry: a name, a mapping of `name` and arguments, or an instance.
+
+    The arguments in a mapping are checked against the named class, and its defaults are filled in.
+
+    Args:
+        registry: of the entries.
+        exclude: the constructor's arguments that the owner supplies. A mapping may not contain them, and an instance is
+            not accepted, since it would already have them.
 
     Example:
 
@@ -71,8 +96,8 @@ class Named:
         self.exclude = frozenset(exclude)
 
     def check(self, value: Any) -> Any:
-        """The value, or the error that names the nearest entry or argument."""
-        # Strings and mappings first: a registry of anything at all has `object` as its base.
+        """The checked value, or an error that suggests the nearest entry or argument."""
+        # Strings and mappings first: the base of a registry may be `object`.
         if isinstance(value, str):
             self._resolve(value, (), {})
             return value
@@ -94,7 +119,7 @@ class Named:
         return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        # A name alone stands for an entry whose arguments all have defaults.
+        # A name alone is enough for an entry whose arguments all have defaults.
         alone = [
             name
             for name, entry in self.registry.items()
@@ -104,13 +129,13 @@ class Named:
 
 
 class Option:
-    """One argument: its type, default and description, and everything derived from them.
+    """One argument: its type, default and description, and what is derived from them.
 
     Args:
-        name: the argument's name.
+        name: of the argument.
         annotation: its type.
-        default: its default; `inspect.Parameter.empty` if it must be given.
-        description: its line in the docstring.
+        default: its default value; `inspect.Parameter.empty` if it is required.
+        description: its text in the docstring.
 
     Example:
 
@@ -129,14 +154,14 @@ class Option:
         self._adapter = TypeAdapter(_lists_for_tuples(annotation), config=_CONFIG)
 
     def check(self, value: Any) -> Any:
-        """The value as its type has it (a NumPy number becomes Python's), or an `OptionError`."""
+        """The value converted to its type (a NumPy number becomes a Python number), or an `OptionError`."""
         if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
             value = value.item()
         try:
             return self._adapter.validate_python(value)
         except ValidationError as error:
             causes = [each.get("ctx", {}).get("error") for each in error.errors(include_url=False)]
-        # A check of our own (a name not in its registry) says more than "not one of these types".
+        # Our own check (a name that is not in its registry) has a better message than the other types of a union.
         for cause in causes:
             if isinstance(cause, OptionError):
                 raise OptionError((self.name, *cause.path), cause.message) from None
@@ -146,7 +171,7 @@ class Option:
 
     @property
     def required(self) -> bool:
-        """Whether it must be given."""
+        """Whether the argument has no default."""
         return self.default is inspect.Parameter.empty
 
     @property
@@ -157,7 +182,7 @@ class Option:
     @property
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of the argument, with its description and default."""
-        # Only what JSON can hold: a default may be an instance.
+        # A default may be an instance, which JSON cannot hold.
         plain = isinstance(self.default, bool | int | float | str | list | tuple | dict | None)
         return {
             **self._type_schema,
@@ -167,7 +192,7 @@ class Option:
 
     @property
     def _type_schema(self) -> dict[str, Any]:
-        # Not cached: a registry may have grown since.
+        # Not cached: entries may be registered later.
         return self._adapter.json_schema(schema_generator=_Schema)
 
 
@@ -183,13 +208,13 @@ def _options_of(target: Callable[..., Any], exclude: frozenset[str]) -> dict[str
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name in {*options, *exclude}:
                 continue
             options[name] = Option(name, hints.get(name, Any), parameter.default, descriptions.get(name, ""))
-        if not _open(function):
+        if not _has_kwargs(function):
             break
     return options
 
 
 def options_of(target: Callable[..., Any], exclude: Collection[str] = ()) -> Mapping[str, Option]:
-    """The options of a class or function, by name: its signature's, and its parents' where it passes `**kwargs` on.
+    """The options of a class or function, by name: its arguments, and those of its parents if it passes `**kwargs` on.
 
     Args:
         target: a class or function with annotated arguments and a docstring with an `Args` section.
@@ -210,15 +235,15 @@ def options_of(target: Callable[..., Any], exclude: Collection[str] = ()) -> Map
 
 
 def resolve(options: Mapping[str, Option], given: Mapping[str, Any], owner: str = "") -> dict[str, Any]:
-    """Every option's value: checked where given, its default where not.
+    """The value of every option: the given one, checked, or else the default.
 
     Args:
-        options: what there is.
-        given: some of the values, by name.
+        options: all options, by name.
+        given: some values, by name.
         owner: whose options these are, for the message about an unknown name.
 
     Raises:
-        OptionError: an unknown, wrong or missing argument.
+        OptionError: a value is wrong, its name is unknown, or a required one is missing.
 
     Example:
 
@@ -237,7 +262,7 @@ def resolve(options: Mapping[str, Option], given: Mapping[str, Any], owner: str 
 
 
 def pick(registry: Registry[Any], name: Any, path: tuple[str, ...] = ()) -> type:
-    """The registry's entry, or an `OptionError` at `path` with the nearest name."""
+    """The registry's entry of a name, or an `OptionError` at `path` that suggests the nearest name."""
     try:
         return registry[name]
     except UnknownNameError as error:
@@ -246,25 +271,26 @@ def pick(registry: Registry[Any], name: Any, path: tuple[str, ...] = ()) -> type
 
 
 def unknown(key: object, known: Collection[str], owner: str = "") -> OptionError:
-    """The error for a key that no option has; `owner` says whose option it would have to be."""
+    """The error for a key that is not an option of `owner`."""
     of = f" of {owner}" if owner else ""
     names = ", ".join(sorted(known)) or "none"
     return OptionError((str(key),), f"is not an option{of}.{nearest(key, known)} Known: {names}.")
 
 
 def missing(option: Option) -> OptionError:
-    """The error for an option that has no default and was not given."""
+    """The error for a required option that was not given."""
     return OptionError((option.name,), f"is missing: give {option.expected}.")
 
 
 def checked(init: Init) -> Init:
-    """Decorator for `__init__`: checks its arguments against their annotations, and refuses names it does not know.
+    """Decorator for `__init__`: checks the arguments against their annotations and refuses unknown names.
 
-    Strict: "3" and True are not integers; an integer will do for a float; NumPy numbers become Python's. Where
-    `__init__` passes `**kwargs` on, the parents' arguments and, below a Keras class, Keras's own are known too.
+    The checks are strict: "3" and True are not integers. An integer is accepted as a float, and NumPy numbers become
+    Python numbers. If `__init__` passes `**kwargs` on, the arguments of its parents are known as well, and in a Keras
+    class those of Keras.
 
     Raises:
-        ValueError: what was expected and what was given (on construction).
+        ValueError: on construction, with what was expected and what was given.
 
     Example:
 
@@ -282,10 +308,10 @@ def checked(init: Init) -> Init:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
         owner = next(cls for cls in type(self).__mro__ if vars(cls).get("__init__") is wrapper)
         options = options_of(owner)
-        known = {*options, *(KERAS_ARGUMENTS if _open(init) and _is_keras(owner) else ())}
+        known = {*options, *(KERAS_ARGUMENTS if _has_kwargs(init) and _is_keras(owner) else ())}
         try:
             for key in kwargs:
-                if key not in known and _closed(owner):
+                if key not in known and _all_known(owner):
                     raise unknown(key, known)
             bound = signature.bind_partial(self, *args, **kwargs)
             for name in list(signature.parameters)[1:]:
@@ -297,7 +323,7 @@ def checked(init: Init) -> Init:
             raise ValueError(f"{type(self).__name__}: {error}") from None
         init(*bound.args, **bound.kwargs)
 
-    # Keras captures arguments by `getfullargspec`, which looks here but not through `__wrapped__`.
+    # Keras captures arguments with `getfullargspec`, which reads this attribute but does not follow `__wrapped__`.
     setattr(wrapper, "__signature__", signature)  # noqa: B010  a function has no such attribute to a type checker
     return cast(Init, wrapper)
 
@@ -340,7 +366,7 @@ def config_of(instance: Any, serialize: Callable[[Any], Any]) -> dict[str, Any]:
 
 
 def object_schema(options: Mapping[str, Option], **first: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a mapping that holds these options and no other; `first` are required keys before them."""
+    """The JSON Schema of a mapping with these options and no others; `first` are required keys that precede them."""
     required = [name for name, option in options.items() if option.required]
     properties = {**first, **{name: option.json_schema for name, option in options.items()}}
     return {
@@ -354,7 +380,7 @@ def object_schema(options: Mapping[str, Option], **first: dict[str, Any]) -> dic
 def choices_schema(
     registry: Registry[Any], key: str, exclude: Collection[str], extra: Mapping[str, Option] | None = None
 ) -> list[dict[str, Any]]:
-    """One JSON Schema for each entry of a registry: `key` holds its name, beside its arguments."""
+    """A JSON Schema for each entry of a registry: a mapping of its name, under `key`, and its arguments."""
     return [
         {
             "description": description,
@@ -365,13 +391,13 @@ def choices_schema(
 
 
 def shown(value: object) -> str:
-    """A value on one line of a message."""
+    """A value in one line, shortened, for a message."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class _Schema(GenerateJsonSchema):
-    """What JSON cannot write (an instance, a function) is a type that no JSON value has."""
+    """Represents a type that JSON cannot hold (an instance, a function) by a schema that no value matches."""
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:
         name = schema["cls"].__name__ if "cls" in schema else schema["type"]
@@ -412,7 +438,7 @@ def _names(schema: Mapping[str, Any]) -> list[str]:
 
 
 def _lists_for_tuples(annotation: Any) -> Any:
-    """The type, but with a list accepted for a tuple, as neither YAML nor JSON has tuples."""
+    """The type, with lists accepted as tuples, since YAML and JSON have no tuples."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         return Annotated[(_lists_for_tuples(parts[0]), *parts[1:])]
@@ -422,13 +448,13 @@ def _lists_for_tuples(annotation: Any) -> Any:
 
 
 def _constructors(cls: type) -> list[tuple[Callable[..., Any], type]]:
-    """The constructors of a class and its parents, nearest first, each with the class that documents it."""
+    """The constructors of a class and its parents, nearest first, each with the class whose docstring documents it."""
     own = [base for base in cls.__mro__[:-1] if "__init__" in vars(base) and not base.__module__.startswith("keras.")]
     return [(vars(base)["__init__"], base) for base in own]
 
 
 def _descriptions(documented: Any) -> dict[str, str]:
-    """The entries of a docstring's `Args` section, each on one line."""
+    """The descriptions in the `Args` section of a docstring, by argument, each in one line."""
     texts: dict[str, str] = {}
     lines = iter((inspect.getdoc(documented) or "").splitlines())
     indent = name = None
@@ -448,13 +474,13 @@ def _descriptions(documented: Any) -> dict[str, str]:
     return texts
 
 
-def _open(function: Callable[..., Any]) -> bool:
+def _has_kwargs(function: Callable[..., Any]) -> bool:
     return any(each.kind is each.VAR_KEYWORD for each in inspect.signature(function).parameters.values())
 
 
-def _closed(cls: type) -> bool:
-    """Whether the arguments of all constructors are all that there may be: the last passes nothing on, or to Keras."""
-    return _is_keras(cls) or not all(_open(init) for init, _ in _constructors(cls))
+def _all_known(cls: type) -> bool:
+    """Whether no other arguments are possible: the last constructor passes none on, or passes them to Keras."""
+    return _is_keras(cls) or not all(_has_kwargs(init) for init, _ in _constructors(cls))
 
 
 def _is_keras(cls: type) -> bool:

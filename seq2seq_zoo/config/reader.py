@@ -1,4 +1,4 @@
-"""Strict YAML: every error is one line that names the file, the line and the dotted key."""
+"""Reads configurations from strict YAML. Every error is one line with the file, the line and the dotted key."""
 
 import os
 import re
@@ -13,22 +13,22 @@ from seq2seq_zoo.config.options import (
     shown,
 )
 from seq2seq_zoo.config.registry import nearest
-from seq2seq_zoo.config.schema import Choice, Config, ConfigError, Keys, Schema, _plain
+from seq2seq_zoo.config.schema import Choice, Config, ConfigError, Keys, Schema, plain
 
 
 def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] = ()) -> Config:
-    """A configuration from a YAML file.
+    """Read a configuration from a YAML file.
 
     Args:
-        path: the file.
-        schema: what it may hold.
-        overrides: changes such as "decoder.units=256"; the value is YAML.
+        path: of the file.
+        schema: of the configuration.
+        overrides: changes such as "decoder.units=256", whose values are YAML.
 
     Returns:
         The resolved configuration.
 
     Raises:
-        ConfigError: one line that says where, what was expected and what was found.
+        ConfigError: the file cannot be read, or the first mistake in it.
     """
     path = Path(path)
     try:
@@ -42,38 +42,38 @@ def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] 
     given = _parse(content, lambda line: f"{path}:{line}", (), origins)
     if given is None:
         raise ConfigError(f"{path}:1: the file is empty: give the sections {', '.join(schema.sections)}.")
-    # Anything else than a mapping is refused below.
+    # The schema refuses anything but a mapping.
     for override in overrides if isinstance(given, dict) else ():
         _override(given, override, origins)
     try:
         return Config(schema.resolve(given), origins)
     except OptionError as error:
-        raise ConfigError(_located(error.path, error.message, origins)) from None
+        raise ConfigError.at(error, origins) from None
 
 
-def choose(choice: Choice, given: Mapping[str, Any], said: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
-    """One choice made on the command line, with every default filled in.
+def choose(choice: Choice, given: Mapping[str, Any], origin: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """Resolve one choice made on the command line.
 
     Args:
-        choice: what there is to choose from.
-        given: the name, and arguments.
-        said: how that was said, for messages.
-        overrides: further arguments, such as "size=10"; the value is YAML.
+        choice: the alternatives.
+        given: the chosen name, and arguments.
+        origin: where these come from, for messages, such as "--search beam".
+        overrides: further arguments, such as "size=10", whose values are YAML.
 
     Raises:
-        ConfigError: one line that says where, what was expected and what was found.
+        ConfigError: the first mistake.
     """
-    values, origins = dict(given), {(): said}
+    values, origins = dict(given), {(): origin}
     for override in overrides:
         _override(values, override, origins)
     try:
         return choice.resolve(values)
     except OptionError as error:
-        raise ConfigError(_located(error.path, error.message, origins)) from None
+        raise ConfigError.at(error, origins) from None
 
 
 def dump(config: Mapping[str, Any]) -> str:
-    """A resolved configuration as YAML that reads back to the same.
+    """A resolved configuration as YAML, from which `read` returns the same configuration.
 
     Example:
 
@@ -83,13 +83,13 @@ def dump(config: Mapping[str, Any]) -> str:
       language: 'no'
     seed: 1
     """
-    return yaml.dump(_plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return yaml.dump(plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values as YAML 1.2 reads them: `1e-3` is a number, `no` and `2020-01-01` are text."""
+    """Reads plain values as YAML 1.2 does: `1e-3` is a number, `no` and `2020-01-01` are text."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  PyYAML's own way to have resolvers
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  as PyYAML defines resolvers
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
@@ -104,7 +104,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes any text that YAML 1.1 or 1.2 would read as something else."""
+    """Quotes every text that YAML 1.1 or 1.2 would read as another type."""
 
 
 _PLAIN: dict[str, tuple[str, str, Callable[[str], Any]]] = {
@@ -121,11 +121,11 @@ _PLAIN: dict[str, tuple[str, str, Callable[[str], Any]]] = {
 
 for _tag, (_pattern, _first, _) in _PLAIN.items():
     for _each in (_Loader, _Dumper):
-        # PyYAML files the empty text under the empty string.
+        # PyYAML looks up the resolvers of an empty text under the empty string.
         _each.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), ["" if c == "\0" else c for c in _first])
 
 
-# PyYAML's words for its parser's troubles, and ours for the reader's.
+# Fragments of PyYAML's messages, and the messages that replace them.
 _YAML_PROBLEMS = {
     "'\\t'": "a tab cannot indent: use spaces",
     "another document": "a second document begins (---): a configuration is one",
@@ -138,7 +138,7 @@ _YAML_PROBLEMS = {
 
 
 def _parse(content: bytes | str, where: Callable[[int], str], path: Keys, origins: dict[Keys, str]) -> Any:
-    """The plain value in a YAML text, whose keys' places go into `origins`."""
+    """The plain value of a YAML text. The place of each of its keys is added to `origins`."""
     try:
         loader = _Loader(content)
         node = loader.get_single_node()
@@ -168,7 +168,7 @@ def _value(node: yaml.Node, where: Callable[[int], str], path: Keys, origins: di
             raise ConfigError(f"{where(line)}: a key must be one word, got a list or mapping.")
         key, keys = key_node.value, (*path, key_node.value)
         if key in values:
-            raise ConfigError(f"{where(line)}: {'.'.join(keys)}: the key is there twice, first on line {lines[key]}.")
+            raise ConfigError(f"{where(line)}: {'.'.join(keys)}: the key occurs twice, first on line {lines[key]}.")
         origins[keys], lines[key] = where(line), line
         values[key] = _value(value_node, where, keys, origins)
     return values
@@ -192,9 +192,3 @@ def _override(given: Any, override: str, origins: dict[Keys, str]) -> None:
     for old in [each for each in origins if each[: len(keys)] == keys]:
         del origins[old]
     given[keys[-1]] = _parse(text, lambda line: place, keys, origins)
-
-
-def _located(path: Keys, message: str, origins: Mapping[Keys, str]) -> str:
-    # What is missing, or sits in a list, has no line of its own: its nearest parent has.
-    known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in origins)
-    return ": ".join(part for part in (origins[known], ".".join(path), message) if part)

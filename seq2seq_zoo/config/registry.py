@@ -1,4 +1,4 @@
-"""One small class behind every "pick it by name": decoder modes, cells, attentions, bridges, schedules, tasks."""
+"""Registries of classes by name: decoder modes, cells, attentions, bridges, schedules, tasks and others."""
 
 import difflib
 import importlib.metadata
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """The sentence that offers the closest known name, or nothing.
+    """A sentence that suggests the closest known name; empty if none is close.
 
     Example:
 
@@ -27,11 +27,12 @@ class Registry(Mapping[str, type[T]], Generic[T]):
     """Classes of one kind, by name.
 
     Args:
-        kind: what an entry is called in messages, such as "decoder mode".
-        base: the class that every entry must derive from.
-        group: entry-point group through which other packages add entries; their modules are imported at the first look.
-        serializable: a decorator factory taking a package name, applied to each entry on registration (Keras's
-            `register_keras_serializable`, for entries that are saved inside models).
+        kind: what messages call an entry, such as "decoder mode".
+        base: the class from which every entry must derive.
+        group: the entry-point group with which other packages add entries. Their modules are imported when the registry
+            is first read.
+        serializable: a decorator factory that takes a package name and is applied to each entry: Keras's
+            `register_keras_serializable`, for entries that are saved in models.
 
     Example:
 
@@ -65,18 +66,18 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         self._entry_points_loaded = group is None
 
     def register(self, name: str, description: str) -> Callable[[type[T]], type[T]]:
-        """Class decorator: make the class known by `name`, for look-up and for saving at once.
+        """Class decorator: register the class under `name`, for the configuration and for saving.
 
         Raises:
             TypeError: the class does not derive from the registry's base.
-            ValueError: the name is taken.
+            ValueError: another class has the name.
         """
 
         def decorate(cls: type[T]) -> type[T]:
             if not (inspect.isclass(cls) and issubclass(cls, self.base)):
                 raise TypeError(f"A {self.kind} must derive from {self.base.__name__}, got {cls!r}.")
             taken = self._entries.get(name)
-            # The same class defined again (a notebook cell run twice) replaces itself.
+            # A class that is defined again (a notebook cell run twice) replaces itself.
             if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
                 raise ValueError(
                     f"The {self.kind} '{name}' is already registered by {taken.__module__}.{taken.__qualname__}. "
@@ -91,7 +92,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         return decorate
 
     def list(self) -> dict[str, str]:
-        """Every name with its one-line description, sorted by name."""
+        """All names with their one-line descriptions, sorted by name."""
         return {name: self._descriptions[name] for name in self}
 
     def name_of(self, cls: type) -> str:
@@ -102,11 +103,11 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         raise UnknownNameError(f"{cls.__name__} is not a registered {self.kind}.")
 
     def create(self, identifier: Any, **arguments: Any) -> T:
-        """An entry from its name, or from a mapping of `name` and arguments; an instance is returned as it is.
+        """Create an entry from its name, or from a mapping of `name` and arguments. An instance is returned unchanged.
 
         Args:
             identifier: `"copy"`, `{"name": "copy", ...}` or an instance.
-            **arguments: passed to the constructor; a mapping's own arguments win.
+            **arguments: passed to the constructor, unless the mapping has them.
         """
         if isinstance(identifier, self.base):
             return identifier
@@ -118,7 +119,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         return self[identifier](**arguments)
 
     def load_entry_points(self) -> None:
-        """Import what other installed packages offer in this registry's group, once."""
+        """Import the entry points of other installed packages in this registry's group, once."""
         if not self._entry_points_loaded:
             self._entry_points_loaded = True
             for entry_point in importlib.metadata.entry_points(group=self.group or ""):
@@ -147,7 +148,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
 
 
 class UnknownNameError(KeyError, ValueError):
-    """A name that no registry entry has; the message offers the nearest."""
+    """A name that is not in a registry. The message suggests the nearest one."""
 
-    def __str__(self) -> str:  # KeyError would print the message in quotes
+    def __str__(self) -> str:  # KeyError would put the message in quotes
         return str(self.args[0])

@@ -1,4 +1,4 @@
-"""What a configuration may hold, derived from constructor signatures."""
+"""The schema of configurations, derived from constructor signatures."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -21,18 +21,31 @@ Keys = tuple[str, ...]
 
 
 class ConfigError(ValueError):
-    """What is wrong in a configuration, and where, on one line: `file:line: dotted.key: expected and found`."""
+    """A mistake in a configuration, in one line: `file:line: dotted.key: what was expected and found`."""
 
     def __init__(self, message: str):
         super().__init__(" ".join(message.split()))
 
+    @classmethod
+    def at(cls, error: OptionError, origins: Mapping[Keys, str]) -> "ConfigError":
+        """An option's error with the place that set the option.
+
+        Args:
+            error: its path starts at the top of the configuration.
+            origins: the `Config.origins`; empty where they are not known.
+        """
+        # A missing value, or one inside a list, has no origin of its own: take that of its nearest parent.
+        parents = (error.path[:length] for length in range(len(error.path), -1, -1))
+        origin = next((origins[path] for path in parents if path in origins), "")
+        return cls(": ".join(part for part in (origin, ".".join(error.path), error.message) if part))
+
 
 class Config(dict[str, Any]):
-    """A resolved configuration: plain nested values, every default filled in.
+    """A resolved configuration: plain nested values, with every default filled in.
 
     Attributes:
-        origins: where each value comes from, by its keys: "run.yaml:3" or "--set decoder.units=256"; a value that is
-            not there is a default.
+        origins: where each given value comes from, by its keys: "run.yaml:3" or "--set decoder.units=256". A default
+            has none.
     """
 
     def __init__(self, values: Mapping[str, Any], origins: Mapping[Keys, str]):
@@ -41,12 +54,12 @@ class Config(dict[str, Any]):
 
 
 class Options:
-    """A section that holds the arguments of one class or function.
+    """A section with the arguments of one class or function.
 
     Args:
-        target: whose signature says what the section holds.
+        target: the class or function.
         exclude: arguments that are supplied elsewhere.
-        nullable: whether the section may be null, to do without what it describes.
+        nullable: whether the section may be null, to leave out what it describes.
     """
 
     def __init__(self, target: Callable[..., Any], exclude: Collection[str] = (), nullable: bool = False):
@@ -54,7 +67,7 @@ class Options:
         self.nullable = nullable
 
     def resolve(self, given: Any) -> dict[str, Any]:
-        """Every value of the section: checked where given, the default where not."""
+        """Every value of the section: the given one, checked, or else the default."""
         return resolve(self.options, _mapping(given, "its options"))
 
     @property
@@ -64,19 +77,19 @@ class Options:
 
     @property
     def required(self) -> bool:
-        """Whether the section cannot be left out."""
+        """Whether the section must be given."""
         return any(option.required for option in self.options.values())
 
 
 class Choice:
-    """A section that names an entry of a registry and holds its arguments beside the name.
+    """A section with the name of a registry's entry and the arguments of that entry.
 
     Args:
-        registry: where the names come from.
-        key: the key that holds the name.
+        registry: of the entries.
+        key: the key of the name.
         exclude: arguments that are supplied elsewhere.
-        extra: further options of the section, whichever entry it names.
-        nullable: whether the section may be null, to do without what it describes.
+        extra: further options of the section, for every entry.
+        nullable: whether the section may be null, to leave out what it describes.
     """
 
     required = True
@@ -96,7 +109,7 @@ class Choice:
         self._extra = dict(extra or {})
 
     def resolve(self, given: Any) -> dict[str, Any]:
-        """The name, and every argument of what it names."""
+        """The name, and every argument of the entry."""
         given = dict(_mapping(given, f"'{self._key}' and its options"))
         if self._key not in given:
             raise OptionError((self._key,), f"is missing: name a {self._registry.kind} ({', '.join(self._registry)}).")
@@ -111,10 +124,10 @@ class Choice:
 
 
 class Schema:
-    """What a configuration holds.
+    """The sections of a configuration.
 
     Args:
-        sections: by key and in order: `Options`, `Choice`, or an `Option` for a single value.
+        sections: by key, in order: `Options`, `Choice`, or an `Option` for a single value.
 
     Example:
 
@@ -129,16 +142,16 @@ class Schema:
         self.sections = dict(sections)
 
     def resolve(self, given: Any) -> dict[str, Any]:
-        """The plain configuration with every default filled in.
+        """The plain configuration, with every default filled in.
 
         Raises:
-            OptionError: the first thing that is wrong.
+            OptionError: the first mistake.
         """
         given = _mapping(given, f"the sections {', '.join(self.sections)}")
         for key in given:
             if key not in self.sections:
                 raise unknown(key, self.sections)
-        return {key: _plain(self._value(key, section, given)) for key, section in self.sections.items()}
+        return {key: plain(self._value(key, section, given)) for key, section in self.sections.items()}
 
     @staticmethod
     def _value(key: str, section: Options | Choice | Option, given: Mapping[str, Any]) -> Any:
@@ -155,7 +168,7 @@ class Schema:
 
 
 def json_schema(schema: Schema) -> dict[str, Any]:
-    """The JSON Schema by which an editor completes and checks a configuration."""
+    """The JSON Schema with which an editor completes and checks a configuration."""
     sections = schema.sections
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -178,8 +191,8 @@ def _mapping(given: Any, contents: str) -> Mapping[str, Any]:
     raise OptionError((), f"must be a mapping of {contents}, got {shown(given)}.")
 
 
-def _plain(value: Any) -> Any:
-    """A copy as YAML and JSON have it: plain dictionaries, and lists for tuples."""
+def plain(value: Any) -> Any:
+    """A copy in the types of YAML and JSON: plain dictionaries, and lists in place of tuples."""
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seq2seq_zoo.config.options import OptionError
+
 
 class Scale(NamedTuple):
     """A mean and a scale for each feature: `scaled = (values - mean) / scale`. `Row.restore` is the inverse."""
@@ -40,9 +42,10 @@ def standardise(values: np.ndarray, names: Sequence[str], where: str) -> Scale:
     # The standard deviation would not tell: rounding can make that of equal numbers greater than 0.
     for name, low, high in zip(names, values.min(axis=0), values.max(axis=0), strict=True):
         if low == high:
-            raise ValueError(
+            raise OptionError(
+                ("scaling",),
                 f"'{name}' is {low:g} throughout {where}: a constant cannot be standardised. Leave the column out, or "
-                "set scaling to null."
+                "set scaling to null.",
             )
     return Scale(values.mean(axis=0), values.std(axis=0))
 

@@ -1,7 +1,7 @@
 """The base class of all decoders: one recurrent step, and the teacher-forced and the free-running pass over it."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import keras
 from keras import ops, tree
@@ -9,11 +9,12 @@ from keras import ops, tree
 from seq2seq_zoo.config.options import Fraction, Named, Positive, checked
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.decoders.feature_feedback import FeatureFeedback
-from seq2seq_zoo.decoders.precomputed import Precomputed, precompute
+from seq2seq_zoo.decoders.memory import Memory
+from seq2seq_zoo.decoders.precomputed import precompute
 from seq2seq_zoo.layers.attention import Attention
 from seq2seq_zoo.layers.bridge import bridges
 from seq2seq_zoo.layers.cells import States, cells
-from seq2seq_zoo.layers.dropout import DropoutMasks, dropout_mask, dropped
+from seq2seq_zoo.layers.dropout import dropout_mask, dropped
 from seq2seq_zoo.layers.encoder import Encoded
 from seq2seq_zoo.layers.products import EmbeddingLookup
 from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
@@ -22,21 +23,6 @@ from seq2seq_zoo.layers.scan import scan
 from seq2seq_zoo.layers.schedules import Schedule, schedules
 from seq2seq_zoo.layers.stack import Stack
 from seq2seq_zoo.layers.sublayer import Tensor
-
-
-class Memory(NamedTuple):
-    """Everything that stays constant while one batch is decoded."""
-
-    source: Any
-    """What the mode's `prepare` returned."""
-    embedding_dropout: Tensor | None
-    """The dropout mask of the embedded previous output; `None` where nothing is dropped."""
-    layer_dropout: tuple[DropoutMasks, ...]
-    """The dropout masks of the recurrent layers."""
-    mask: Tensor
-    """Which source positions are real: boolean `(batch, source length)`."""
-    precomputed: Precomputed = Precomputed()
-    """Products that `precompute` computed for a loop over single steps; by default each step computes its own."""
 
 
 class Decoder(WithConfig, keras.layers.Layer):

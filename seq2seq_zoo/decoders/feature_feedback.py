@@ -1,16 +1,14 @@
 """The feedback of 2016, `Tokens(feedback="features")`: a step reads the features of the step before, not an output."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import ops
 
+from seq2seq_zoo.decoders.memory import Memory
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoded
 from seq2seq_zoo.layers.scan import scan
 from seq2seq_zoo.layers.sublayer import Tensor
-
-if TYPE_CHECKING:
-    from seq2seq_zoo.decoders.decoder import Decoder, Memory
 
 
 class FeatureFeedback:
@@ -32,7 +30,7 @@ class FeatureFeedback:
         ValueError: the decoder uses scheduled sampling; the summary and the fed-back vector differ in width.
     """
 
-    def __init__(self, decoder: "Decoder", summary: int):
+    def __init__(self, decoder: Any, summary: int):
         if decoder.schedule is not None:
             raise ValueError(
                 "sampling chooses between the target and the decoder's own output, but with feedback='features' a step "
@@ -51,7 +49,7 @@ class FeatureFeedback:
         states = self.decoder.initial_states(encoded)
         return (*states, (ops.cast(encoded.summary, self.decoder.compute_dtype),))
 
-    def step_features(self, previous: Any, states: States, memory: "Memory") -> tuple[Tensor, States, Tensor | None]:
+    def step_features(self, previous: Any, states: States, memory: Memory) -> tuple[Tensor, States, Tensor | None]:
         """`v[t]`, the next states and the attention weights; the previous output is not read."""
         del previous
         *layers, (vector,) = states
@@ -60,7 +58,7 @@ class FeatureFeedback:
         return vector, (*layers, (vector,)), weights
 
     def sequence_features(
-        self, previous: Any, states: States, memory: "Memory", length: Any, training: bool | None = None
+        self, previous: Any, states: States, memory: Memory, length: Any, training: bool | None = None
     ) -> tuple[Tensor, Tensor | None, States]:
         """`v` of all steps, the attention weights and the final states: one step after the other."""
         del previous, training

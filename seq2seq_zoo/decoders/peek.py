@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from seq2seq_zoo.config.options import checked
+from seq2seq_zoo.config.options import OptionError, checked
 from seq2seq_zoo.decoders.decoder import Decoder, modes
 from seq2seq_zoo.layers.sublayer import Tensor
 
@@ -48,9 +48,10 @@ class PeekDecoder(Decoder):
 
     def _sum(self, previous: Tensor, summary: Tensor) -> Tensor:
         if previous.shape[-1] != summary.shape[-1]:
-            raise ValueError(
+            raise OptionError(
+                ("combine",),
                 f"combine='add' adds the encoder's summary to the embedded previous output, so both must have the same "
                 f"width: got {summary.shape[-1]} and {previous.shape[-1]}. Change the encoder's units or "
-                f"embedding_dim, or use combine='concatenate'."
+                f"embedding_dim, or use combine='concatenate'.",
             )
         return previous + summary

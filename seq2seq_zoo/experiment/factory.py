@@ -1,11 +1,10 @@
-"""Where a configuration meets constructors."""
+"""Makes the task, the model and the training that a configuration describes."""
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Optional
 
-from seq2seq_zoo.config.options import Named, NonNegative, Option, options_of
-from seq2seq_zoo.config.schema import Choice, Options, Schema
+from seq2seq_zoo.config.options import Named, NonNegative, Option, OptionError, errors_at, options_of
+from seq2seq_zoo.config.schema import Choice, Keys, Options, Schema
 from seq2seq_zoo.data.padding import FILLING
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.decoders.decoder import Decoder
@@ -20,21 +19,22 @@ from seq2seq_zoo.tasks import tasks
 from seq2seq_zoo.tasks.task import Data, Series, Task
 from seq2seq_zoo.training.training import Training
 
-# What the task's vocabularies decide, a configuration cannot.
-_OUTPUTS = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
+# A configuration cannot set what follows from the task's vocabularies.
+_TOKENS = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
 _PARTS = {"encoder", "readout", "whole", "source_vocabulary", "target_vocabulary"}
 _ENCODER_ONLY = options_of(EncoderOnly, exclude=_PARTS)
+_MAX_LENGTH = options_of(Decoder)["max_length"]
 
 schema = Schema(
     {
         "task": Choice(tasks, key="name"),
         "encoder": Options(Encoder, exclude={"vocabulary_size", "mask_value", "unknown"}, nullable=True),
-        "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_OUTPUTS, nullable=True),
+        "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_TOKENS, nullable=True),
         "readout": Option(
             "readout",
             Optional[Annotated[Any, Named(readouts, exclude={"size", "mask_value", "vocabulary_size"})]],  # noqa: UP045
             None,
-            "what an output is, where targets are real values: `vectors` if not given.",
+            "what an output is where targets are real values; `vectors` if not given.",
         ),
         "encoder_only": Options(EncoderOnly, exclude=_PARTS),
         "pretrained": Options(Pretrained),
@@ -43,132 +43,185 @@ schema = Schema(
             "metrics",
             list[Annotated[Any, Named(text_metrics)]],
             [],
-            "by which generated texts are measured in the end, besides those by which every text is.",
+            "further metrics of generated texts, computed once, at the end of training.",
         ),
-        "seed": Option("seed", NonNegative, 1, "of the first weights, the order of the data and dropout."),
+        "seed": Option("seed", NonNegative, 1, "seeds the initial weights, the order of the data and dropout."),
     }
 )
-"""What a configuration of a run holds."""
+"""What the configuration of a run may hold."""
 
 
 def make_task(config: Mapping[str, Any]) -> Task:
-    """The task of a resolved configuration."""
-    return tasks.create(config["task"])
+    """The task of a resolved configuration.
+
+    Raises:
+        OptionError: the task refuses its options.
+    """
+    with errors_at("task", refusals=ValueError):
+        return tasks.create(config["task"])
 
 
 def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | EncoderOnly:
-    """The model of a resolved configuration, untrained and built, for what a task's data looks like.
+    """The model of a resolved configuration, built for a task's data, with its initial weights.
 
     Raises:
-        ValueError: the configuration and the data do not go together.
+        OptionError: the configuration does not fit the data, or a part of the model refuses its options.
     """
-    name = config["task"]["name"]
-    texts = isinstance(data, Data)
+    for broken, path, message in _rules(config, data):
+        if broken:
+            raise OptionError(path, message)
     vocabularies = (data.source, data.target) if isinstance(data, Data) else (None, None)
-    if (config["decoder"] is None) != (data.targets != "sequence"):
-        found, wanted = ("null", "a mode") if config["decoder"] is None else ("a mode", "null")
-        kinds = {"sequence": "a sequence of its own", "steps": "one thing a step", "label": "one label"}
-        raise ValueError(f"decoder: a target of '{name}' is {kinds[data.targets]}: expected {wanted}, got {found}.")
-    encoder = _encoder(config, data)
+    with errors_at("encoder", refusals=ValueError):
+        encoder = _encoder(config, data)
     if config["decoder"] is None:
-        whole = data.targets == "label"
         readout = _readout(config, data, {})
-        with _of("encoder_only"):
+        with errors_at("encoder_only", refusals=ValueError):
+            whole = data.targets == "label"
             model: Any = EncoderOnly(encoder, readout, whole, *vocabularies, **config["encoder_only"])
     else:
-        for key, value in config["encoder_only"].items():
-            if value != _ENCODER_ONLY[key].default:
-                raise ValueError(f"encoder_only.{key}: is for a model without a decoder: leave it out.")
-        arguments = dict(config["decoder"])
-        outputs = {key: arguments.pop(key) for key in _OUTPUTS}
+        options = dict(config["decoder"])
+        token_options = {key: options.pop(key) for key in _TOKENS}
         if isinstance(data, Series):
-            arguments["max_length"] = _length(config, data)
-        decoder = modes.create(arguments.pop("mode"), readout=_readout(config, data, outputs), **arguments)
+            options["max_length"] = _longest_target(data)
+        readout = _readout(config, data, token_options)
+        with errors_at("decoder", refusals=ValueError):
+            decoder = modes.create(options.pop("mode"), readout=readout, **options)
         model = Seq2Seq(encoder, decoder, *vocabularies)
-    model.build((None, None) if texts else (None, None, len(data.source)))
+    with errors_at("encoder_only" if config["decoder"] is None else "decoder"):
+        model.build((None, None) if isinstance(data, Data) else (None, None, len(data.source)))
     return model
 
 
+def _rules(config: Mapping[str, Any], data: Data | Series) -> Iterator[tuple[bool, Keys, str]]:
+    """The rules that a configuration and its data must keep: `(whether it is broken, option, message)`.
+
+    The first broken rule is the one to report, so a rule may rely on those before it.
+    """
+    task, encoder, decoder = config["task"]["name"], config["encoder"], config["decoder"]
+    mode = decoder and decoder["mode"]
+    series = isinstance(data, Series)
+    has_sources = series or data.has_sources
+    target = {"sequence": "a sequence of its own", "steps": "one output a step", "label": "one label"}[data.targets]
+
+    # The targets decide whether there is a decoder.
+    yield (
+        data.targets == "sequence" and decoder is None,
+        ("decoder",),
+        f"a target of '{task}' is {target}: expected a mode, got null.",
+    )
+    yield (
+        data.targets != "sequence" and decoder is not None,
+        ("decoder",),
+        f"a target of '{task}' is {target}: expected null, got a mode.",
+    )
+    # The sources decide whether there is an encoder.
+    yield (
+        has_sources and encoder is None,
+        ("encoder",),
+        f"'{task}' has sources: expected the encoder's options, got null.",
+    )
+    yield (
+        not has_sources and encoder is not None,
+        ("encoder",),
+        f"'{task}' has no sources: set it to null.",
+    )
+    yield (
+        encoder is None and decoder is None,
+        ("task",),
+        f"'{task}' has no sources to label: expected texts before the labels.",
+    )
+    yield (
+        encoder is None and mode != "feedback",
+        ("decoder", "mode"),
+        f"must be 'feedback' without an encoder: a decoder has only its own outputs to read, got '{mode}'.",
+    )
+    yield (
+        encoder is None and data.window is not None and bool(decoder and decoder["sampling"]),
+        ("decoder", "sampling"),
+        "is not for a stream, whose windows are read with teacher forcing: leave it out.",
+    )
+    # Without a decoder, the options of the encoder-only model apply; with one, they do not.
+    changed = _changed(_ENCODER_ONLY, config["encoder_only"])
+    yield (
+        decoder is not None and bool(changed),
+        ("encoder_only", *changed),
+        "is for a model without a decoder: leave it out.",
+    )
+    # Tokens and real values have different readouts.
+    readout = config["readout"]["name"] if isinstance(config["readout"], Mapping) else config["readout"]
+    yield (
+        not series and readout is not None,
+        ("readout",),
+        f"is for real values, and the targets of '{task}' are tokens: leave it out.",
+    )
+    yield (
+        series and readout == "tokens",
+        ("readout",),
+        f"the targets of '{task}' are real values: expected vectors, gaussian or quantiles, got tokens.",
+    )
+    changed = _changed(_TOKENS, decoder or {})
+    yield (
+        series and bool(changed),
+        ("decoder", *changed),
+        f"is for tokens, and the targets of '{task}' are real values: leave it out.",
+    )
+    if isinstance(data, Series) and decoder is not None:
+        longest = _longest_target(data)
+        yield (
+            decoder["max_length"] not in (longest, _MAX_LENGTH.default),
+            ("decoder", "max_length"),
+            f"is the length of the longest target of '{task}', {longest}, since real values have no end: leave it out, "
+            f"got {decoder['max_length']}.",
+        )
+
+
+def _changed(options: Mapping[str, Option], values: Mapping[str, Any]) -> list[str]:
+    """The first option whose value is not its default, in a list; empty where there is none."""
+    return [key for key, option in options.items() if values.get(key, option.default) != option.default][:1]
+
+
+def _longest_target(data: Series) -> int:
+    """Nothing ends a sequence of real values, so every output has the length of the longest target."""
+    return max(len(row.target) for rows in data.splits.values() for row in rows)
+
+
 def _encoder(config: Mapping[str, Any], data: Data | Series) -> Any:
-    name, options = config["task"]["name"], config["encoder"]
-    if not isinstance(data, Data):
-        if options is None:
-            raise ValueError(f"encoder: '{name}' has sources: expected the encoder's options, got null.")
-        return Encoder(mask_value=FILLING, **options)
-    if (options is None) == data.has_sources:
-        what = "sources: expected the encoder's options, got null" if data.has_sources else "no sources: set it to null"
-        raise ValueError(f"encoder: '{name}' has {what}.")
-    if options is None:
-        if config["decoder"] is None:
-            raise ValueError(f"task: '{name}' has no sources to label: expected texts before the labels.")
-        if config["decoder"]["mode"] != "feedback":
-            raise ValueError(
-                f"decoder.mode: with nothing to read but its own output, a decoder is of mode 'feedback', got "
-                f"'{config['decoder']['mode']}'."
-            )
-        if data.window is not None and config["decoder"]["sampling"] is not None:
-            raise ValueError("decoder.sampling: every window of a stream is told what came before: leave it out.")
+    if config["encoder"] is None:
         return NoEncoder()
-    return Encoder(vocabulary_size=len(data.source), unknown=data.source.unknown, **options)
+    if isinstance(data, Series):
+        return Encoder(mask_value=FILLING, **config["encoder"])
+    return Encoder(vocabulary_size=len(data.source), unknown=data.source.unknown, **config["encoder"])
 
 
-def _length(config: Mapping[str, Any], data: Series) -> int:
-    """Of a free run: nothing ends a sequence of real values, so all have the length of the longest target."""
-    longest = max(len(row.target) for rows in data.splits.values() for row in rows)
-    given = config["decoder"]["max_length"]
-    if given not in (longest, options_of(Decoder)["max_length"].default):
-        raise ValueError(
-            f"decoder.max_length: is the length of the longest target of '{config['task']['name']}', {longest}, since "
-            f"real values have no end: leave it out, got {given}."
-        )
-    return longest
-
-
-def _readout(config: Mapping[str, Any], data: Data | Series, outputs: Mapping[str, Any]) -> Readout:
-    chosen, name = config["readout"], config["task"]["name"]
+def _readout(config: Mapping[str, Any], data: Data | Series, token_options: Mapping[str, Any]) -> Readout:
     if isinstance(data, Data):
-        if chosen is not None:
-            raise ValueError(f"readout: is for real values, and the targets of '{name}' are tokens: leave it out.")
-        return Tokens(len(data.target), start=data.target.start, end=data.target.end, **outputs)
-    for key, value in outputs.items():
-        if value != _OUTPUTS[key].default:
-            raise ValueError(
-                f"decoder.{key}: is for tokens, and the targets of '{name}' are real values: leave it out."
-            )
-    kind = chosen["name"] if isinstance(chosen, Mapping) else chosen
-    if kind == "tokens":
-        raise ValueError(
-            f"readout: the targets of '{name}' are real values: expected vectors, gaussian or quantiles, got tokens."
-        )
-    with _of("readout"):
-        return readouts.create(chosen or "vectors", size=len(data.target), mask_value=FILLING)
-
-
-@contextlib.contextmanager
-def _of(section: str) -> Iterator[None]:
-    """What a part of the model refuses, with the section that it comes from."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{section}: {error}") from error
+        with errors_at("decoder", refusals=ValueError):
+            return Tokens(len(data.target), start=data.target.start, end=data.target.end, **token_options)
+    with errors_at("readout", refusals=ValueError):
+        return readouts.create(config["readout"] or "vectors", size=len(data.target), mask_value=FILLING)
 
 
 def make_metrics(config: Mapping[str, Any], data: Data | Series) -> list[TextMetric]:
     """The further metrics of a resolved configuration.
 
     Raises:
-        ValueError: a package is not installed; or there are no generated texts to measure.
+        OptionError: the task has no generated texts to measure, or a package is not installed.
     """
     if config["metrics"] and not (isinstance(data, Data) and data.targets == "sequence" and data.has_sources):
-        raise ValueError(f"are of generated texts, and '{config['task']['name']}' has none: leave them out.")
-    return [text_metrics.create(each) for each in config["metrics"]]
+        raise OptionError(
+            ("metrics",), f"are of generated texts, and '{config['task']['name']}' has none: leave them out."
+        )
+    with errors_at("metrics", refusals=ValueError):
+        return [text_metrics.create(each) for each in config["metrics"]]
 
 
 def make_pretrained(config: Mapping[str, Any]) -> Pretrained:
-    """The weights to begin with of a resolved configuration."""
-    return Pretrained(**config["pretrained"])
+    """The pretrained weights of a resolved configuration."""
+    with errors_at("pretrained", refusals=ValueError):
+        return Pretrained(**config["pretrained"])
 
 
 def make_training(config: Mapping[str, Any]) -> Training:
     """The training of a resolved configuration."""
-    return Training(**config["training"])
+    with errors_at("training", refusals=ValueError):
+        return Training(**config["training"])

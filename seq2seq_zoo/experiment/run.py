@@ -1,4 +1,4 @@
-"""A run directory: one training from its configuration to its results, which a kill costs no finished epoch."""
+"""A run: one training in a directory, from its configuration to its results. A kill loses no finished epoch."""
 
 import contextlib
 import hashlib
@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,13 @@ from typing import Any
 import keras
 from matplotlib.figure import Figure
 
+from seq2seq_zoo.config.options import OptionError, errors_at
 from seq2seq_zoo.config.reader import dump, read
 from seq2seq_zoo.config.schema import ConfigError
+from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.figures import image, trajectories
-from seq2seq_zoo.metrics.metric import METRICS as KNOWN
+from seq2seq_zoo.metrics import metric
 from seq2seq_zoo.models.loading import load
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import atomic_path, write
@@ -46,66 +47,78 @@ class RunError(ValueError):
 class Run:
     """A training in a directory of its own.
 
-    The directory holds `config.yaml` (resolved), `data.json` (by which the same data is known again, and what reads
-    further files), `source_vocabulary.json` and `target_vocabulary.json`, `epochs.jsonl` (a line an epoch),
-    `last.keras` and `best.keras` (each a whole model), and in the end `metrics.json` (the best model on dev and test,
-    with versions and machine), `predictions.tsv` (source, target and output of the test split), `curves.png` and, of
-    real values, `series.png` (a few rows of the test split).
+    The directory contains:
 
-    Use `Run.start` for a new directory and `Run.resume` for one that is there.
+    - `config.yaml`: the resolved configuration.
+    - `data.json`: a fingerprint of the data, so that a resumed run never tests on training pairs; for real values, also
+      what is needed to read further files.
+    - `source_vocabulary.json` and `target_vocabulary.json`.
+    - `epochs.jsonl`: one record for each epoch.
+    - `last.keras` and `best.keras`: whole models.
+
+    and after training:
+
+    - `metrics.json`: the metrics of the best model on dev and test, with versions and machine.
+    - `predictions.tsv`: source, target and output of each row of the test split.
+    - `curves.png`: the loss and the dev metrics of each epoch.
+    - `series.png`: a few rows of the test split, for real values.
+
+    Use `Run.start` for a new directory and `Run.resume` for an existing one.
 
     Args:
-        directory: where it lives.
-        config: resolved.
+        directory: of the run.
+        config: the resolved configuration.
 
     Attributes:
-        data: the task's.
-        model: as it stands after the last epoch of `history`.
+        data: the task's data.
+        model: in its state after the last epoch of `history`.
         history: one record for each finished epoch.
-        notes: what is pretrained of the model, a line a part; of a run that goes on, nothing.
+        notes: for each part of the model that starts with pretrained weights, a line about them; empty in a resumed
+            run.
 
     Raises:
-        ConfigError: the task's data cannot be had, or no model can be made, with this configuration.
+        ConfigError: the task's data cannot be loaded, or the model cannot be made, with this configuration.
     """
 
     def __init__(self, directory: Path, config: Mapping[str, Any]):
         self.directory = directory
         self.config = config
-        self.training = factory.make_training(config)
-        if self.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise ConfigError(
-                f"{_place(config, 'training', 'tensorboard')} needs a package that is not installed. "
-                "Run: pip install 'seq2seq-zoo[tensorboard]'"
-            )
-        keras.utils.set_random_seed(config["seed"])
-        self.data = load_data(config)
-        with config_error_at(config, "metrics"):
-            self.metrics = factory.make_metrics(config, self.data)
         self.history: list[dict[str, Any]] = []
         self.notes: list[str] = []
-        if (directory / LAST).exists():
-            self.model = load(directory / LAST)
-            self._continue()
-        else:
-            with config_error_at(config, "decoder"):
+        with _config_errors(config):
+            self.training = factory.make_training(config)
+            if self.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
+                raise OptionError(
+                    ("training", "tensorboard"),
+                    "needs a package that is not installed. Run: pip install 'seq2seq-zoo[tensorboard]'",
+                )
+            keras.utils.set_random_seed(config["seed"])
+            self.data = load_data(config)
+            self.metrics = factory.make_metrics(config, self.data)
+            if (directory / LAST).exists():
+                self.model = load(directory / LAST)
+                self.history = self._finished_epochs()
+            else:
                 self.model = factory.make_model(config, self.data)
-            with config_error_at(config, "pretrained"):
-                self.notes = factory.make_pretrained(config).into(self.model)
-        with config_error_at(config, "training"):
-            self.training.check(self.model, self.data)
+                pretrained = factory.make_pretrained(config)
+                with errors_at("pretrained"):
+                    self.notes = pretrained.into(self.model)
+            with errors_at("training"):
+                self.training.check(self.model, self.data)
 
     @classmethod
     def start(cls, directory: str | os.PathLike[str], config: Mapping[str, Any]) -> "Run":
         """A new run.
 
         Raises:
-            RunError: there is something in the directory already.
+            ConfigError: as the constructor. No directory is made then.
+            RunError: the directory exists and is not empty.
         """
         directory = Path(directory)
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise RunError(
-                f"{directory} is there already and is not overwritten: give another name with --out, "
-                f"or go on with it by --resume {directory}."
+                f"{directory} already exists and is not overwritten: give another name with --out, or continue it with "
+                f"--resume {directory}."
             )
         run = cls(directory, config)
         run._write(CONFIG, dump(config))
@@ -117,14 +130,14 @@ class Run:
 
     @classmethod
     def resume(cls, directory: str | os.PathLike[str]) -> "Run":
-        """The run in a directory, to go on from its last finished epoch.
+        """The run of a directory, to continue after its last finished epoch.
 
         Raises:
             RunError: there is no run in the directory, or its data has changed.
         """
         directory = Path(directory)
         config = read_config(directory)
-        # What a kill in the middle of writing left behind.
+        # A kill during a write leaves a draft behind.
         for name in (EPOCHS, LAST, BEST, METRICS, PREDICTIONS, CURVES, SERIES):
             for draft in directory.glob(f".{name}.*"):
                 shutil.rmtree(draft)
@@ -135,24 +148,25 @@ class Run:
         on_epoch: Callable[[dict[str, Any], bool], None] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> dict[str, Any]:
-        """Train to the end, from the last finished epoch on if there is one; then measure the best model.
+        """Train to the end, then evaluate the best model.
 
-        A run that was stopped at any moment, by Ctrl-C or a kill, and goes on ends like one that was not: the epoch
-        under way is given up and begun again.
+        A run may be stopped at any moment, by Ctrl-C or a kill. When it is resumed, it repeats the unfinished epoch
+        and ends with the same results as one that was not stopped.
 
         Args:
-            on_epoch: called with each epoch's record and whether it is the best so far, once it is saved.
+            on_epoch: called after each epoch is saved, with its record and whether it is the best so far.
             callbacks: further Keras callbacks.
 
         Returns:
-            What `metrics.json` holds.
+            The content of `metrics.json`.
 
         Raises:
-            TrainingError: the loss is not a number any more; the last good checkpoints stay.
+            TrainingError: the loss became NaN or infinite. The last good checkpoints remain.
         """
 
         def save(model: Any, record: dict[str, Any], better: bool) -> None:
-            # `last.keras` goes last, since it tells which epochs are finished: killed before it, one is run again.
+            # `last.keras` is written last, because it determines which epochs are finished: if a kill prevents it, the
+            # epoch is repeated.
             self._write(EPOCHS, "".join(json.dumps(each) + "\n" for each in [*self.history, record]))
             for name in (BEST, LAST) if better else (LAST,):
                 with atomic_path(self.directory / name) as draft:
@@ -168,35 +182,35 @@ class Run:
             try:
                 self.training.fit(self.model, self.data, self.config["seed"], self.history, save, callbacks)
             except TrainingError as error:
-                kept = f" The model of epoch {len(self.history)} is kept in {self.directory}." if self.history else ""
-                raise TrainingError(f"{error}{kept}") from None
-            return self._measure(load(self.directory / BEST))
+                saved = f" The model of epoch {len(self.history)} is saved in {self.directory}." if self.history else ""
+                raise TrainingError(f"{error}{saved}") from None
+            return self._evaluate(load(self.directory / BEST))
 
-    def _continue(self) -> None:
-        """The records of the epochs that the loaded model has been through."""
-        _require_same(self.directory, self.data)
+    def _finished_epochs(self) -> list[dict[str, Any]]:
+        """The records of the epochs that the loaded model has been trained for."""
+        _require_same_data(self.directory, self.data)
         lines = (self.directory / EPOCHS).read_text(encoding="utf-8").splitlines()
         steps = int(self.model.optimizer.iterations)
-        self.history = [record for record in map(json.loads, lines) if record["steps"] <= steps]
+        return [record for record in map(json.loads, lines) if record["steps"] <= steps]
 
-    def _measure(self, model: Any) -> dict[str, Any]:
-        """Dev and test of the best model, the predictions, the curves."""
-        measured: dict[str, Any] = {
+    def _evaluate(self, model: Any) -> dict[str, Any]:
+        """Evaluate the best model on dev and test, and write all results."""
+        metrics: dict[str, Any] = {
             "epochs": len(self.history),
             "seconds": self.history[-1]["seconds"],
             "parameters": model.count_params(),
         }
         for split in ("dev", "test"):
-            measured[split], outputs = evaluate_fully(model, self.data, split, self.metrics)
+            metrics[split], outputs = evaluate_fully(model, self.data, split, self.metrics)
         if outputs:
             self._write(PREDICTIONS, "".join("\t".join(row) + "\n" for row in _predictions(self.data, outputs)))
         if isinstance(self.data, Series):
             write(self.directory / SERIES, image(_draw_series(self.data, outputs)))
         with atomic_path(self.directory / CURVES) as draft:
             _draw_curves(self.history, draft)
-        measured |= environment()
-        self._write(METRICS, json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
-        return measured
+        metrics |= environment()
+        self._write(METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        return metrics
 
     def _write(self, name: str, text: str) -> None:
         with atomic_path(self.directory / name) as draft:
@@ -211,7 +225,7 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(directory, CONFIG)
     if not path.exists():
-        raise RunError(f"{Path(directory)} holds no run: expected {CONFIG} in it. Give a directory that `train` made.")
+        raise RunError(f"{Path(directory)} is not a run: expected {CONFIG} in it. Give a directory made by `train`.")
     return read(path, factory.schema)
 
 
@@ -219,31 +233,34 @@ def load_data(config: Mapping[str, Any]) -> Any:
     """The data of a resolved configuration's task.
 
     Raises:
-        ConfigError: the task refuses its arguments, or its data cannot be read.
+        ConfigError: the task refuses its options, or its data cannot be read.
     """
-    with config_error_at(config, "task"):
-        return factory.make_task(config).load()
+    with _config_errors(config):
+        task = factory.make_task(config)
+        with errors_at("task", refusals=DataFileError):
+            return task.load()
 
 
 def read_data(directory: str | os.PathLike[str]) -> Any:
-    """The data of a run, if it is what the run began with.
+    """The data of a run, if it is still what the run started with.
 
     Raises:
         RunError: there is no run in the directory, or its data has changed.
         ConfigError: the data cannot be read.
     """
     data = load_data(read_config(directory))
-    _require_same(Path(directory), data)
+    _require_same_data(Path(directory), data)
     return data
 
 
 def read_rows(directory: str | os.PathLike[str], file: str | os.PathLike[str]) -> tuple[list[str], Sequence[Row]]:
-    """The names of a run's targets, and the rows of a further file, whose targets are not known; the run's own data is
-    not asked for.
+    """The names of a run's target features, and the rows of a further file, whose targets are unknown.
+
+    This does not need the run's own data.
 
     Raises:
         RunError: there is no run in the directory.
-        DataFileError: the file cannot be read, or the task reads none.
+        DataFileError: the file cannot be read, or the task reads no files.
     """
     task = factory.make_task(read_config(directory))
     summary = json.loads(Path(directory, DATA).read_text(encoding="utf-8"))
@@ -251,10 +268,10 @@ def read_rows(directory: str | os.PathLike[str], file: str | os.PathLike[str]) -
 
 
 def _summary(data: Data | Series) -> dict[str, Any]:
-    """What is kept of a run's data: how it is known again, and what reads further files."""
+    """The content of `data.json`."""
     summary: dict[str, Any] = {"sizes": {split: len(rows) for split, rows in data.splits.items()}}
     if isinstance(data, Series):
-        # Not the values, of which another machine may round some otherwise.
+        # Without the values, since another machine may round some of them differently.
         return {**summary, "source": [*data.source], "target": [*data.target], "kept": data.kept}
     digest = hashlib.sha256()
     for vocabulary in (data.source, data.target):
@@ -265,45 +282,32 @@ def _summary(data: Data | Series) -> dict[str, Any]:
     return {**summary, "digest": digest.hexdigest()}
 
 
-def _require_same(directory: Path, data: Data | Series) -> None:
-    """Raise if a run's data is not what it began with: what was train may be test now."""
-    began, now = json.loads((directory / DATA).read_text(encoding="utf-8")), _summary(data)
-    if any(began[key] != now[key] for key in now if key != "kept"):
-        sizes = [", ".join(f"{name} {size:,}" for name, size in each["sizes"].items()) for each in (began, now)]
+def _require_same_data(directory: Path, data: Data | Series) -> None:
+    """Raise a `RunError` if a run's data has changed, since training pairs may be in the test split now."""
+    before, now = json.loads((directory / DATA).read_text(encoding="utf-8")), _summary(data)
+    if any(before[key] != now[key] for key in now if key != "kept"):
+        sizes = [", ".join(f"{name} {size:,}" for name, size in each["sizes"].items()) for each in (before, now)]
         raise RunError(
-            f"{directory}: the task's data is not what it was when the run began ({sizes[0]}; now {sizes[1]}), so what "
-            "was trained on may be tested on. Put the data back as it was, or begin a new run."
+            f"{directory}: the task's data has changed since the run started ({sizes[0]}; now {sizes[1]}), so training "
+            "pairs may be in the test split. Restore the data, or start a new run."
         )
 
 
 @contextlib.contextmanager
-def config_error_at(config: Mapping[str, Any], section: str) -> Iterator[None]:
-    """What our own constructors refuse is the configuration's fault; an error from elsewhere stays what it is."""
+def _config_errors(config: Mapping[str, Any]) -> Iterator[None]:
+    """Turn an error about an option into a `ConfigError` that names its file and line. Other errors pass unchanged."""
     try:
         yield
-    except ValueError as error:
-        thrower = traceback.extract_tb(error.__traceback__)[-1].filename
-        if not Path(thrower).is_relative_to(Path(__file__).parents[1]):
-            raise
-        # Where a key stands before what is wrong, it is to blame, and not all of the section.
-        key, colon, rest = str(error).partition(": ")
-        if colon and key.partition(".")[0] in config:
-            raise ConfigError(f"{_place(config, *key.split('.'))}: {rest}") from error
-        raise ConfigError(f"{_place(config, section)}: {error}") from error
-
-
-def _place(config: Mapping[str, Any], *keys: str) -> str:
-    """A key of a configuration, with the file and line that set it where that is known."""
-    origins = getattr(config, "origins", {})
-    return ": ".join(part for part in (origins.get(keys), ".".join(keys)) if part)
+    except OptionError as error:
+        raise ConfigError.at(error, getattr(config, "origins", {})) from error
 
 
 def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequence[str]]:
-    """The lines of a table of the test split and what was said to it; of real values a line a step."""
+    """The rows of a table of the test split and its outputs: one for each pair, or for each step of real values."""
     if isinstance(data, Data):
         yield "source", "target", "output"
         for pair, output in zip(data.splits["test"], outputs, strict=True):
-            # A tab in a text is written as two characters, since it ends a column here.
+            # A tab would end the column: it is written as two characters.
             yield tuple(text.replace("\t", "\\t") for text in (*pair, data.target.join(output)))
         return
     yield from table(data.target, outputs, data.splits["test"])
@@ -312,29 +316,30 @@ def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequen
 def _draw_series(data: Series, outputs: Sequence[Output]) -> Figure:
     """The first row of the test split, one in the middle and the last."""
     places = sorted({0, len(outputs) // 2, len(outputs) - 1})
-    rows, chosen = [data.splits["test"][place] for place in places], [outputs[place] for place in places]
+    rows = [data.splits["test"][place] for place in places]
+    shown = [outputs[place] for place in places]
     return trajectories(
         data.target,
         [row.restore(row.target) for row in rows],
-        [output.values for output in chosen],
+        [output.values for output in shown],
         [row.past for row in rows],
-        [[*output.quantiles.values()] for output in chosen],
+        [[*output.quantiles.values()] for output in shown],
     )
 
 
 def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
-    """Training loss, and what the dev split was judged by, against epochs."""
+    """Draw the training loss and the first dev metrics against epochs."""
     figure = Figure(figsize=(6, 5), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     epochs = [record["epoch"] for record in history]
     above.plot(epochs, [record["loss"] for record in history], color="black", marker=".")
-    known = [name for name in KNOWN if name in history[0]]
+    known = [name for name in metric.METRICS if name in history[0]]
     generated = "exact_match" in known
     above.set_ylabel("training loss, nats a token" if generated or "perplexity" in known else "training loss")
     shown = ("exact_match", "token_error_rate") if generated else known[:1]
     for name, color, marker in zip(shown, ("#0072B2", "#D55E00"), "os", strict=False):
-        values = [KNOWN[name].scale * record[name] for record in history]
-        below.plot(epochs, values, color=color, marker=marker, label=KNOWN[name].label)
+        values = [metric.METRICS[name].scale * record[name] for record in history]
+        below.plot(epochs, values, color=color, marker=marker, label=metric.METRICS[name].label)
     below.set_ylabel("dev, generated, %" if generated else "dev")
     below.set_xlabel("epoch")
     below.set_ylim(bottom=0)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from seq2seq_zoo.config.options import OptionError
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import matmul
 from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
@@ -193,10 +194,11 @@ class DotAttention(_Product):
     def build(self, query: int, key: int) -> None:
         """Check that query and key are equally wide."""
         if query != key:
-            raise ValueError(
+            raise OptionError(
+                ("attention",),
                 f"{type(self).__name__} multiplies the decoder's state by the encoder's output, so both must have the "
                 f"same width: got {query} and {key}. Change the units of one (a bidirectional encoder puts out twice "
-                f"its units), or use attention='general'."
+                f"its units), or use attention='general'.",
             )
         super().build(query, key)
 

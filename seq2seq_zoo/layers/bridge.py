@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from seq2seq_zoo.config.options import OptionError
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoded
@@ -64,11 +65,12 @@ class CopyBridge(Bridge):
         """Check that both have states of the same widths."""
         super().build(summary, encoder_widths, decoder_widths)
         if encoder_widths != decoder_widths:
-            raise ValueError(
+            raise OptionError(
+                ("bridge",),
                 f"bridge='copy' needs an encoder whose states have the widths of the decoder's, layer by layer: the "
                 f"decoder has {_described(decoder_widths)}, the encoder {_described(encoder_widths)}. Give both the "
                 f"same cell, depth and units (a bidirectional encoder's states are 2 * units wide), or use "
-                f"bridge='dense'."
+                f"bridge='dense'.",
             )
 
     def call(self, encoded: Encoded) -> States:

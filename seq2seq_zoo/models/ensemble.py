@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seq2seq_zoo.decoders.decoder import Memory
+from seq2seq_zoo.decoders.memory import Memory
 from seq2seq_zoo.models.seq2seq import Seq2Seq
 from seq2seq_zoo.models.text_model import TextModel
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.config.options import KERAS_ARGUMENTS, checked
+from seq2seq_zoo.config.options import KERAS_ARGUMENTS, OptionError, checked, errors_at
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 from seq2seq_zoo.decoders import FeedbackDecoder, modes
 from seq2seq_zoo.layers.cells import cells
 from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.layers.stack import Stack
 from seq2seq_zoo.models.ensemble import Ensemble
-from seq2seq_zoo.models.loading import load
+from seq2seq_zoo.models.loading import ModelFileError, load
 
 _TOKEN_AXIS = {"embedding": 0, "kernel": 1, "bias": 0}  # by a readout's weight: the axis with an entry for each token
 
@@ -62,36 +62,37 @@ class Pretrained:
             A line for the encoder and for the decoder: how many of the tokens have a pretrained vector.
 
         Raises:
-            ValueError: a path holds no model with an encoder or decoder to copy, or one that does not fit.
+            OptionError: a path holds no model with an encoder or decoder to copy, or one that does not fit.
         """
-        return [
-            copy(model, path)
-            for copy, path in ((_into_encoder, self.encoder), (_into_decoder, self.decoder))
-            if path is not None
-        ]
+        lines = []
+        for part, copy, path in (("encoder", _into_encoder, self.encoder), ("decoder", _into_decoder, self.decoder)):
+            if path is not None:
+                with errors_at(part, refusals=ModelFileError):
+                    lines.append(f"{part}: {copy(model, path)}")
+        return lines
 
 
 def _into_encoder(model: Any, path: str) -> str:
     saved = _load(path)
     if not isinstance(model.encoder, Encoder):
-        raise ValueError("encoder: the new model is a language model, which has none: give a path for `decoder`.")
+        raise OptionError((), "the new model is a language model, which has none: give a path for `decoder`.")
     new, old, vocabulary = model.encoder, saved.encoder, saved.source_vocabulary
     if not isinstance(old, Encoder):
         old, vocabulary = saved.decoder, saved.target_vocabulary
-    ids = _same_tokens("encoder", path, model.source_vocabulary, vocabulary)
-    _check("encoder", path, _options(new), _options(old))
+    ids = _same_tokens(path, model.source_vocabulary, vocabulary)
+    _check(path, _options(new), _options(old))
     _copy(_vectors(old), _vectors(new), ids, axis=0)
     _copy_stack(old.stack, new.stack)
-    return _note("encoder", path, model.source_vocabulary, ids)
+    return _note(path, model.source_vocabulary, ids)
 
 
 def _into_decoder(model: Any, path: str) -> str:
     saved = _load(path)
     for whose, each in (("the new model", model), (path, saved)):
         if not hasattr(each, "decoder"):
-            raise ValueError(f"decoder: {whose} has none.")
+            raise OptionError((), f"{whose} has none.")
     new, old = model.decoder, saved.decoder
-    ids = _same_tokens("decoder", path, model.target_vocabulary, saved.target_vocabulary)
+    ids = _same_tokens(path, model.target_vocabulary, saved.target_vocabulary)
     # In every mode that feeds back, the inputs and the features of mode feedback come before its own. So the kernels of
     # a feedback decoder are the first rows of the other one's.
     is_prefix = isinstance(old, FeedbackDecoder) and new.feeds_back and not new.readout.tied
@@ -103,20 +104,20 @@ def _into_decoder(model: Any, path: str) -> str:
         options.append({**_options(each), **own})
         features = next((weight.shape[0] for weight in readout.weights if _TOKEN_AXIS.get(weight.name) != 0), None)
         widths.append({"inputs": sum(each.stack.cells[0][0].widths), "features": features})
-    _check("decoder", path, *options)
+    _check(path, *options)
     if not is_prefix:
-        _check("decoder", path, *widths)
+        _check(path, *widths)
     olds = {weight.name: weight for weight in old.readout.weights}
     for weight in new.readout.weights:
         _copy(olds[weight.name], weight, ids, _TOKEN_AXIS.get(weight.name))
     _copy_stack(old.stack, new.stack)
-    return _note("decoder", path, model.target_vocabulary, ids)
+    return _note(path, model.target_vocabulary, ids)
 
 
 def _load(path: str) -> Any:
     saved = load(path)
     if isinstance(saved, Ensemble):
-        raise ValueError(f"{path}: expected one model, found an ensemble.")
+        raise OptionError((), f"{path}: expected one model, found an ensemble.")
     return saved
 
 
@@ -140,22 +141,22 @@ def _options(part: Any) -> dict[str, Any]:
     }
 
 
-def _check(part: str, path: str, new: dict[str, Any], old: dict[str, Any]) -> None:
+def _check(path: str, new: dict[str, Any], old: dict[str, Any]) -> None:
     """Refuse a saved encoder or decoder whose options differ from those of the new one."""
     differ = [key for key in new if new[key] != old.get(key)]
     if differ:
         expected, found = (", ".join(f"{key} {each.get(key)}" for key in differ) for each in (new, old))
-        raise ValueError(f"{part}: {path} does not fit: expected {expected}, found {found}. Make them equal.")
+        raise OptionError((), f"{path} does not fit: expected {expected}, found {found}. Make them equal.")
 
 
-def _same_tokens(part: str, path: str, new: Vocabulary | None, old: Vocabulary | None) -> np.ndarray:
+def _same_tokens(path: str, new: Vocabulary | None, old: Vocabulary | None) -> np.ndarray:
     """The ids of the tokens that both vocabularies have, special ones first: a row of new ids, and a row of old."""
     if new is None or old is None:
         whose = "the new model" if new is None else path
-        raise ValueError(f"{part}: weights are matched by token, but {whose} has no vocabulary.")
+        raise OptionError((), f"weights are matched by token, but {whose} has no vocabulary.")
     if new.separator != old.separator:
         wanted, found = ("words" if each.separator else "characters" for each in (new, old))
-        raise ValueError(f"{part}: {path} does not fit: expected {wanted}, found {found}.")
+        raise OptionError((), f"{path} does not fit: expected {wanted}, found {found}.")
     known = set(old.ordinary)
     both = [(*new.encode(token), *old.encode(token)) for token in new.ordinary if token in known]
     special = [(PADDING, PADDING), (new.start, old.start), (new.end, old.end), (new.unknown, old.unknown)]
@@ -181,9 +182,9 @@ def _copy_stack(old: Stack, new: Stack) -> None:
                 _copy(weight, into)
 
 
-def _note(part: str, path: str, vocabulary: Vocabulary, ids: np.ndarray) -> str:
+def _note(path: str, vocabulary: Vocabulary, ids: np.ndarray) -> str:
     """What to report about the tokens of an encoder or decoder."""
     every = vocabulary.encode(vocabulary.join(vocabulary.ordinary))
     known = np.isin(every, ids[0]).sum()
     others = "; those of the others are random" if known < len(every) else ""
-    return f"{part}: {known:,} of {len(every):,} tokens take their vectors from {path}{others}"
+    return f"{known:,} of {len(every):,} tokens take their vectors from {path}{others}"

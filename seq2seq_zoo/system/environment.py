@@ -1,4 +1,4 @@
-"""What a measurement was made with: versions, machine, and the memory this process needed."""
+"""The circumstances of a measurement: versions, machine, and the memory of this process."""
 
 import contextlib
 import ctypes
@@ -16,11 +16,11 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
 
 
 def environment() -> dict[str, dict[str, Any]]:
-    """Versions and machine, as plain JSON; imports nothing that is slow to import.
+    """Versions and machine, as plain JSON. Imports no slow package.
 
     Returns:
-        `versions`: of Python and of those of `PACKAGES` that are installed; with `backend`, once Keras is imported, for
-        only Keras knows. `machine`: `system`, `cpu`, `cores` (that this process may use), `memory` (bytes) and `gpus`.
+        `versions`: of Python and the installed packages of `PACKAGES`, and the name of the `backend` if Keras is
+        imported. `machine`: `system`, `cpu`, `cores` (that this process may use), `memory` (bytes) and `gpus`.
 
     Example:
 
@@ -49,31 +49,31 @@ def cores() -> int:
 
 
 def reuse_memory() -> None:
-    """Have the C library keep large buffers that were freed for those that are wanted next; where it is glibc.
+    """Make glibc keep large freed buffers for later ones; other C libraries are left as they are.
 
-    tf.data's generators, by which Keras feeds `fit`, tell glibc to fetch each buffer of 128 KiB or more from the system
-    and to give it back at once: a training step then spends up to half of its time on fresh pages.
+    The generators of tf.data, with which Keras feeds `fit`, set glibc to request each buffer of 128 KiB or more from
+    the system and to return it at once. A training step then spends up to half of its time on fresh pages.
     """
-    most = 32 << 20  # the largest that glibc takes for a threshold
-    with contextlib.suppress(OSError, TypeError, AttributeError):  # another system, another library
+    most = 32 << 20  # the largest threshold that glibc accepts
+    with contextlib.suppress(OSError, TypeError, AttributeError):  # another system or C library
         libc = ctypes.CDLL(None)
         libc.mallopt(_MMAP_THRESHOLD, most)
         libc.mallopt(_TRIM_THRESHOLD, 2 * most)
 
 
 def reset_peak_memory() -> None:
-    """Start counting `peak_memory` anew from what is in use now; only Linux can, elsewhere nothing happens."""
-    # Another system, or a sandbox, may forbid it: the peak is then that of the whole process.
+    """Reset `peak_memory` to the memory in use now. Only Linux can; elsewhere nothing happens."""
+    # Another system or a sandbox may forbid it: then the peak is that of the whole process.
     with contextlib.suppress(OSError):
         # 5 resets the high-water mark; see proc_pid_clear_refs(5) in the Linux manual.
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_memory() -> int | None:
-    """The most memory this process has held at once, in bytes, since `reset_peak_memory` or its start.
+    """The peak memory of this process since `reset_peak_memory` or its start.
 
     Returns:
-        Bytes of resident memory; None where the system does not tell.
+        Bytes of resident memory; None if the system does not report it.
     """
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
@@ -117,7 +117,7 @@ def _memory() -> int | None:
 
 
 def _gpus() -> list[str]:
-    """Names of NVIDIA cards, as the Linux driver lists them."""
+    """The names of NVIDIA cards, as the Linux driver lists them."""
     cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
     lines = [line for card in cards for line in card.read_text().splitlines()]
     return [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import os
@@ -9,10 +9,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path to write to, which becomes `path` when the block ends well, and vanishes when it does not.
+    """A path to write to. It becomes `path` when the block succeeds, and is deleted when the block fails.
 
     Args:
-        path: where the file shall be; its folder is made if need be. A file that is there is replaced.
+        path: of the final file. Its folder is created if needed, and an existing file is replaced.
 
     Example:
 
@@ -25,16 +25,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Keras and matplotlib tell the format by the suffix, so the draft has the same one.
+    # Keras and matplotlib infer the format from the suffix, so the draft has the same one.
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         draft = Path(folder) / path.name
         yield draft
         with draft.open("rb") as file:
-            os.fsync(file.fileno())  # or a power cut could leave the new name with no content
+            os.fsync(file.fileno())  # otherwise a power cut could leave an empty file
         os.replace(draft, path)
 
 
 def write(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write a file as `atomic_path` does; text as UTF-8, with lone surrogates (bytes that were no text) as escapes."""
+    """Write a file as `atomic_path` does. Text becomes UTF-8, with lone surrogates (undecodable bytes) as escapes."""
     with atomic_path(path) as draft:
         draft.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)

@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost."""
+"""Ctrl-C that is never lost."""
 
 import contextlib
 import signal
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Make sure that Ctrl-C ends a block, where libraries may swallow the KeyboardInterrupt or turn it into an error.
+    """Make sure that Ctrl-C ends a block, even if a library swallows the KeyboardInterrupt or turns it into an error.
 
-    Backends do so while they are imported and while they compile. At the block's end, and whenever the function that
-    the block is given is called, an interrupt that was lost is raised again.
+    Backends do so while they are imported and while they compile. A lost interrupt is raised again at the end of the
+    block, and whenever the block calls the function that this context manager returns.
 
     Example:
 
@@ -37,7 +37,7 @@ def interruptible() -> Iterator[Callable[[], None]]:
             raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
-    # Who started us may want it ignored (nohup); other threads get no signals.
+    # The parent process may have disabled it (nohup), and only the main thread receives signals.
     if before in (signal.SIG_IGN, None) or threading.current_thread() is not threading.main_thread():
         yield check
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from seq2seq_zoo.config.options import NonNegative, Positive, checked
+from seq2seq_zoo.config.options import NonNegative, OptionError, Positive, checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.task import Data, Task, tasks
 
@@ -85,9 +85,10 @@ class Addition(Task):
         """Distinct unordered pairs of numbers, each in the order in which it was drawn first."""
         exist = 10**self.digits * (10**self.digits + 1) // 2
         if wanted > exist:
-            raise ValueError(
+            raise OptionError(
+                (),
                 f"Asked for {wanted} pairs for train, dev and test together, but only {exist} exist with up to "
-                f"{self.digits} digits. Ask for fewer with train_size, dev_size and test_size, or allow more digits."
+                f"{self.digits} digits. Ask for fewer with train_size, dev_size and test_size, or allow more digits.",
             )
         drawn: dict[frozenset[int], tuple[int, int]] = {}
         while len(drawn) < wanted:

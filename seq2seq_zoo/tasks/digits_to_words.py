@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from num2words import CONVERTER_CLASSES, num2words
 from pydantic import Field
 
-from seq2seq_zoo.config.options import NonNegative, Positive, checked
+from seq2seq_zoo.config.options import NonNegative, OptionError, Positive, checked
 from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.sampling import Draw, sample
@@ -37,7 +37,9 @@ def spell(number: int, language: str = "en") -> list[str]:
         words = num2words(number, lang=language)
     # The converters raise different errors for numbers that are too large for their language.
     except Exception as error:
-        raise ValueError(f"num2words cannot spell {number} in '{language}' ({error!r}). Lower `high`.") from error
+        raise OptionError(
+            ("language",), f"num2words cannot spell {number} in '{language}' ({error!r}). Lower `high`."
+        ) from error
     return words.replace("-", " ").replace(",", " ").split()
 
 

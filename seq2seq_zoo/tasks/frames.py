@@ -7,6 +7,7 @@ import numpy as np
 
 from seq2seq_zoo.config.options import Fraction, NonNegative, checked
 from seq2seq_zoo.data.columns import read_header
+from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.tasks.framewise import FrameTask, Recording
 from seq2seq_zoo.tasks.splits import check_fractions, draw_splits
 from seq2seq_zoo.tasks.task import tasks
@@ -70,7 +71,7 @@ class Frames(FrameTask):
         others = [name for name in read_header(self.paths["train"]) if name not in (self.key, *self.targets)]
         self.sources = self._sources or others
         if not self.sources:
-            raise ValueError(
+            raise DataFileError(
                 f"{self.paths['train']} has no column but '{self.key}' and the targets: expected at least one more "
                 "to predict them from."
             )

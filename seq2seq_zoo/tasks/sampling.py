@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from seq2seq_zoo.config.options import OptionError
+
 Draw = Literal["by_length", "uniform"]
 Source = tuple[int, tuple[int, ...]]
 
@@ -51,9 +53,10 @@ def sample(
     near = {length: count for length, count in counts.items() if length <= longest}
     far = {length: count for length, count in counts.items() if length > longest}
     if train_max_length is not None and not (near and far):
-        raise ValueError(
-            f"train_max_length must leave lengths for train and for test, got {train_max_length} with the lengths "
-            f"{min(counts)} to {max(counts)}."
+        raise OptionError(
+            ("train_max_length",),
+            f"must leave lengths for train and for test, got {train_max_length} with the lengths "
+            f"{min(counts)} to {max(counts)}.",
         )
     if far:
         _require("test", sizes["test"], far)
@@ -99,9 +102,10 @@ def _shuffled(drawn: list[Source], seed: int) -> list[Source]:
 def _require(split: str, wanted: int, counts: Mapping[int, int]) -> None:
     exist = sum(counts.values())
     if wanted > exist:
-        raise ValueError(
+        raise OptionError(
+            (),
             f"Asked for {wanted} pairs for {split}, but only {exist} exist (lengths {min(counts)} to {max(counts)}). "
-            "Ask for fewer with train_size, dev_size and test_size, or allow more sources."
+            "Ask for fewer with train_size, dev_size and test_size, or allow more sources.",
         )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from seq2seq_zoo.data.lines import DataFileError
+
 
 def check_fractions(fractions: Mapping[str, float]) -> None:
     """Check that dev and test leave something for train.
@@ -38,7 +40,7 @@ def draw_splits(count: int, fractions: Mapping[str, float], seed: int, what: str
     # At least one each: nothing can be measured on an empty split.
     sizes = [max(1, round(fraction * count)) for fraction in fractions.values()]
     if sum(sizes) >= count:
-        raise ValueError(
+        raise DataFileError(
             f"{what} ({count}) to draw {' and '.join(fractions)} and have some left to train on. Add some, take "
             "smaller fractions, or give the paths of dev and test."
         )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seq2seq_zoo.config.options import Fraction, Positive, checked
+from seq2seq_zoo.config.options import Fraction, OptionError, Positive, checked
 from seq2seq_zoo.data.columns import read_columns
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.mapped import Mapped
@@ -98,10 +98,11 @@ class Windows(Task):
         parts["test"] = range(steps - test, steps)
         for split, part in parts.items():
             if len(part) < self.length:
-                raise ValueError(
+                raise OptionError(
+                    (),
                     f"{split} has {len(part)} of the {steps} steps of the series, too few for one window: expected at "
                     f"least history + horizon, {self.history} + {self.horizon}. Give a longer series, a shorter "
-                    "window, or other fractions."
+                    "window, or other fractions.",
                 )
         return parts
 
@@ -186,8 +187,9 @@ class Windows(Task):
         for name, error in zip(self.targets, errors, strict=True):
             # Not `error == 0`: a series may repeat itself but for rounding.
             if error <= 1e-9 * np.abs(values).max():
-                raise ValueError(
+                raise OptionError(
+                    ("period",),
                     f"'{name}' is the same every {self.period} steps throughout train: the naive forecast is exact, so "
-                    "its error is no unit to measure others in. Change the period, or leave the column out."
+                    "its error is no unit to measure others in. Change the period, or leave the column out.",
                 )
         return errors

@@ -1,4 +1,4 @@
-"""Training by Keras's own `fit`, and evaluation by what a model generates."""
+"""Training with Keras's own `fit`, and evaluation of generated outputs."""
 
 from seq2seq_zoo.training.training import Training as Training
 from seq2seq_zoo.training.training import TrainingError as TrainingError

@@ -1,4 +1,4 @@
-"""How good a model is on what it has not seen: by free-running generation, and by teacher-forced perplexity."""
+"""Evaluation on a split: metrics of free-running generation, and teacher-forced perplexity."""
 
 import math
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from seq2seq_zoo.training import real_values
 def evaluate_split(
     model: Any, data: Data | Series, split: str, batch_size: int = 256, metrics: Sequence[TextMetric] = ()
 ) -> tuple[dict[str, Any], list[Any]]:
-    """Measure a model on a split, by what its task is judged by.
+    """Compute the metrics of a model on a split, as its task defines them.
 
     Args:
-        model: as `factory.make_model` makes it for the data.
-        data: the task's.
-        split: the key of one of its splits.
-        batch_size: rows at once; changes no result.
-        metrics: further ones, where texts are generated.
+        model: as `factory.make_model` returns it for the data.
+        data: the task's data.
+        split: the name of one of its splits.
+        batch_size: how many rows are computed at once. It changes no result.
+        metrics: further metrics, if the model generates texts.
 
     Returns:
-        `(metrics, outputs)`: the metrics by name, the one that a training monitors first; and for each row the tokens
-        that came out, or the `Output` of real values. A language model has no outputs.
+        `(metrics, outputs)`: the metrics by name, starting with the one that a training monitors by default; and for
+        each row its output tokens, or an `Output` of real values. A language model has no outputs.
     """
     if isinstance(data, Series):
         outputs = real_values.predict(model, data.splits[split], batch_size)
@@ -44,11 +44,11 @@ def evaluate_split(
 
 
 def monitorable_metrics(model: Any, data: Data | Series) -> list[str]:
-    """The metrics by which `evaluate_split` measures a model, those that a training may monitor: the first one does."""
+    """The metrics of `evaluate_split` that a training may monitor, starting with the default."""
     if isinstance(data, Series):
         forecast = [] if data.naive_error is None else ["mase"]
-        knows_quantiles = model.readout.quantiles_of(np.zeros((1, model.readout.output_width), "float32"))
-        return [*forecast, "rmse", "correlation", *(["quantile_loss"] if knows_quantiles else [])]
+        has_quantiles = model.readout.quantiles_of(np.zeros((1, model.readout.output_width), "float32"))
+        return [*forecast, "rmse", "correlation", *(["quantile_loss"] if has_quantiles else [])]
     if isinstance(model, EncoderOnly):
         return ["accuracy"]
     if not data.has_sources:
@@ -63,24 +63,24 @@ def evaluate_generation(
     batch_size: int = 256,
     metrics: Sequence[TextMetric] = (),
 ) -> tuple[dict[str, Any], list[list[str]]]:
-    """Generate from every source and compare with its target.
+    """Generate an output for each source and compare it with the target.
 
     Args:
         model: with vocabularies.
         pairs: source and target texts.
         search: how to generate; see `TextModel.search`.
-        batch_size: sources searched at once; changes no result.
-        metrics: further ones, of `seq2seq_zoo.text_metrics`.
+        batch_size: how many sources are searched at once. It changes no result.
+        metrics: further metrics of texts.
 
     Returns:
-        `(metrics, outputs)`: the metrics of `seq2seq_zoo.metrics`, by length too, and the further ones, by their names;
-        and the tokens of each output.
+        `(metrics, outputs)`: the result of `token_metrics` and the further metrics, by name; and the tokens of each
+        output.
     """
     source_vocabulary, target_vocabulary = model.vocabularies
     sources = [source_vocabulary.split(source) for source, _ in pairs]
     references = [target_vocabulary.split(target) for _, target in pairs]
-    answers = model.predictions([source for source, _ in pairs], search, batch_size=batch_size)
-    outputs = [answer.hypotheses[0].tokens if answer.hypotheses else [] for answer in answers]
+    predictions = model.predictions([source for source, _ in pairs], search, batch_size=batch_size)
+    outputs = [prediction.hypotheses[0].tokens if prediction.hypotheses else [] for prediction in predictions]
     further = {text_metrics.name_of(type(metric)): metric(references, outputs) for metric in metrics}
     return {**token_metrics(references, outputs, sources), **further}, outputs
 
@@ -88,48 +88,50 @@ def evaluate_generation(
 def evaluate_fully(
     model: Any, data: Data | Series, split: str, metrics: Sequence[TextMetric] = ()
 ) -> tuple[dict[str, Any], list[Any]]:
-    """Measure a model as `evaluate_split` does, and by what only matters in the end: the perplexity of the targets,
-    and the task's `baselines` for real values."""
-    measured, outputs = evaluate_split(model, data, split, metrics=metrics)
+    """Evaluate a model as `evaluate_split` does, and add what is computed only after training: the perplexity of the
+    targets, and for real values the metrics of the task's `baselines`."""
+    evaluated, outputs = evaluate_split(model, data, split, metrics=metrics)
     if isinstance(data, Series):
         if data.baselines:
-            measured["baselines"] = real_values.evaluate_baselines(data, split)
-    elif not isinstance(model, EncoderOnly) and "perplexity" not in measured:
-        measured["perplexity"] = perplexity(model, data.splits[split])
-    return measured, outputs
+            evaluated["baselines"] = real_values.evaluate_baselines(data, split)
+    elif not isinstance(model, EncoderOnly) and "perplexity" not in evaluated:
+        evaluated["perplexity"] = perplexity(model, data.splits[split])
+    return evaluated, outputs
 
 
 def teacher_forced_metrics(model: TextModel, pairs: Sequence[Pair], batch_size: int = 256) -> dict[str, Any]:
-    """How well each next token is foreseen where all right ones before it are told (teacher forcing).
+    """How well a model predicts each token of the targets from the target tokens before it (teacher forcing).
 
         perplexity = exp(mean over all tokens of -log p[y])
-        next_token_accuracy = share of all tokens of which none is likelier
+        next_token_accuracy = share of the tokens to which no other is preferred
 
-    All tokens are those of the targets and, if the vocabulary has one, each target's end. Padding is none.
+    The tokens are those of the targets and, if the vocabulary has an end, the end of each target. Padding is left out.
 
     Args:
         model: with vocabularies.
         pairs: source and target texts.
-        batch_size: pairs read at once; changes no result.
+        batch_size: how many pairs are read at once. It changes no result.
 
     Returns:
-        Both by their names, and the number of `tokens`.
+        Both metrics by name, and the number of `tokens`.
 
     Raises:
-        ValueError: no tokens.
+        ValueError: there are no tokens.
     """
     scores = model.score(*map(list, zip(*pairs, strict=True)), batch_size=batch_size) if pairs else []
     count = sum(len(score.token_log_probs) for score in scores)
     if not count:
-        raise ValueError("Expected at least one token to measure, got none.")
+        raise ValueError("Expected at least one target token, got none.")
     total = math.fsum(score.log_prob for score in scores)
     return {
-        "perplexity": math.exp(min(-total / count, 700.0)),  # a hopeless model's is large, not an overflow
+        "perplexity": math.exp(
+            min(-total / count, 700.0)
+        ),  # the perplexity of a very bad model is large, not an overflow
         "next_token_accuracy": sum(sum(score.most_likely) for score in scores) / count,
         "tokens": count,
     }
 
 
 def perplexity(model: TextModel, pairs: Sequence[Pair], batch_size: int = 256) -> float:
-    """The perplexity of the targets; arguments as of `foreseen`."""
+    """The perplexity of the targets. The arguments are those of `teacher_forced_metrics`."""
     return teacher_forced_metrics(model, pairs, batch_size)["perplexity"]

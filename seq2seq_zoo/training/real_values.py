@@ -1,4 +1,4 @@
-"""What a model puts out in real values: in the unit of its targets, and measured."""
+"""Real-valued outputs of a model, in the unit of their targets, and their evaluation."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -12,28 +12,28 @@ from seq2seq_zoo.tasks.task import Row, Series
 
 
 class Output(NamedTuple):
-    """What came out for one row, in the unit of its target's own values."""
+    """The output for one row, in the unit of its target."""
 
     values: np.ndarray
     """`(time, features)`."""
     quantiles: dict[float, np.ndarray]
-    """The same for some quantiles, by their level; empty where the readout knows no distribution."""
+    """Quantiles of the values, by level: each `(time, features)`. Empty if the readout predicts no distribution."""
 
 
 def predict(model: Any, rows: Sequence[Row], batch_size: int = 256) -> list[Output]:
-    """What a model puts out for each row, as long as the row's target.
+    """The output of a model for each row, with the length of the row's target.
 
     Args:
-        model: as `factory.make_model` makes it for a `Series`.
-        rows: their targets are only asked how long they are, and by which scale they return to their own unit.
-        batch_size: rows at once; changes no result.
+        model: as `factory.make_model` returns it for a `Series`.
+        rows: of their targets, only the length and the scale are used.
+        batch_size: how many rows are computed at once. It changes no result.
     """
     readout, outputs = model.readout, list[Any]([None] * len(rows))
     pairs = Mapped(lambda row: (row.source, row.target), rows)
     for places, source, _ in Batches(pairs, None, min(batch_size, len(rows))).in_order():
         numbers = model.predict_on_batch(source)
-        found = [readout.predict(numbers), *readout.quantiles_of(numbers).values()]
-        for place, *each in zip(places.tolist(), *map(np.asarray, found), strict=False):
+        batches = [readout.predict(numbers), *readout.quantiles_of(numbers).values()]
+        for place, *each in zip(places.tolist(), *map(np.asarray, batches), strict=False):
             row = rows[place]
             values, *quantiles = (row.restore(one[: len(row.target)]) for one in each)
             outputs[place] = Output(values, dict(zip(readout.quantiles_of(numbers), quantiles, strict=True)))
@@ -41,7 +41,7 @@ def predict(model: Any, rows: Sequence[Row], batch_size: int = 256) -> list[Outp
 
 
 def evaluate_outputs(data: Series, split: str, outputs: Sequence[Output]) -> dict[str, Any]:
-    """The metrics of an output for each row of a split, by name; `by_feature` holds them for each target feature."""
+    """The metrics of the outputs for the rows of a split, by name; under `by_feature`, those of each target feature."""
     targets = [row.restore(row.target) for row in data.splits[split]]
     quantiles = {level: [each.quantiles[level] for each in outputs] for level in outputs[0].quantiles}
     metrics = real_value_metrics(targets, [each.values for each in outputs], data.naive_error, quantiles)
@@ -50,7 +50,7 @@ def evaluate_outputs(data: Series, split: str, outputs: Sequence[Output]) -> dic
 
 
 def evaluate_baselines(data: Series, split: str) -> dict[str, dict[str, Any]]:
-    """The metrics of each of a task's baselines on a split, by name."""
+    """The metrics of each of the task's baselines on a split, by name."""
     return {
         name: evaluate_outputs(data, split, [Output(each, {}) for each in values(split)])
         for name, values in data.baselines.items()
@@ -58,12 +58,12 @@ def evaluate_baselines(data: Series, split: str) -> dict[str, dict[str, Any]]:
 
 
 def table(names: Sequence[str], outputs: Sequence[Output], rows: Sequence[Row] | None = None) -> Iterator[list[str]]:
-    """Outputs as the lines of a table, one for each step, below one with the names of its columns.
+    """The lines of a table of outputs: the names of the columns, then a line for each step of each row.
 
     Args:
-        names: of the target's features.
+        names: of the target features.
         outputs: one for each row.
-        rows: if their targets shall stand beside the outputs.
+        rows: if given, the table also has their targets.
     """
     quantiles = [f"{name} ({level:g})" for level in outputs[0].quantiles for name in names]
     yield ["row", "step", *names, *([f"{name} (output)" for name in names] if rows else ()), *quantiles]

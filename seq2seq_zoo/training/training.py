@@ -1,4 +1,4 @@
-"""Training by Keras's own `fit`: a budget, fixed shapes, and a dev split judged by what the model generates."""
+"""Training with Keras's own `fit`: a budget, fixed shapes, and an evaluation on the dev split after each epoch."""
 
 import itertools
 import math
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from seq2seq_zoo.config.options import Fraction, Positive, PositiveFloat, checked
+from seq2seq_zoo.config.options import Fraction, OptionError, Positive, PositiveFloat, checked, errors_at
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.data.stream import in_windows
 from seq2seq_zoo.layers.backend import use_xla
@@ -20,9 +20,10 @@ from seq2seq_zoo.tasks.task import Data, Series
 from seq2seq_zoo.training.evaluation import evaluate_split, monitorable_metrics
 
 XLA_PAYS = 1000
-"""Updates for each shape of batches from which compiling by XLA, some seconds a shape, is won back on a CPU."""
+"""From how many updates for each shape of batches XLA saves more time on a CPU than its compilation takes."""
 
 EpochHook = Callable[[Any, dict[str, Any], bool], None]
+"""Called after an epoch with the model, the epoch's record and whether it is the best so far."""
 
 Monitor = Literal[
     "exact_match",
@@ -39,32 +40,32 @@ Monitor = Literal[
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says where it stopped and what to try."""
+    """Training cannot continue. The message says where it stopped and what to try."""
 
 
 class Training:
     """How a model is trained.
 
-    Everything random in an epoch (the order of the data, dropout, sampling) follows from the seed and the epoch's
-    number, so a training that goes on from an epoch's end goes on as if it had never stopped.
+    The seed and the number of an epoch determine everything random in it: the order of the data, dropout, sampling. So
+    a training that resumes after an epoch gives the same results as one that never stopped.
 
     Args:
-        epochs: how many epochs at most; after each, the model generates from the dev split.
-        steps_per_epoch: updates in an epoch; one pass over the training pairs if not given. With it the budget is the
-            same however many pairs there are.
+        epochs: maximum number of epochs. After each, the model is evaluated on the dev split.
+        steps_per_epoch: updates in an epoch; one pass over the training pairs if not given. If given, the budget does
+            not depend on the number of pairs.
         batch_size: pairs in an update.
         optimizer: the rule of the update.
-        learning_rate: its step size, at the beginning.
-        schedule: how the learning rate goes over the whole training: it stays, or falls to zero along half a cosine
-            or a line.
-        clip_norm: the most that the norm of all gradients together may be; null for no limit.
-        label_smoothing: share of the target's probability given to all tokens alike.
-        buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest; each
-            shape is compiled once.
-        monitor: the dev metric that tells which epoch was best; the task's first if not given: exact match of generated
-            output, accuracy of labels, perplexity of a language model, root mean squared error of real values, mean
-            absolute scaled error of forecasts.
-        patience: epochs without a better one after which training stops; null for never.
+        learning_rate: the initial step size of the optimizer.
+        schedule: the learning rate over the whole training: constant, or decaying to zero along half a cosine or a
+            line.
+        clip_norm: maximum norm of all gradients together; null for no limit.
+        label_smoothing: fraction of the target's probability that is spread over all tokens.
+        buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest. Each shape
+            is compiled once.
+        monitor: the dev metric that selects the best epoch. If not given, the first metric of the task: exact match of
+            generated output, accuracy of labels, perplexity of a language model, root mean squared error of real
+            values, mean absolute scaled error of forecasts.
+        patience: stop after this many epochs without a better one; null for never.
         tensorboard: whether a run also writes logs for TensorBoard.
 
     Example:
@@ -114,28 +115,28 @@ class Training:
         """Train a model.
 
         Args:
-            model: a `Seq2Seq` or `EncoderOnly`, untrained or as it stood after the last epoch of `history`; compiled
-                here unless it is.
-            data: trained on its train split, judged on its dev split.
-            seed: of the order of the data, dropout and sampling.
-            history: what an earlier call returned, to go on from there.
-            on_epoch: called with the model, the epoch's record and whether it is the best so far.
+            model: a `Seq2Seq` or `EncoderOnly`, untrained or in its state after the last epoch of `history`. It is
+                compiled here unless it is compiled already.
+            data: the model is trained on the train split and evaluated on the dev split.
+            seed: determines the order of the data, dropout and sampling.
+            history: the return value of an earlier call, to resume after it.
+            on_epoch: called after each epoch.
             callbacks: further Keras callbacks.
 
         Returns:
-            One record an epoch: `epoch` (from 1), `steps` and `seconds` since the beginning, `loss`, and the dev
+            One record for each epoch: `epoch` (from 1), `steps` and `seconds` since the start, `loss`, and the dev
             metrics.
 
         Raises:
-            TrainingError: the loss is not a number any more.
-            ValueError: what `check` refuses.
+            TrainingError: the loss became NaN or infinite.
+            OptionError: as `check`.
         """
         self.check(model, data)
         feed = self._feed(data, seed, len(history))
         if not model.compiled:
             self.compile(model, data)
-        epochs = _Epochs(self, model, data, seed, list(history), on_epoch, len(feed))
-        if not epochs.over:
+        epochs = _EpochCallback(self, model, data, seed, list(history), on_epoch, len(feed))
+        if not epochs.finished:
             trained = model
             if data.window is not None:
                 trained = StatefulLanguageModel(model, self.batch_size)
@@ -151,17 +152,17 @@ class Training:
         return epochs.history
 
     def is_better(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> bool:
-        """Whether an epoch beats all before it in the monitored metric, or equals the best with a lower error rate."""
+        """Whether an epoch is better than all before it: in the monitored metric, then in the token error rate."""
         monitor = self.monitor or next(name for name in record if name in METRICS)
 
-        def merit(record: dict[str, Any]) -> tuple[float, float]:
+        def quality(record: dict[str, Any]) -> tuple[float, float]:
             sign = 1 if METRICS[monitor].higher_is_better else -1
             return sign * record[monitor], -record.get("token_error_rate", 0.0)
 
-        return all(merit(record) > merit(earlier) for earlier in history)
+        return all(quality(record) > quality(earlier) for earlier in history)
 
     def compile(self, model: Any, data: Data | Series) -> None:
-        """Give a model its optimizer and loss; `data` tells over how many steps the learning rate falls."""
+        """Give a model its optimizer and loss. The number of steps in `data` sets the length of the schedule."""
         rate: Any = self.learning_rate
         if self.schedule != "constant":
             steps = self.epochs * (self.steps_per_epoch or len(self._feed(data)))
@@ -177,35 +178,37 @@ class Training:
             "sgd": keras.optimizers.SGD,
         }[self.optimizer]
         optimizer = make(learning_rate=rate, global_clipnorm=self.clip_norm)
-        rows = len(data.splits["train"])  # a pass over them takes about as many steps as they are batches
+        rows = len(data.splits["train"])  # the number of batches follows from it closely enough
         epoch = self.steps_per_epoch or (rows // self.batch_size if data.window is None else len(self._feed(data)))
-        pays = use_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
+        pays_off = use_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
         loss = model.readout.loss(self.label_smoothing)
-        model.compile(optimizer, loss, jit_compile=True if pays else "auto")
+        model.compile(optimizer, loss, jit_compile=True if pays_off else "auto")
         if model.built:
-            # Else the first step would be traced twice: once to make these variables, and once with them made.
+            # Otherwise the first step is traced twice: to create the optimizer's variables, and again with them.
             optimizer.build(model.trainable_variables)
 
     def check(self, model: Any, data: Data | Series) -> None:
-        """Refuse what cannot be trained so.
+        """Raise an error if a model cannot be trained in this way.
 
         Raises:
-            ValueError: label smoothing that the model's outputs do not allow; a metric to monitor by which the task is
-                not judged; a stream that is too short.
+            OptionError: the readout cannot do label smoothing, the task does not have the monitored metric, or a stream
+                is too short.
         """
-        model.readout.loss(self.label_smoothing)
-        if self.monitor not in (None, *(known := monitorable_metrics(model, data))):
-            raise ValueError(f"training.monitor: this task is judged by {', '.join(known)}, not by {self.monitor}.")
+        with errors_at("label_smoothing", refusals=ValueError):
+            model.readout.loss(self.label_smoothing)
+        known = monitorable_metrics(model, data)
+        if self.monitor not in (None, *known):
+            raise OptionError(("monitor",), f"this task is evaluated by {', '.join(known)}, not by {self.monitor}.")
         if data.window is not None:
             self._feed(data)
 
     def _feed(self, data: Data | Series, seed: int = 0, epoch: int = 0) -> Any:
-        """What `fit` is fed with, from the beginning of an epoch on."""
-        return _Feed(self, data, seed, epoch) if data.window is None else _StreamFeed(self, data, epoch)
+        """The batches for `fit`, starting at an epoch."""
+        return _ShuffledBatches(self, data, seed, epoch) if data.window is None else _StreamWindows(self, data, epoch)
 
 
-class _Feed(keras.utils.PyDataset):
-    """Shuffled batches without end, cut into epochs; which batch comes when follows from the seed alone."""
+class _ShuffledBatches(keras.utils.PyDataset):
+    """Passes over the shuffled training pairs, cut into epochs. The seed alone determines the batch of each step."""
 
     def __init__(self, training: Training, data: Data | Series, seed: int, epoch: int):
         super().__init__()
@@ -217,17 +220,18 @@ class _Feed(keras.utils.PyDataset):
         self._seed = seed
         self._epoch = epoch
         self._pass: tuple[int, Sequence[Any]] = (-1, [])
-        self._begun = False
+        self._started = False
 
     def __len__(self) -> int:
         return self._steps
 
     def on_epoch_begin(self) -> None:
-        self._begun = True
+        self._started = True
 
     def __getitem__(self, index: int) -> Any:
-        if not self._begun and len(self._batches.shapes) > 1:
-            # Before it begins, Keras on TensorFlow asks for the first batches, to know what is the same in all of them.
+        if not self._started and len(self._batches.shapes) > 1:
+            # Before the first epoch, Keras on TensorFlow reads two batches to find the axes that vary: give it the
+            # shortest shape and the longest.
             in_order = self._batches.in_order()
             _, source, target = in_order[0] if index == 0 else in_order[-1]
             return self._example(source, target)
@@ -237,7 +241,7 @@ class _Feed(keras.utils.PyDataset):
         return self._example(*self._pass[1][position])
 
     def _example(self, source: np.ndarray, target: np.ndarray) -> Any:
-        """What `fit` takes: a decoder is told the targets too."""
+        """A batch as `fit` takes it. A decoder reads the targets as well (teacher forcing)."""
         if self._targets == "sequence":
             return (source, target), target
         return source, target if self._targets == "steps" else target[:, 0]
@@ -246,14 +250,18 @@ class _Feed(keras.utils.PyDataset):
         self._epoch += 1
 
 
-class _StreamFeed(keras.utils.PyDataset):
-    """The windows of a stream in their order, again and again, cut into epochs. The state begins anew where the stream
-    does, and where an epoch does: so nothing but the model need be saved to go on from there."""
+class _StreamWindows(keras.utils.PyDataset):
+    """Passes over the windows of a stream in their order, cut into epochs.
+
+    The state is reset at the start of the stream and of each epoch, so that a resumed training needs nothing but the
+    saved model.
+    """
 
     def __init__(self, training: Training, data: Any, epoch: int):
         super().__init__()
         ids = list(itertools.chain.from_iterable(target for _, target in data.encode("train")))
-        self._windows = in_windows(ids, training.batch_size, data.window)
+        with errors_at("batch_size", refusals=ValueError):
+            self._windows = in_windows(ids, training.batch_size, data.window)
         self._steps = training.steps_per_epoch or len(self._windows)
         self._epoch = epoch
 
@@ -269,13 +277,13 @@ class _StreamFeed(keras.utils.PyDataset):
         self._epoch += 1
 
 
-class _Epochs(keras.callbacks.Callback):
-    """What happens around an epoch: seeds before it; the dev split, the record and the decision to go on after it."""
+class _EpochCallback(keras.callbacks.Callback):
+    """Sets the seeds before each epoch. After it, evaluates on dev, records the epoch and decides whether to stop."""
 
     def __init__(
         self,
         training: Training,
-        judged: Any,
+        model: Any,
         data: Data | Series,
         seed: int,
         history: list[dict[str, Any]],
@@ -285,16 +293,17 @@ class _Epochs(keras.callbacks.Callback):
         super().__init__()
         self.history = history
         self._training = training
-        self._model_to_evaluate = judged
+        # `self.model` is what Keras trains, which for a stream wraps the model.
+        self._model_to_evaluate = model
         self._data = data
         self._seed = seed
         self._on_epoch = on_epoch
         self._steps = steps
-        self._began = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
+        self._started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
 
     @property
-    def over(self) -> bool:
-        """Whether there is nothing left to do."""
+    def finished(self) -> bool:
+        """Whether all epochs are done, or patience has run out."""
         if len(self.history) >= self._training.epochs:
             return True
         best = max(
@@ -312,22 +321,22 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if not batch:
-            reuse_memory()  # now that the data is open
+            reuse_memory()  # after Keras has opened the data, which changes the settings of the allocator
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if logs and not math.isfinite(float(logs["loss"])):
-            raise TrainingError(self._broken(f"The loss became {float(logs['loss'])}", batch + 1))
+            raise TrainingError(self._failure(f"The loss became {float(logs['loss'])}", batch + 1))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        # The last step's loss was measured before its update, which may still have broken the weights.
+        # The loss of the last step was computed before its update, which may still have made the weights NaN.
         if not all(np.isfinite(weights).all() for weights in self._model_to_evaluate.get_weights()):
-            raise TrainingError(self._broken("The weights became NaN or infinite", self._steps))
-        found, _ = evaluate_split(self._model_to_evaluate, self._data, "dev")
-        metrics = {name: value for name, value in found.items() if name in METRICS}
+            raise TrainingError(self._failure("The weights became NaN or infinite", self._steps))
+        evaluated, _ = evaluate_split(self._model_to_evaluate, self._data, "dev")
+        metrics = {name: value for name, value in evaluated.items() if name in METRICS}
         record = {
             "epoch": epoch + 1,
             "steps": (epoch + 1) * self._steps,
-            "seconds": round(time.perf_counter() - self._began, 3),
+            "seconds": round(time.perf_counter() - self._started, 3),
             "loss": float(logs["loss"]),
             **metrics,
         }
@@ -337,10 +346,10 @@ class _Epochs(keras.callbacks.Callback):
         self.history.append(record)
         if self._on_epoch is not None:
             self._on_epoch(self._model_to_evaluate, record, better)
-        if self.over:
+        if self.finished:
             self.model.stop_training = True
 
-    def _broken(self, what: str, step: int) -> str:
+    def _failure(self, what: str, step: int) -> str:
         return (
             f"{what} in step {step} of epoch {len(self.history) + 1}. Lower training.learning_rate "
             f"({self._training.learning_rate}) or training.clip_norm ({self._training.clip_norm})."

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from seq2seq_zoo.config.options import NonNegative, Positive, checked
+from seq2seq_zoo.config.options import NonNegative, OptionError, Positive, checked
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
 from seq2seq_zoo.layers.readouts.readout import PAD, Readout, argmax, readouts
@@ -100,9 +100,10 @@ class Tokens(Readout):
                 shape=(self.vocabulary_size, self.width), initializer="uniform", name="embedding"
             )
         if self.tied and self.embedding is None:
-            raise ValueError(
+            raise OptionError(
+                ("tied",),
                 "tied=True needs a decoder that reads the embeddings of its own outputs: here there is no embedding to "
-                "tie to. Leave it out."
+                "tie to. Leave it out.",
             )
         if not self.tied:
             self.kernel = self.add_weight(

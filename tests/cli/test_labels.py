@@ -1,13 +1,14 @@
-"""Commands on a model without a decoder."""
+"""`train`, `predict`, `evaluate` and `export` for a model without a decoder."""
 
 import json
 import math
 import re
 
 import pytest
-from test_cli import call, refused
 
-SMALL = [word for each in ("encoder.units=4", "training.epochs=1") for word in ("--set", each)]
+from cli.commands import call, refused, set_options
+
+SMALL = set_options("encoder.units=4", "training.epochs=1")
 KINDS = {"yes": "abc", "no": "def"}
 
 
@@ -22,15 +23,15 @@ def folder(tmp_path_factory):
 
 def trained(folder, name, preset, file, *changes):
     directory = folder / name
-    words = [word for each in (f"task.train={folder / file}", *changes) for word in ("--set", each)]
-    done = call("train", preset, "--out", directory, *SMALL, *words)
+    options = set_options(f"task.train={folder / file}", *changes)
+    done = call("train", preset, "--out", directory, *SMALL, *options)
     assert done.exit_code == 0, done.output
     return directory, done
 
 
 @pytest.fixture(scope="module")
 def run(folder):
-    """A classifier of hardly any training, which began with the weights of an autoencoder of as little."""
+    """A hardly trained classifier, initialised with the weights of a hardly trained autoencoder."""
     pretrained, _ = trained(folder, "texts", "autoencode", "texts.txt", "decoder.units=4", "training.buckets=1")
     changes = (
         f"task.vocabulary={folder / 'texts.txt'}",
@@ -40,7 +41,7 @@ def run(folder):
     return trained(folder, "run", "labels", "labels.tsv", *changes)
 
 
-def test_train_says_what_is_pretrained_and_how_many_labels_are_right(run, folder):
+def test_train_prints_what_is_pretrained_and_the_accuracy(run, folder):
     directory, done = run
     assert "no decoder: " in done.stderr
     assert f"encoder: 11 of 11 tokens take their vectors from {folder / 'texts'}" in done.stderr.splitlines()
@@ -62,7 +63,7 @@ def test_predict_writes_a_label_a_line(run):
     assert math.exp(answer["outputs"][0]["log_prob"]) < 1
 
 
-def test_evaluate_counts_right_labels(run, folder):
+def test_evaluate_prints_the_accuracy(run, folder):
     directory, _ = run
     rows = [line.split("\t") for line in (directory / "predictions.tsv").read_text().splitlines()[1:]]
     right = sum(target == output for _, target, output in rows) / len(rows)
@@ -75,12 +76,12 @@ def test_evaluate_counts_right_labels(run, folder):
     )
 
 
-def test_there_is_nothing_to_search_for(run):
+def test_options_of_searches_are_refused(run):
     directory, _ = run
     for option in (["--search", "beam"], ["--set", "size=3"], ["--n-best", 2], ["--alignments", "map.png"]):
         assert refused("predict", directory, "a", *option) == (
-            f"{directory} has no decoder: give it texts, --file, --scores or --json, and no search."
+            f"{directory} has no decoder, so it has no search: give it texts, --file, --scores or --json only."
         )
     assert refused("export", directory, "--format", "onnx") == (
-        f"{directory} has no decoder: what is exported is a search, and it has nothing to search for."
+        f"{directory} has no decoder, so it has no search to export."
     )

@@ -1,0 +1,59 @@
+"""`seq2seq-zoo benchmark`."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.commands import call, refused
+
+
+@pytest.fixture
+def benchmarked(monkeypatch):
+    """What the runner was asked to do; it does nothing."""
+    from seq2seq_zoo.benchmark import runner
+
+    asked = []
+    monkeypatch.setattr(runner, "run", lambda *arguments: asked.append(arguments) or 0)
+    return asked
+
+
+def test_benchmark_runs_the_default_suite(benchmarked):
+    assert call("benchmark").exit_code == 0
+    ((suite, directory, executor, _, command),) = benchmarked
+    assert suite.name == "default"
+    assert command == "seq2seq-zoo benchmark default"
+    assert suite.modes == ["basic", "feedback", "peek", "attention"]
+    assert directory == Path("runs", "benchmark-default")
+    assert executor.workers >= 1
+
+
+def test_benchmark_takes_its_options(benchmarked, folder):
+    call("benchmark", "--quick", "--out", "here", "--workers", "3", "--set", "base.training.batch_size=7")
+    ((suite, directory, executor, _, command),) = benchmarked
+    assert suite.name == "default-quick"
+    assert command == "seq2seq-zoo benchmark default --quick --set base.training.batch_size=7"
+    assert {cell["config"]["training"]["batch_size"] for cell in suite.cells} == {7}
+    assert (directory, executor.workers) == (Path("here"), 3)
+
+
+@pytest.mark.parametrize("code", [1, 130])
+def test_benchmark_ends_with_the_runner_s_code(code, monkeypatch):
+    from seq2seq_zoo.benchmark import runner
+
+    monkeypatch.setattr(runner, "run", lambda *arguments: code)
+    assert call("benchmark", "--quick").exit_code == code
+
+
+def test_benchmark_refuses(folder):
+    known = call("list", "suites").stdout.split("\n")
+    known = ", ".join(line.split()[0] for line in known if line)
+    assert refused("benchmark", "defalt") == (
+        f"There is no file and no suite 'defalt'. Did you mean 'default'? Suites: {known}."
+    )
+    assert refused("benchmark", "no.yaml") == "no.yaml: there is no such file."
+    (folder / "runs").mkdir()
+    (folder / "runs" / "mine.txt").write_text("")
+    assert refused("benchmark", "--quick", "--out", "runs") == (
+        "runs: expected a new or empty directory, or one with suite.json in it. Name another."
+    )
+    assert refused("benchmark", "--workers", "0").startswith("Invalid value for '--workers': ")

@@ -1,0 +1,33 @@
+"""`seq2seq-zoo export`."""
+
+from pathlib import Path
+
+from cli.commands import call, refused
+
+
+def test_export_writes_and_compares_with_the_model(first_25, folder):
+    directory = first_25.directory
+    done = call("export", directory, "--format", "savedmodel", "--out", "out")
+    lines = done.stdout.splitlines()
+    assert any(line.endswith("out/saved_model.pb") for line in lines)
+    assert lines[-2:] == ["the same text as the model on 5 of 5 dev sources", "exact match 100.0%; the model's 100.0%"]
+    assert refused("export", directory, "--format", "savedmodel", "--out", "out") == (
+        "out already exists and is not overwritten: give another directory."
+    )
+    done = call("export", directory / "best.keras", "--format", "savedmodel", "--search", "beam", "--out", "beam")
+    assert done.stderr == "Not compared with the model: that needs the data of its run directory.\n"
+    assert Path("beam", "vocabularies.json").exists()
+
+
+def test_export_refuses_what_it_cannot_do(first_25, folder):
+    directory = first_25.directory
+
+    def message(*options):
+        return refused("export", directory, "--out", "new", "--format", *options)
+
+    assert message("onx") == "Unknown export format 'onx'. Did you mean 'onnx'? Known: litert, onnx, savedmodel."
+    assert message("savedmodel", "--quantize", "float16").startswith("The format savedmodel cannot store weights")
+    assert message("onnx", "--batch", "few") == "The batch must be an integer of at least 1 or 'dynamic', got 'few'."
+    assert message("onnx", "--search", "sample").startswith("An exported search cannot be random")
+    assert refused("export", directory, "--format", "savedmodel", "--out", directory / "best.keras" / "x")
+    assert not Path("new").exists()

@@ -1,0 +1,26 @@
+"""`seq2seq-zoo list`."""
+
+import re
+
+from cli.commands import PRESETS, call, refused
+from seq2seq_zoo.cli.list import KINDS
+
+
+def test_one_kind_is_listed_one_entry_a_line():
+    lines = call("list", "modes").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["attention", "basic", "feedback", "peek"]
+    assert all(len(line.split()) > 3 for line in lines)
+    assert [line.split()[0] for line in call("list", "presets").stdout.splitlines()] == PRESETS
+    assert call("list", "suites").stdout.startswith("default  ")
+
+
+def test_all_kinds_are_listed():
+    found = call("list").stdout
+    assert re.findall(r"^(\w+):$", found, re.MULTILINE) == list(KINDS)
+    for name in ("  gru ", "  scaled_dot ", "  dense ", "  inverse_sigmoid ", "  digits_to_words ", "  first_25 "):
+        assert f"\n{name}" in found
+
+
+def test_an_unknown_kind_is_refused():
+    kinds = "modes, cells, attentions, bridges, schedules, searches, formats, tasks, metrics, presets, suites"
+    assert refused("list", "mode") == f"Unknown kind 'mode'. Did you mean 'modes'? Kinds: {kinds}."

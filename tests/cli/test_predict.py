@@ -1,0 +1,222 @@
+"""`seq2seq-zoo predict`."""
+
+import contextlib
+import json
+import os
+import pty
+from pathlib import Path
+
+import pytest
+
+from cli.commands import call, refused, started
+from seq2seq_zoo.cli import predict as predict_command
+
+ROWS = {
+    "1 2 3 4 5": "one two three four five",
+    "21 22 23 24 25": "twenty_one twenty_two twenty_three twenty_four twenty_five",
+}
+
+
+def test_predict_arguments(first_25):
+    directory = first_25.directory
+    done = call("predict", directory, *ROWS)
+    assert done.stdout.splitlines() == list(ROWS.values())
+    assert done.stderr == ""
+    assert call("predict", directory / "best.keras", *ROWS).stdout == done.stdout
+
+
+def test_predict_answers_each_line_of_standard_input(first_25):
+    directory = first_25.directory
+    rows = list(ROWS)
+    done = call("predict", directory, input=f"{rows[0]}\n\n{rows[1]}\r\nx 2 y x\n{rows[0]}")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5
+    assert [lines[0], lines[2], lines[4]] == [ROWS[rows[0]], ROWS[rows[1]], ROWS[rows[0]]]
+    # An empty line is an empty source.
+    assert lines[1] == call("predict", directory, "").stdout.removesuffix("\n")
+    assert done.stderr == "Tokens that the model does not know: 3, in 1 of 5 texts: 'x', 'y'\n"
+    assert call("predict", directory, input="").output == ""
+
+
+def test_predict_shows_few_of_many_unknown_tokens(first_25):
+    directory = first_25.directory
+    stderr = call("predict", directory, " ".join(f"x{i}" for i in range(1234))).stderr
+    assert stderr == (
+        "Tokens that the model does not know: 1,234, in 1 of 1 texts: "
+        f"{', '.join(repr(f'x{i}') for i in range(10))}, …\n"
+    )
+
+
+def test_predict_refuses_bytes_that_are_not_utf_8(first_25):
+    directory = first_25.directory
+    message = "standard input, line 2: expected UTF-8, found the byte 0xff."
+    assert refused("predict", directory, input=b"1 2 3 4 5\n1 \xff\n") == message
+
+
+def test_predict_answers_each_line_as_it_arrives_and_ends_when_its_output_is_closed(first_25):
+    directory = first_25.directory
+    with started("predict", directory) as process:
+        for row, answer in ROWS.items():
+            process.stdin.write(f"{row}\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == f"{answer}\n"
+        process.stdout.close()
+        process.stdin.write("1 2 3 4 5\n")
+        process.stdin.close()
+        assert process.wait() == 0
+        assert process.stderr.read() == ""
+
+
+def test_predict_prompts_on_a_terminal(first_25):
+    directory = first_25.directory
+    ours, theirs = pty.openpty()
+    shown = ""
+
+    def until(text):
+        nonlocal shown
+        # When the other end closes, Linux answers with an error.
+        with contextlib.suppress(OSError):
+            while text not in shown:
+                shown += os.read(ours, 1024).decode()
+        assert text in shown
+        before, _, shown = shown.partition(text)
+        return before
+
+    with started("predict", directory, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        assert until("> ").replace("\r", "") == "Type a text and press Enter; Ctrl-D ends.\n"
+        os.write(ours, b"1 2 3 4 5\n")
+        assert "one two three four five" in until("> ")
+        os.write(ours, b"1 zwei\n")
+        assert "Tokens that the model does not know: 1, in 1 of 1 texts: 'zwei'" in until("> ")
+        os.write(ours, b"\x04")
+        assert process.wait() == 0
+    os.close(ours)
+
+
+def test_predict_reads_a_file_line_by_line(first_25, folder):
+    directory = first_25.directory
+    Path("sources.txt").write_text("\n".join(ROWS), encoding="utf-8")
+    assert call("predict", directory, "--file", "sources.txt").stdout.splitlines() == list(ROWS.values())
+    Path("sources.txt").write_bytes(b"1\n\xff\n")
+    message = "sources.txt, line 2: expected UTF-8, found the byte 0xff."
+    assert refused("predict", directory, "--file", "sources.txt") == message
+    assert refused("predict", directory, "1", "--file", "sources.txt").startswith("Give texts as arguments or a --file")
+    assert refused("predict", directory, "--file", "none.txt") == "none.txt: No such file or directory."
+
+
+def test_predict_with_scores_and_several_outputs(first_25):
+    directory = first_25.directory
+    options = ["--search", "beam", "--set", "size=4"]
+    lines = call("predict", directory, *ROWS, *options, "--n-best", 3, "--scores").stdout.splitlines()
+    rows = [line.split("\t") for line in lines]
+    assert [number for number, _, _ in rows] == ["1"] * 3 + ["2"] * 3
+    assert [rows[0][2], rows[3][2]] == list(ROWS.values())
+    for of_one in (rows[:3], rows[3:]):
+        scores = [float(score) for _, score, _ in of_one]
+        assert scores == sorted(scores, reverse=True)
+        assert len({text for _, _, text in of_one}) == 3
+    first, *_ = call("predict", directory, *ROWS, *options, "--scores").stdout.splitlines()
+    assert first.split("\t") == rows[0][1:]
+
+
+def test_predict_as_json(first_25):
+    directory = first_25.directory
+    options = ["--json", "--search", "sample", "--n-best", 2, "--set", "top_k=1"]
+    found = [json.loads(line) for line in call("predict", directory, "1 2 3 4 5", "1 é", *options).stdout.splitlines()]
+    assert [(each["source"], each["unknown"]) for each in found] == [("1 2 3 4 5", []), ("1 é", ["é"])]
+    for output in found[0]["outputs"]:
+        assert output["text"] == " ".join(output["tokens"]) == ROWS["1 2 3 4 5"]
+        assert output["ended"]
+        assert output["score"] == pytest.approx(output["log_prob"]) == pytest.approx(sum(output["token_log_probs"]))
+
+
+def test_predict_draws_alignments(first_25, folder):
+    directory = first_25.directory
+    done = call("predict", directory, *ROWS, "--alignments", "map.png")
+    assert done.stderr == "Drew map-1.png.\nDrew map-2.png.\n"
+    assert call("predict", directory, "1 2 3 4 5", "--alignments", "map.png").stderr == "Drew map.png.\n"
+    for path in ("map.png", "map-1.png", "map-2.png"):
+        assert Path(path).read_bytes().startswith(b"\x89PNG")
+    assert "Nothing to draw for ''." in call("predict", directory, "", "--alignments", "empty.png").stderr
+    message = "--alignments draws the texts that are given as arguments: give one or more."
+    assert refused("predict", directory, "--alignments", "map.png") == message
+
+
+def test_predict_refuses_searches_that_the_model_cannot_run(first_25):
+    directory = first_25.directory
+
+    def message(*options):
+        return refused("predict", directory, "1", *options)
+
+    searches = "Did you mean 'beam'? Known: beam, greedy, sample."
+    assert message("--search", "baem") == f"--search baem: name: unknown search 'baem'. {searches}"
+    beam = ["--search", "beam", "--set"]
+    assert message(*beam, "size=0") == "--set size=0: size: must be an integer of at least 1, got 0."
+    assert message(*beam, "sise=2").startswith(
+        "--set sise=2: sise: is not an option of search 'beam'. Did you mean 'size'?"
+    )
+    assert message(*beam, "n_best=9").startswith("Beam: `n_best` must be at most `size`")
+    assert message("--set", "max_length=0") == (
+        "--set max_length=0: max_length: must be an integer of at least 1 or null, got 0."
+    )
+    assert message("--n-best", 2) == ("--n-best 2: greedy returns one output: add --search beam or --search sample.")
+    assert message("--set", "min_length=100") == "`min_length` must be below the model's max_length, 100, got 100."
+
+
+def test_a_language_model_continues_a_text(names):
+    directory = names.directory
+    options = ["--search", "sample", "--set", "temperature=0.8"]
+    rows = [
+        line.split("\t") for line in call("predict", directory, "jo", "", *options, "--n-best", 3).stdout.splitlines()
+    ]
+    assert [number for number, _ in rows] == ["1"] * 3 + ["2"] * 3
+    assert all(text.startswith("jo") for _, text in rows[:3])
+    assert len({text for _, text in rows}) > 3
+    (line,) = call("predict", directory, "jo", "--json").stdout.splitlines()
+    assert (json.loads(line)["source"], json.loads(line)["unknown"]) == ("jo", [])
+    assert call("predict", directory, input="jo\nma\n").stdout.splitlines() == [
+        call("predict", directory, each).stdout.strip() for each in ("jo", "ma")
+    ]
+    assert call("predict", directory, input="\ufeffjo\n").stdout == call("predict", directory, "jo").stdout
+
+
+def test_every_line_of_a_pipe_has_its_own_random_numbers(names, monkeypatch):
+    directory = names.directory
+    monkeypatch.setattr(predict_command, "AT_ONCE", 2)
+    options = ["--search", "sample", "--set", "temperature=5"]
+    found = call("predict", directory, *options, input="jo\n" * 6).stdout.splitlines()
+    assert found == call("predict", directory, *["jo"] * 6, *options).stdout.splitlines()
+    assert len(set(found)) > 3
+
+
+def test_a_language_model_refuses_texts_that_it_cannot_continue(names):
+    directory = names.directory
+    assert refused("predict", directory, "Jo").startswith(
+        "The prefix contains 'J', which is not in the model's vocabulary."
+    )
+    assert refused("predict", directory, "a" * 21) == (
+        "A prefix has 21 tokens, but an output has at most 20: give the search a max_length above 21."
+    )
+    assert refused("predict", directory, "a", "--prefix", "b") == (
+        f"--prefix: {directory} is a language model, which continues its texts: give the prefix as a text."
+    )
+
+
+def test_a_prefix_and_a_stop_token(first_25):
+    directory = first_25.directory
+    (row, answer), *_ = ROWS.items()
+    assert call("predict", directory, row, "--prefix", "nine").stdout.split()[0] == "nine"
+    assert call("predict", directory, row, "--stop", "three").stdout.split() == answer.split()[:3]
+    assert refused("predict", directory, row, "--prefix", "neun").startswith("The prefix contains 'neun', which is")
+    assert refused("predict", directory, row, "--stop", "drei").startswith("The token to stop at has 'drei', which")
+
+
+def test_predict_refuses_a_model_without_vocabularies(folder):
+    from seq2seq_zoo import Encoder, FeedbackDecoder, Seq2Seq, Tokens
+
+    model = Seq2Seq(Encoder(2, vocabulary_size=5), FeedbackDecoder(2, readout=Tokens(5)))
+    model.build((None, None))
+    model.save(folder / "ids.keras")
+    message = "ids.keras: the model has no vocabularies, so it neither reads nor writes texts."
+    assert refused("predict", "ids.keras", "a") == message
