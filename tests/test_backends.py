@@ -17,8 +17,8 @@ OLD = {"mode": "attention", "attention": "linear", "readout_context": False, "de
 
 
 @pytest.fixture(scope="module")
-def seen_tokens(tmp_path_factory):
-    """A folder of saved models, processes that ask them, and what each says here."""
+def asked(tmp_path_factory):
+    """A folder of saved models, a process for each backend that runs them, and what each model gives here."""
     folder = tmp_path_factory.mktemp("models")
     models = {name: cases.small(**options) for name, options in MODELS.items()}
     models["old"] = cases.small(readout=Tokens(cases.TOKENS, feedback="features"), **OLD)
@@ -31,10 +31,10 @@ def seen_tokens(tmp_path_factory):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_every_mode_says_the_same(backend, said):
+def test_every_mode_gives_the_same_numbers(backend, asked):
     if backend not in BACKENDS:
         pytest.skip(f"{backend} is not installed")
-    folder, processes, expected = said
+    folder, processes, expected = asked
     assert processes[backend].wait() == 0
     for name, here in expected.items():
         there = np.load(folder / f"{name}.{backend}.npz")

@@ -198,7 +198,7 @@ def test_errors_about_a_series_name_their_place(tmp_path, monkeypatch):
             "readout=tokens",
             "readout: the targets of 'forecast' are real values: expected vectors",
         ),
-        ("readout={name: quantiles, quantiles: [0.1]}", "readout: Quantiles must increase from above 0 to below 1"),
+        ("readout={name: quantiles, quantiles: [0.1]}", "readout: Quantiles must increase between 0 and 1"),
         (
             "training.monitor=quantile_loss",
             "training.monitor: this task is evaluated by mase, rmse, correlation, not by",

@@ -209,7 +209,7 @@ def test_a_prefix_and_a_stop_token(first_25):
     assert call("predict", directory, row, "--prefix", "nine").stdout.split()[0] == "nine"
     assert call("predict", directory, row, "--stop", "three").stdout.split() == answer.split()[:3]
     assert refused("predict", directory, row, "--prefix", "neun").startswith("The prefix contains 'neun', which is")
-    assert refused("predict", directory, row, "--stop", "drei").startswith("The token to stop at has 'drei', which")
+    assert refused("predict", directory, row, "--stop", "drei").startswith("The stop token contains 'drei', which")
 
 
 def test_predict_refuses_a_model_without_vocabularies(folder):
