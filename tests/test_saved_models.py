@@ -42,4 +42,6 @@ def test_importing_the_package_is_enough_to_load_a_model(imports, folder):
             print(type(keras.saving.load_model(path)).__name__)
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split() == ["Functional"] * len(decoders.list()) + ["Seq2Seq"] * len(decoders.list()), done.stderr
+    assert done.stdout.split() == ["Functional"] * len(decoders.list()) + ["Seq2Seq"] * len(decoders.list()), (
+        done.stderr
+    )

@@ -78,6 +78,11 @@ class Seq2Seq(ReadoutLossModel, TextModel):
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for sources of the given shape, or for sources and targets."""
+        if isinstance(input_shape, dict):
+            raise ValueError(
+                f"{type(self).__name__} expects sources, or a pair (sources, targets), got a mapping with the keys "
+                f"{', '.join(map(repr, input_shape))}. Pass its values as a tuple."
+            )
         source = input_shape[0] if isinstance(input_shape[0], tuple | list) else input_shape
         if not self.encoder.built:
             self.encoder.build(tuple(source))
