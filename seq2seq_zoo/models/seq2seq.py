@@ -9,7 +9,7 @@ import numpy as np
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders.decoder import Decoder
 from seq2seq_zoo.decoders.memory import Memory
-from seq2seq_zoo.decoding import Scorer
+from seq2seq_zoo.decoding.scorer import Scorer
 from seq2seq_zoo.layers import losses  # noqa: F401  registers the losses that a saved model may have been compiled with
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
