@@ -1,11 +1,14 @@
 """Four recurrent sequence-to-sequence decoders in Keras 3, and an honest comparison of them.
 
-Importing the package imports no backend; the first use of a name that needs one does.
+Importing the package imports no backend; the first use of a name that needs one does. Once Keras is imported, before or
+after, `keras.saving.load_model` knows every layer and model of the package.
 """
 
 import importlib
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
+
+from wrapt import register_post_import_hook
 
 if TYPE_CHECKING:
     from seq2seq_zoo import decoders as decoders
@@ -48,6 +51,10 @@ _MODULES = {
 }
 
 __all__ = ["decoders", *_MODULES]
+
+
+# Keras finds a class in a saved model only if it is registered. At once if Keras is imported already, else when it is.
+register_post_import_hook(lambda keras: importlib.import_module("seq2seq_zoo.models.serializable"), "keras")
 
 
 def __getattr__(name: str) -> Any:

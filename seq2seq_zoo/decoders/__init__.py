@@ -5,6 +5,8 @@
 attention basic feedback peek
 """
 
+import keras  # noqa: F401  before any module here, so that what Keras's import sets off finds none half imported
+
 from seq2seq_zoo.decoders.attention import AttentionDecoder as AttentionDecoder
 from seq2seq_zoo.decoders.basic import BasicDecoder as BasicDecoder
 from seq2seq_zoo.decoders.decoder import modes

@@ -114,6 +114,7 @@ class Decoder(WithConfig, keras.layers.Layer):
                 "of all tokens. Leave one of them out."
             )
         readout.set_default_width(units)
+        readout.set_default_policy(self.dtype_policy)
         self.seed_generator = keras.random.SeedGenerator()
         self.stack = Stack(
             units,
@@ -186,6 +187,8 @@ class Decoder(WithConfig, keras.layers.Layer):
             training: whether to draw dropout masks.
         """
         sequence, summary, states, mask = encoded  # lists, where Keras loaded a functional model
+        if mask is None:
+            mask = getattr(sequence, "_keras_mask", None)  # of a layer before, such as an Embedding(mask_zero=True)
         if mask is None:
             mask = ops.ones(ops.shape(sequence)[:2], dtype="bool")
         encoded = Encoded(sequence, summary, tuple(map(tuple, states)), mask)
@@ -298,11 +301,8 @@ class Decoder(WithConfig, keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:
         """Decode a batch: with teacher forcing if there are targets, free-running otherwise."""
-        if return_attention_scores and not self.has_attention:
-            raise ValueError(
-                f"{type(self).__name__} does not attend to its source, so it has no attention scores. Leave out "
-                f"return_attention_scores, or use a mode with attention."
-            )
+        if return_attention_scores:
+            self._require_attention()
         memory, states = self.initialize(encoded, training)
         if targets is None:
             outputs, weights = self._free_running(memory, states, training)
@@ -434,7 +434,7 @@ class Decoder(WithConfig, keras.layers.Layer):
         probability = schedule(self.training_steps.value)
         self.training_steps.assign_add(1.0)
         batch, length, *size = ops.shape(targets)
-        numbers = keras.random.uniform((length, batch, *[1] * len(size)), seed=self.seed_generator)
+        numbers = keras.random.uniform((length, batch, *[1] * len(size)), dtype="float32", seed=self.seed_generator)
 
         def following(own: Tensor, x: tuple[Tensor, Tensor]) -> Tensor:
             use_target, target = x
@@ -525,9 +525,9 @@ class Decoder(WithConfig, keras.layers.Layer):
             )
         self.built = True
 
-    def get_build_config(self) -> dict[str, Any]:
-        """The widths of the encoder's outputs that the weights were created for."""
-        return self._build_widths
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The widths of the encoder's outputs that the weights were created for; `None` before they are created."""
+        return self._build_widths if self.built else None
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Create the weights for the widths of `get_build_config`."""
@@ -540,6 +540,31 @@ class Decoder(WithConfig, keras.layers.Layer):
         """The shape of the outputs."""
         length = self.max_length if targets_shape is None else targets_shape[1]
         return (Encoded(*encoded_shape).summary[0], length, self.readout.output_width)
+
+    def compute_output_spec(
+        self,
+        encoded: Encoded,
+        targets: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
+        """What `call` returns for `keras.Input`s: the outputs are float32 whatever the precision of the layer."""
+        del training
+        shapes = tree.map_structure(lambda each: each.shape, tuple(encoded))
+        shape = self.compute_output_shape(shapes, None if targets is None else targets.shape)
+        outputs = keras.KerasTensor(shape, self.masked.compute_dtype)
+        if not return_attention_scores:
+            return outputs
+        self._require_attention()
+        length = Encoded(*encoded).sequence.shape[1]
+        return outputs, keras.KerasTensor((*shape[:2], length), self.compute_dtype)
+
+    def _require_attention(self) -> None:
+        if not self.has_attention:
+            raise ValueError(
+                f"{type(self).__name__} does not attend to its source, so it has no attention scores. Leave out "
+                f"return_attention_scores, or use a mode with attention."
+            )
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Decoder":

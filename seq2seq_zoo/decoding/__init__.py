@@ -9,6 +9,8 @@
 beam greedy sample
 """
 
+import keras  # noqa: F401  before any module here, so that what Keras's import sets off finds none half imported
+
 from seq2seq_zoo.decoding.beam import Beam as Beam
 from seq2seq_zoo.decoding.greedy import Greedy as Greedy
 from seq2seq_zoo.decoding.sample import Sample as Sample

@@ -98,8 +98,9 @@ class Attention(Sublayer):
         dtype = keras.backend.standardize_dtype(scores.dtype)
         wide = dtype if dtype == "float64" else "float32"
         scores = ops.where(mask, ops.cast(scores, wide), MASKED)
+        greatest = ops.max(scores, axis=-1, keepdims=True, initial=MASKED)  # without it, Keras refuses an empty batch
         # Not ops.softmax: padding must get exactly zero, also where there is nothing but padding.
-        exponentials = ops.where(mask, ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)), 0.0)
+        exponentials = ops.where(mask, ops.exp(scores - greatest), 0.0)
         total = ops.sum(exponentials, axis=-1, keepdims=True)
         return ops.cast(exponentials / ops.where(total > 0, total, 1.0), dtype)
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from seq2seq_zoo.config.options import Fraction, Named, NonNegative, Positive, checked
 from seq2seq_zoo.layers.cells import States, cells
@@ -173,7 +173,7 @@ class Encoder(WithConfig, keras.layers.Layer):
         steps = None if mask is None else ops.transpose(mask)
         input_dropout = dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training)
         x = dropped(x, input_dropout)
-        if self.embedding is not None and input_dropout is None:
+        if input_dropout is None and self._embedding_is_plain():
             lookup = EmbeddingLookup(inputs, ops.convert_to_tensor(self.embedding.embeddings))
             x = lookup if lookup.pays_off else x
         sequence, summary, states = self.stack.scan(
@@ -191,6 +191,19 @@ class Encoder(WithConfig, keras.layers.Layer):
         batch, length = input_shape[:2]
         states = tuple(tuple((batch, width) for width in widths) for widths in self.stack.state_widths)
         return Encoded((batch, length, self.stack.width), (batch, self.stack.width), states, (batch, length))
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Encoded:
+        """What `call` returns for a `keras.Input`: the mask is boolean."""
+        del mask, training
+        shapes = self.compute_output_shape(inputs.shape)
+        tensors = tree.map_shape_structure(lambda shape: keras.KerasTensor(shape, self.compute_dtype), tuple(shapes))
+        return Encoded(*tensors)._replace(mask=keras.KerasTensor(shapes.mask, "bool"))
+
+    def _embedding_is_plain(self) -> bool:
+        """Whether the embedding layer does no more than look up rows of its matrix: it is neither quantized nor adapted
+        (LoRA) nor of a class of the user's own."""
+        embedding = self.embedding
+        return type(embedding) is keras.layers.Embedding and not (embedding.quantization_mode or embedding.lora_enabled)
 
     def _check_rank(self, rank: int) -> None:
         wanted = 3 if self.vocabulary_size is None else 2

@@ -20,6 +20,7 @@ Parts = Sequence[Tensor | EmbeddingLookup]
 """What a first layer reads: tensors side by side, each with a width of its own."""
 
 
+@keras.saving.register_keras_serializable("seq2seq_zoo")
 class Stack(Sublayer):
     """Recurrent layers on top of one another: the body of the encoder and of every decoder.
 

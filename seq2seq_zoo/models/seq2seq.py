@@ -9,7 +9,7 @@ import numpy as np
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders.decoder import Decoder
 from seq2seq_zoo.decoders.memory import Memory
-from seq2seq_zoo.decoding import Scorer
+from seq2seq_zoo.decoding.scorer import Scorer
 from seq2seq_zoo.layers import losses  # noqa: F401  registers the losses that a saved model may have been compiled with
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
@@ -78,6 +78,11 @@ class Seq2Seq(ReadoutLossModel, TextModel):
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for sources of the given shape, or for sources and targets."""
+        if isinstance(input_shape, dict):
+            raise ValueError(
+                f"{type(self).__name__} expects sources, or a pair (sources, targets), got a mapping with the keys "
+                f"{', '.join(map(repr, input_shape))}. Pass its values as a tuple."
+            )
         source = input_shape[0] if isinstance(input_shape[0], tuple | list) else input_shape
         if not self.encoder.built:
             self.encoder.build(tuple(source))

@@ -12,7 +12,9 @@ import numpy as np
 from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.padding import few_shapes
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
-from seq2seq_zoo.decoding import Generated, Scorer, Search, Searcher, searches
+from seq2seq_zoo.decoding.scorer import Scorer
+from seq2seq_zoo.decoding.search import Search, searches
+from seq2seq_zoo.decoding.searcher import Generated, Searcher
 from seq2seq_zoo.layers.backend import use_xla
 from seq2seq_zoo.models.prediction import Hypothesis, Prediction, Score
 from seq2seq_zoo.models.vocabulary_model import VocabularyModel, expect_list

@@ -47,8 +47,17 @@ class Readout(Sublayer):
     """Whether the next step reads a projection of the features, from `project_feedback`, and not an output; known once
     the readout is built."""
 
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._has_own_policy = kwargs.get("dtype") is not None
+
     def set_default_width(self, units: int) -> None:
         """Set the width of embedded outputs if it was not given, from the decoder's units."""
+
+    def set_default_policy(self, policy: Any) -> None:
+        """Compute in the decoder's precision if none was given."""
+        if not self._has_own_policy:
+            self.dtype_policy = policy
 
     def build(self, features: int, feeds_back: bool) -> None:
         """Create the weights.
