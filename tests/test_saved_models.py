@@ -29,7 +29,9 @@ def folder(tmp_path_factory):
         decoder = decoders.create(mode, units=4, readout=Tokens(7), max_length=3)
         functional = keras.Model([source, target], decoder(encoder(source), target))
         functional.save(folder / f"functional-{mode}.keras")
-        Seq2Seq(encoder, decoder).save(folder / f"seq2seq-{mode}.keras")
+        model = Seq2Seq(encoder, decoder)
+        model.build((None, None))
+        model.save(folder / f"seq2seq-{mode}.keras")
     return folder
 
 
