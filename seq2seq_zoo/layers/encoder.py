@@ -125,7 +125,7 @@ class Encoder(WithConfig, keras.layers.Layer):
         self.word_dropout = word_dropout
         self.unknown = unknown
         self.seed_generator = keras.random.SeedGenerator()
-        self.embedding = None
+        self.embedding: Any = None
         if vocabulary_size is not None:
             self.embedding = keras.layers.Embedding(
                 vocabulary_size, embedding_dim or units, name="embedding", dtype=self.dtype_policy
@@ -173,7 +173,7 @@ class Encoder(WithConfig, keras.layers.Layer):
         steps = None if mask is None else ops.transpose(mask)
         input_dropout = dropout_mask((batch, x.shape[-1]), self.dropout, self.seed_generator, x.dtype, training)
         x = dropped(x, input_dropout)
-        if input_dropout is None and self._embedding_is_plain():
+        if self.embedding is not None and input_dropout is None and _is_plain_lookup(self.embedding):
             lookup = EmbeddingLookup(inputs, ops.convert_to_tensor(self.embedding.embeddings))
             x = lookup if lookup.pays_off else x
         sequence, summary, states = self.stack.scan(
@@ -199,12 +199,6 @@ class Encoder(WithConfig, keras.layers.Layer):
         tensors = tree.map_shape_structure(lambda shape: keras.KerasTensor(shape, self.compute_dtype), tuple(shapes))
         return Encoded(*tensors)._replace(mask=keras.KerasTensor(shapes.mask, "bool"))
 
-    def _embedding_is_plain(self) -> bool:
-        """Whether the embedding layer does no more than look up rows of its matrix: it is neither quantized nor adapted
-        (LoRA) nor of a class of the user's own."""
-        embedding = self.embedding
-        return type(embedding) is keras.layers.Embedding and not (embedding.quantization_mode or embedding.lora_enabled)
-
     def _check_rank(self, rank: int) -> None:
         wanted = 3 if self.vocabulary_size is None else 2
         if rank != wanted:
@@ -213,6 +207,11 @@ class Encoder(WithConfig, keras.layers.Layer):
                 3: "vectors of shape (batch, length, features), since it has no vocabulary_size",
             }
             raise ValueError(f"{type(self).__name__} expects {described[wanted]}, got a tensor of rank {rank}.")
+
+
+def _is_plain_lookup(embedding: Any) -> bool:
+    """Whether a layer only looks up rows of its matrix: an `Embedding` of Keras, neither quantized nor adapted (LoRA)."""
+    return type(embedding) is keras.layers.Embedding and not (embedding.quantization_mode or embedding.lora_enabled)
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")

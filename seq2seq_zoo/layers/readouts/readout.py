@@ -47,8 +47,8 @@ class Readout(Sublayer):
     """Whether the next step reads a projection of the features, from `project_feedback`, and not an output; known once
     the readout is built."""
 
-    def __init__(self, **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
         self._has_own_policy = kwargs.get("dtype") is not None
 
     def set_default_width(self, units: int) -> None:
