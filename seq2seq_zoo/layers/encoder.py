@@ -210,7 +210,7 @@ class Encoder(WithConfig, keras.layers.Layer):
 
 
 def _is_plain_lookup(embedding: Any) -> bool:
-    """Whether a layer only looks up rows of its matrix: an `Embedding` of Keras, neither quantized nor adapted (LoRA)."""
+    """Whether a layer only looks up rows of its matrix: an `Embedding`, neither quantized nor adapted (LoRA)."""
     return type(embedding) is keras.layers.Embedding and not (embedding.quantization_mode or embedding.lora_enabled)
 
 
