@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from seq2seq_zoo.config.registry import nearest
-from seq2seq_zoo.data.lines import DataFileError, not_utf8, split_lines
+from seq2seq_zoo.data.lines import DataFileError, NotTextError, split_lines, text_of
 
 
 def read_header(path: str | os.PathLike[str]) -> list[str]:
@@ -35,8 +35,8 @@ def read_columns(
 ) -> tuple[np.ndarray, list[str]]:
     """Selected columns of a file whose first line names all columns.
 
-    The file is UTF-8, with or without a byte-order mark. Blank lines are ignored. Columns that are not selected may
-    hold anything.
+    The file is UTF-8, with or without byte-order marks. Blank lines are ignored. Columns that are not selected may hold
+    anything.
 
     Args:
         path: the file.
@@ -101,10 +101,10 @@ def _rows(path: str | os.PathLike[str], first: int = 0, limit: int | None = None
     def decoded() -> Iterator[str]:
         for number, (_, line) in enumerate(split_lines(path), start=1):
             try:
-                yield line.decode()
-            except UnicodeDecodeError as error:
-                found = not_utf8(error)
-                raise DataFileError(f"{path}, line {number}: expected UTF-8 text, found {found}.") from None
+                yield text_of(line)
+            except NotTextError as error:
+                message = f"{path}, line {number}: expected UTF-8 text, found {error}. Fix the line."
+                raise DataFileError(message) from None
 
     # Strict: otherwise an unclosed quotation mark would put the rest of the file into its cell.
     reader = csv.reader(decoded(), strict=True)
