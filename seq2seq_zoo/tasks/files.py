@@ -1,6 +1,7 @@
 """The base classes of tasks that read pairs from your own files."""
 
 import abc
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -74,7 +75,10 @@ class FileTask(Task):
         source, target = self.vocabularies(splits["train"])
         splits = {split: splits[split] for split in ("train", "dev", "test")}
         skipped = sum(skipped for _, skipped in found.values())
-        return Data(splits, source, target, targets=self.targets, skipped=skipped)
+        data = Data(splits, source, target, targets=self.targets, skipped=skipped)
+        if given := [split for split in ("dev", "test") if split in found]:
+            return dataclasses.replace(data, notes=_shared_sources(data, given))
+        return data
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """The vocabularies of sources and of targets, built from the train pairs."""
@@ -85,9 +89,9 @@ class FileTask(Task):
 
     def _draw(self, pairs: Pairs, fractions: Mapping[str, float]) -> dict[str, Pairs]:
         """The pairs of each split that is drawn, and of train."""
-        # A hash takes 8 bytes, whatever the length of its source. Two sources with the same hash go into the same
-        # split. The order of the hashes must not matter: it differs between processes.
-        hashes = np.fromiter((hash(source) for source, _ in pairs), np.int64, len(pairs))
+        # Two sources with the same hash go into the same split. The order of the hashes must not matter: it differs
+        # between processes.
+        hashes = _hashes(pairs)
         _, first, source_of = np.unique(hashes, return_index=True, return_inverse=True)
         sources = np.argsort(first)  # in the order of the file, which is the same in every process
         split_of = np.empty(len(first), np.int8)
@@ -96,6 +100,23 @@ class FileTask(Task):
             split_of[sources[positions]] = split
         split_of = split_of[source_of]
         return {split: pairs[np.flatnonzero(split_of == number)] for number, split in enumerate(drawn)}
+
+
+def _hashes(pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    """The hash of each source: 8 bytes, whatever the length of the source."""
+    return np.fromiter((hash(source) for source, _ in pairs), np.int64, len(pairs))
+
+
+def _shared_sources(data: Data, given: Sequence[str]) -> list[str]:
+    """A line for each of the given splits that has sources of train."""
+    train = np.unique(_hashes(data.splits["train"]))
+    shared = {split: int(np.isin(_hashes(data.splits[split]), train).sum()) for split in given}
+    name = "sources" if data.has_sources else "texts"
+    return [
+        f"{split}: {count:,} of its {len(data.splits[split]):,} {name} are in train, too"
+        for split, count in shared.items()
+        if count
+    ]
 
 
 class PairTask(FileTask):
