@@ -161,7 +161,8 @@ def _predict_values(model: Any, path: Path, file: Path) -> None:
     if not path.is_dir():
         raise UsageError(f"{path} is a model without a task to read the file: give the run directory.")
     names, rows = read_rows(path, file)
-    csv.writer(sys.stdout, lineterminator="\n").writerows(real_values.table(names, real_values.predict(model, rows)))
+    lines = real_values.table(names, real_values.predict(model, rows), rows)
+    csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
 
 
 def _as_text(number: int, prediction: "Prediction", numbered: bool, scores: bool) -> Iterator[str]:

@@ -311,7 +311,7 @@ def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequen
             # A tab would end the column: it is written as two characters.
             yield tuple(text.replace("\t", "\\t") for text in (*pair, data.target.join(output)))
         return
-    yield from table(data.target, outputs, data.splits["test"])
+    yield from table(data.target, outputs, data.splits["test"], targets=True)
 
 
 def _draw_series(data: Series, outputs: Sequence[Output]) -> Figure:

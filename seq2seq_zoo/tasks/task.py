@@ -88,6 +88,8 @@ class Row(NamedTuple):
     """The scale in the same equation: `(features,)`."""
     past: np.ndarray | None = None
     """For forecasts, the history of the target in its own unit: `(time, features)`."""
+    times: Sequence[str] = ()
+    """For forecasts whose series has times, those of the target's steps."""
 
     def restore(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs `(time, features)` converted back to the target's own unit."""
