@@ -11,7 +11,7 @@ import numpy as np
 from seq2seq_zoo.config.options import Fraction, NonNegative, Positive, checked
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.tasks.splits import check_fractions, draw_splits
+from seq2seq_zoo.tasks.splits import check_fractions, draw_splits, hashes_of, shared_with_train
 from seq2seq_zoo.tasks.task import Data, Targets, Task
 
 TokenKind = Literal["characters", "words"]
@@ -76,9 +76,8 @@ class FileTask(Task):
         splits = {split: splits[split] for split in ("train", "dev", "test")}
         skipped = sum(skipped for _, skipped in found.values())
         data = Data(splits, source, target, targets=self.targets, skipped=skipped)
-        if given := [split for split in ("dev", "test") if split in found]:
-            return dataclasses.replace(data, notes=_shared_sources(data, given))
-        return data
+        sources = {split: (source for source, _ in splits[split]) for split in found}
+        return dataclasses.replace(data, notes=shared_with_train(sources, "sources" if data.has_sources else "texts"))
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """The vocabularies of sources and of targets, built from the train pairs."""
@@ -91,7 +90,7 @@ class FileTask(Task):
         """The pairs of each split that is drawn, and of train."""
         # Two sources with the same hash go into the same split. The order of the hashes must not matter: it differs
         # between processes.
-        hashes = _hashes(pairs)
+        hashes = hashes_of(source for source, _ in pairs)
         _, first, source_of = np.unique(hashes, return_index=True, return_inverse=True)
         sources = np.argsort(first)  # in the order of the file, which is the same in every process
         split_of = np.empty(len(first), np.int8)
@@ -100,23 +99,6 @@ class FileTask(Task):
             split_of[sources[positions]] = split
         split_of = split_of[source_of]
         return {split: pairs[np.flatnonzero(split_of == number)] for number, split in enumerate(drawn)}
-
-
-def _hashes(pairs: Sequence[tuple[str, str]]) -> np.ndarray:
-    """The hash of each source: 8 bytes, whatever the length of the source."""
-    return np.fromiter((hash(source) for source, _ in pairs), np.int64, len(pairs))
-
-
-def _shared_sources(data: Data, given: Sequence[str]) -> list[str]:
-    """A line for each of the given splits that has sources of train."""
-    train = np.unique(_hashes(data.splits["train"]))
-    shared = {split: int(np.isin(_hashes(data.splits[split]), train).sum()) for split in given}
-    name = "sources" if data.has_sources else "texts"
-    return [
-        f"{split}: {count:,} of its {len(data.splits[split]):,} {name} are in train, too"
-        for split, count in shared.items()
-        if count
-    ]
 
 
 class PairTask(FileTask):

@@ -1,5 +1,6 @@
 """Your own sequences with a real-valued target for each frame."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,8 @@ from seq2seq_zoo.config.options import Fraction, NonNegative, checked
 from seq2seq_zoo.data.columns import DecimalMark, Delimiter, Format, read_header
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.tasks.framewise import FrameTask, Recording
-from seq2seq_zoo.tasks.splits import check_fractions, draw_splits
-from seq2seq_zoo.tasks.task import tasks
+from seq2seq_zoo.tasks.splits import check_fractions, draw_splits, shared_with_train
+from seq2seq_zoo.tasks.task import Series, tasks
 
 
 @tasks.register("frames", "your own sequences, a CSV file with one line for each frame: real values for each frame")
@@ -70,6 +71,13 @@ class Frames(FrameTask):
         if twice := [name for name in named if named.count(name) > 1]:
             raise ValueError(f"sources, targets and sequence are different columns, but '{twice[0]}' is named twice.")
         check_fractions(self.fractions)
+
+    def load(self) -> Series:
+        """The scaled rows of each split, with a note for each given split that has sequences of train."""
+        data = super().load()
+        given = [split for split, path in self.paths.items() if path is not None]
+        sources = {split: (row.source.tobytes() for row in data.splits[split]) for split in given}
+        return dataclasses.replace(data, notes=shared_with_train(sources, "sequences"))
 
     def recordings(self) -> Mapping[str, list[Recording]]:
         """The sequences of each split."""

@@ -59,7 +59,7 @@ def test_given_splits_that_share_sources_with_train_are_counted(write):
     dev, test = write("b", "7\tx", "8\ty", "8\tz", "new\tx"), write("c", "newer\tx")
     assert Delimited(train, dev, test).load().notes == ["dev: 3 of its 4 sources are in train, too"]
     assert Delimited(train, test=dev).load().notes[0].startswith("test: ")
-    assert Delimited(train).load().notes == ()
+    assert Delimited(train).load().notes == []
 
 
 def test_shared_texts_of_language_models_are_counted(write):
