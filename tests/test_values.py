@@ -133,10 +133,12 @@ def test_a_series_from_a_file_is_trained_on_evaluated_and_forecast(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     steps = np.arange(200)
     load = 10 + np.sin(steps * np.pi / 4) + np.random.default_rng(0).normal(0, 0.1, 200)
-    lines = [f"day {step},{value},{step % 8}" for step, value in zip(steps, load, strict=True)]
+    dates = (np.datetime64("2026-01-01") + steps).astype(str)
+    lines = [f"{date},{value},{step % 8}" for step, date, value in zip(steps, dates, load, strict=True)]
     Path("load.csv").write_text("\n".join(["date,load,hour", *lines]))
     Path("run.yaml").write_text("""
-        task: {name: forecast, file: load.csv, targets: [load], known: [hour], history: 8, horizon: 4, period: 8}
+        task: {name: forecast, file: load.csv, time: date, targets: [load], known: [hour], history: 8, horizon: 4,
+          period: 8}
         encoder: {units: 8}
         decoder: {mode: basic, units: 8}
         readout: gaussian
@@ -155,10 +157,12 @@ def test_a_series_from_a_file_is_trained_on_evaluated_and_forecast(tmp_path, mon
 
     table = list(csv.DictReader(call("predict", "run", "--file", "load.csv").splitlines()))
     assert [line["step"] for line in table] == ["0", "1", "2", "3"]
+    assert [line["time"] for line in table] == dates[-4:].tolist()
     written = list(csv.DictReader(Path("run/predictions.tsv").read_text().splitlines(), delimiter="\t"))
     # The file ends with the last window of the test split, whose targets are not read.
     for line, same in zip(table, written[-4:], strict=True):
-        assert [line["load"], line["load (0.1)"]] == [same["load (output)"], same["load (0.1)"]]
+        assert [line["time"], line["load"]] == [same["time"], same["load (output)"]]
+        assert line["load (0.1)"] == same["load (0.1)"]
         assert float(line["load (0.1)"]) < float(line["load"]) < float(line["load (0.9)"])
 
     assert "--metric compares generated texts, and run outputs real values" in refused(
@@ -170,7 +174,7 @@ def test_a_series_from_a_file_is_trained_on_evaluated_and_forecast(tmp_path, mon
     )
     assert "best.keras is a model without a task" in refused("predict", "run/best.keras", "--file", "load.csv")
     # When the file has grown, a forecast needs only what the run has saved.
-    Path("load.csv").write_text("\n".join(["date,load,hour", *lines, "day 200,10,0"]))
+    Path("load.csv").write_text("\n".join(["date,load,hour", *lines, "2026-07-20,10,0"]))
     assert "now train 150" in refused("evaluate", "run")
     Path("load.csv").rename("grown.csv")
     assert len(call("predict", "run", "--file", "grown.csv").splitlines()) == 5

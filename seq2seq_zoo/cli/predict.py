@@ -1,6 +1,5 @@
 """`seq2seq-zoo predict`: writes a model's outputs."""
 
-import codecs
 import contextlib
 import csv
 import functools
@@ -162,7 +161,8 @@ def _predict_values(model: Any, path: Path, file: Path) -> None:
     if not path.is_dir():
         raise UsageError(f"{path} is a model without a task to read the file: give the run directory.")
     names, rows = read_rows(path, file)
-    csv.writer(sys.stdout, lineterminator="\n").writerows(real_values.table(names, real_values.predict(model, rows)))
+    lines = real_values.table(names, real_values.predict(model, rows), rows)
+    csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
 
 
 def _as_text(number: int, prediction: "Prediction", numbered: bool, scores: bool) -> Iterator[str]:
@@ -212,29 +212,22 @@ def _prompted() -> Iterator[list[str]]:
 
 def _piped(stream: Any, name: str, on_progress: Callable[[int, int], None]) -> Iterator[list[str]]:
     """The lines of a stream, in batches of those that have arrived, at most `AT_ONCE`."""
-    from seq2seq_zoo.data.lines import DataFileError
+    from seq2seq_zoo.data.lines import DataFileError, NotTextError, lines_of, text_of
 
-    number, rest, more, read = 0, b"", True, 0
-    while more:
-        more = stream.read1(1 << 16)
-        if not read:
-            more = more.removeprefix(codecs.BOM_UTF8)
-        *lines, rest = (rest + more).split(b"\n")
-        if rest and not more:
-            lines.append(rest)  # the last line may have no line break
+    number = read = 0
+    for lines in map(list, lines_of(iter(functools.partial(stream.read1, 1 << 16), b""))):
         for first in range(0, len(lines), AT_ONCE):
             batch = []
-            for line in lines[first : first + AT_ONCE]:
+            for start, line in lines[first : first + AT_ONCE]:
                 number += 1
                 try:
-                    batch.append(line.removesuffix(b"\r").decode())
-                except UnicodeDecodeError as error:
-                    raise DataFileError(
-                        f"{name}, line {number}: expected UTF-8, found the byte 0x{line[error.start]:02x}."
-                    ) from None
+                    batch.append(text_of(line))
+                except NotTextError as error:
+                    message = f"{name}, line {number}: expected UTF-8 text, found {error}. Fix the line."
+                    raise DataFileError(message) from None
+                read = start + len(line)
             yield batch
             on_progress(number, read)
-        read += len(more)
 
 
 @contextlib.contextmanager

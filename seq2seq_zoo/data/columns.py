@@ -2,23 +2,86 @@
 
 import array
 import csv
+import dataclasses
 import itertools
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from seq2seq_zoo.config.registry import nearest
-from seq2seq_zoo.data.lines import DataFileError, not_utf8, split_lines
+from seq2seq_zoo.data.lines import DataFileError, NotTextError, split_lines, text_of
+
+Delimiter = Literal["comma", "semicolon", "tab"]
+DecimalMark = Literal["point", "comma"]
+
+CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t", "point": "."}
 
 
-def read_header(path: str | os.PathLike[str]) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """How a file is written.
+
+    Args:
+        delimiter: what separates cells.
+        decimal: what precedes the fraction of a number.
+
+    Raises:
+        ValueError: both are commas.
+    """
+
+    delimiter: Delimiter = "comma"
+    decimal: DecimalMark = "point"
+
+    def __post_init__(self) -> None:
+        if self.delimiter == self.decimal:
+            raise ValueError("delimiter and decimal must differ, but both are a comma. Usual are semicolon and comma.")
+
+    def number(self, cell: str) -> float:
+        """The number in a cell, or NaN if there is no finite number in it.
+
+        Example:
+
+        >>> [Format().number(cell) for cell in ("-1.5", " 2e3 ", "1_000", "1,5", "inf", "")]
+        [-1.5, 2000.0, nan, nan, nan, nan]
+        >>> Format("semicolon", "comma").number("1,5")
+        1.5
+        """
+        if self.decimal == "comma":
+            cell = cell.replace(".", "?").replace(",", ".")
+        # `float` also takes "1_0" for 10, and digits of other scripts.
+        if "_" in cell or not cell.isascii():
+            return math.nan
+        try:
+            number = float(cell)
+        except ValueError:
+            return math.nan
+        return number if math.isfinite(number) else math.nan
+
+
+COMMA_SEPARATED = Format()
+
+
+class Columns(NamedTuple):
+    """Selected columns of a file."""
+
+    values: np.ndarray
+    """The columns of numbers: float64 `(rows, columns)`."""
+    texts: dict[str, list[str]]
+    """The columns of texts, by name: a text for each row, without the white space around it."""
+    line_numbers: Sequence[int]
+    """The number of each row's first line in the file."""
+
+
+def read_header(path: str | os.PathLike[str], file_format: Format = COMMA_SEPARATED) -> list[str]:
     """The column names in the first line of a file.
 
     Raises:
         DataFileError: the file cannot be read or is empty; two columns have the same name.
     """
-    header = [name.strip() for _, cells in _rows(path, limit=1) for name in cells]
+    header = [name.strip() for _, cells in _rows(path, file_format, limit=1) for name in cells]
     if not header:
         raise DataFileError(
             f"{path} is empty: expected a line with the names of the columns, then one line for each step."
@@ -31,21 +94,25 @@ def read_header(path: str | os.PathLike[str]) -> list[str]:
 
 
 def read_columns(
-    path: str | os.PathLike[str], names: Sequence[str], key: str | None = None, limit: int | None = None
-) -> tuple[np.ndarray, list[str]]:
+    path: str | os.PathLike[str],
+    names: Sequence[str],
+    texts: Sequence[str] = (),
+    limit: int | None = None,
+    optional: Collection[str] = (),
+    file_format: Format = COMMA_SEPARATED,
+) -> Columns:
     """Selected columns of a file whose first line names all columns.
 
-    The file is UTF-8, with or without a byte-order mark. Blank lines are ignored. Columns that are not selected may
-    hold anything.
+    The file is UTF-8, with or without byte-order marks. Blank lines are ignored. Columns that are not selected may hold
+    anything.
 
     Args:
         path: the file.
         names: the columns of numbers to read.
-        key: a column of texts to read as well.
+        texts: columns of texts to read as well.
         limit: the number of rows to read from the start of the file; all by default.
-
-    Returns:
-        The numbers as a float64 array `(rows, len(names))`, and the key of each row (empty without a `key`).
+        optional: those of `names` whose cells may hold anything: what is not a number becomes NaN.
+        file_format: how the file is written.
 
     Raises:
         DataFileError: the file cannot be read or has no rows; a column does not exist; a row has more or fewer cells
@@ -57,57 +124,63 @@ def read_columns(
     >>> with tempfile.NamedTemporaryFile() as file:
     ...     _ = file.write(b"hour,load,wind\\n0,51.5,3\\n1,49.0,4\\n")
     ...     _ = file.seek(0)
-    ...     read_columns(file.name, ["wind", "load"], key="hour")
+    ...     read_columns(file.name, ["wind", "load"], ["hour"])[:2]
     (array([[ 3. , 51.5],
-           [ 4. , 49. ]]), ['0', '1'])
+           [ 4. , 49. ]]), {'hour': ['0', '1']})
     """
-    header = read_header(path)
-    for name in [*names, *([] if key is None else [key])]:
+    header = read_header(path, file_format)
+    for name in [*names, *texts]:
         if name not in header:
             known = ", ".join(header)
-            raise DataFileError(
-                f"{path}, line 1: there is no column '{name}'.{nearest(name, header)} Columns: {known}."
+            others = [other for other in ("semicolon", "tab", "comma") if CHARACTERS[other] in known]
+            hint = (
+                f" If a {others[0]} separates cells, set `delimiter: {others[0]}`." if others and not header[1:] else ""
             )
-    positions = [header.index(name) for name in names]
-    numbers, line_numbers, keys = array.array("d"), array.array("q"), []
-    for number, cells in _rows(path, first=1, limit=limit):
+            raise DataFileError(
+                f"{path}, line 1: there is no column '{name}'.{nearest(name, header)} Columns: {known}.{hint}"
+            )
+    positions = {name: header.index(name) for name in names}
+    numbers, line_numbers, kept = array.array("d"), array.array("q"), {name: [] for name in texts}
+    for line_number, cells in _rows(path, file_format, first=1, limit=limit):
         if len(cells) != len(header):
             raise DataFileError(
-                f"{path}, line {number}: expected {len(header)} cells, as many as line 1 has names, found "
+                f"{path}, line {line_number}: expected {len(header)} cells, as many as line 1 has names, found "
                 f"{len(cells)}. Fix the line."
             )
-        try:
-            numbers.extend([float(cells[position]) for position in positions])
-        except ValueError:
-            name, cell = next(
-                (header[position], cells[position]) for position in positions if not _is_number(cells[position])
-            )
-            raise _not_a_number(path, number, name, cell) from None
-        line_numbers.append(number)
-        if key is not None:
-            keys.append(cells[header.index(key)].strip())
+        for name, position in positions.items():
+            number = file_format.number(cells[position])
+            if math.isnan(number) and name not in optional:
+                found = cells[position].strip()
+                other = "point" if file_format.decimal == "comma" else "comma"
+                hint = f", or set `decimal: {other}`" if CHARACTERS[other] in found else ""
+                raise DataFileError(
+                    f"{path}, line {line_number}: expected a finite number in column '{name}', found '{found}'. "
+                    f"Fix it, or leave the column out{hint}."
+                )
+            numbers.append(number)
+        line_numbers.append(line_number)
+        for name, column in kept.items():
+            column.append(cells[header.index(name)].strip())
     if not line_numbers:
         raise DataFileError(f"{path} has no rows below the names of the columns: expected one line for each step.")
-    values = np.array(numbers, dtype="float64").reshape(len(line_numbers), len(names))
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
-        raise _not_a_number(path, line_numbers[row], list(names)[column], str(values[row, column]))
-    return values, keys
+    return Columns(np.array(numbers, dtype="float64").reshape(len(line_numbers), len(names)), kept, line_numbers)
 
 
-def _rows(path: str | os.PathLike[str], first: int = 0, limit: int | None = None) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    path: str | os.PathLike[str], file_format: Format, first: int = 0, limit: int | None = None
+) -> Iterator[tuple[int, list[str]]]:
     """Each row that is not blank: the number of its first line, and its cells."""
 
     def decoded() -> Iterator[str]:
         for number, (_, line) in enumerate(split_lines(path), start=1):
             try:
-                yield line.decode()
-            except UnicodeDecodeError as error:
-                found = not_utf8(error)
-                raise DataFileError(f"{path}, line {number}: expected UTF-8 text, found {found}.") from None
+                yield text_of(line)
+            except NotTextError as error:
+                message = f"{path}, line {number}: expected UTF-8 text, found {error}. Fix the line."
+                raise DataFileError(message) from None
 
     # Strict: otherwise an unclosed quotation mark would put the rest of the file into its cell.
-    reader = csv.reader(decoded(), strict=True)
+    reader = csv.reader(decoded(), delimiter=CHARACTERS[file_format.delimiter], strict=True)
     row_start = 1
 
     def numbered() -> Iterator[tuple[int, list[str]]]:
@@ -121,20 +194,6 @@ def _rows(path: str | os.PathLike[str], first: int = 0, limit: int | None = None
         yield from itertools.islice(numbered(), first, None if limit is None else first + limit)
     except csv.Error as error:
         raise DataFileError(
-            f"{path}, line {row_start}: expected comma-separated values with every quotation mark closed: {error}."
+            f"{path}, line {row_start}: expected cells separated by a {file_format.delimiter}, with every quotation "
+            f"mark closed: {error}."
         ) from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _not_a_number(path: str | os.PathLike[str], line: int, name: str, found: str) -> DataFileError:
-    return DataFileError(
-        f"{path}, line {line}: expected a finite number in column '{name}', found '{found.strip()}'. Fix it, or leave "
-        "the column out."
-    )

@@ -20,7 +20,7 @@ def read_pairs(
 ) -> tuple[Pairs, int]:
     """The pairs of a file with a source, a tab and a target on each line.
 
-    The file is UTF-8, with or without a byte-order mark. Blank lines are ignored. All lines are checked, but none is
+    The file is UTF-8, with or without byte-order marks. Blank lines are ignored. All lines are checked, but none is
     kept in memory: see `Pairs`.
 
     Args:

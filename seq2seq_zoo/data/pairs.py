@@ -1,5 +1,6 @@
 """Pairs of texts that stay in their files."""
 
+import codecs
 import copy
 import os
 import weakref
@@ -70,7 +71,8 @@ class Pairs(Sequence[tuple[str, str]]):
         return self._text(source, 0), self._text(target, 1)
 
     def _text(self, content: bytes, side: int) -> str:
-        text = content.decode()
+        # Files that were pasted side by side have a byte-order mark before their first target.
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
         return " ".join(text.split()) if self._separators[side] else text
 
 

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from seq2seq_zoo.data.lines import DataFileError, bad_line, not_utf8, split_lines
+from seq2seq_zoo.data.lines import DataFileError, NotTextError, bad_line, split_lines, text_of
 from seq2seq_zoo.data.pairs import Pairs
 
 
@@ -17,13 +17,13 @@ def read_parallel(
 ) -> tuple[Pairs, int]:
     """The pairs of a file of sources and a file of targets, line by line.
 
-    The files are UTF-8, with or without a byte-order mark. A line that is blank in both files is ignored. All lines are
+    The files are UTF-8, with or without byte-order marks. A line that is blank in both files is ignored. All lines are
     checked, but none is kept in memory: see `Pairs`.
 
     Args:
         sources: the file of sources.
         targets: the file of targets.
-        skip_bad_lines: whether to leave out and count pairs that are not UTF-8, instead of raising an error.
+        skip_bad_lines: whether to leave out and count pairs that are not UTF-8 text, instead of raising an error.
         separators: how sources and targets are split into tokens, as in `Vocabulary`.
 
     Returns:
@@ -45,10 +45,10 @@ def read_parallel(
     for number, pair in enumerate(zip(*map(split_lines, paths), strict=True), start=1):
         for path, (_, line) in zip(paths, pair, strict=True):
             try:
-                line.decode()
-            except UnicodeDecodeError as error:
+                text_of(line)
+            except NotTextError as error:
                 if not skip_bad_lines:
-                    raise bad_line(path, number, "UTF-8 text", not_utf8(error)) from None
+                    raise bad_line(path, number, "UTF-8 text", str(error)) from None
                 skipped += 1
                 break
         else:

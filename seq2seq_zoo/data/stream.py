@@ -12,7 +12,7 @@ from seq2seq_zoo.data.vocabulary import PADDING
 def read_stream(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> tuple[str, int]:
     """A whole file as one text in which every line ends with a newline.
 
-    The file is UTF-8, with or without a byte-order mark.
+    The file is UTF-8, with or without byte-order marks.
 
     Args:
         path: the file.

@@ -12,7 +12,7 @@ from seq2seq_zoo.data.pairs import Pairs
 def read_texts(path: str | os.PathLike[str], skip_bad_lines: bool = False, separator: str = "") -> tuple[Pairs, int]:
     """The texts of a file, each paired with itself.
 
-    The file is UTF-8, with or without a byte-order mark. Blank lines are ignored. All lines are checked, but none is
+    The file is UTF-8, with or without byte-order marks. Blank lines are ignored. All lines are checked, but none is
     kept in memory: see `Pairs`.
 
     Args:

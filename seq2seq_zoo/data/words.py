@@ -11,7 +11,7 @@ EXPECTED = "one word of the letters a to z"
 def read_words(path: str | os.PathLike[str], skip_bad_lines: bool = False) -> tuple[list[str], int]:
     """The distinct words of a file, in lower case and in the order of the file.
 
-    The file is UTF-8, with or without a byte-order mark. Blank lines are ignored.
+    The file is UTF-8, with or without byte-order marks. Blank lines are ignored.
 
     Args:
         path: the file.

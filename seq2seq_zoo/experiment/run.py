@@ -73,8 +73,8 @@ class Run:
         data: the task's data.
         model: in its state after the last epoch of `history`.
         history: one record for each finished epoch.
-        notes: for each part of the model that starts with pretrained weights, a line about them; empty in a resumed
-            run.
+        notes: lines to read before training: those of the data and, in a new run, one for each part of the model that
+            starts with pretrained weights.
 
     Raises:
         ConfigError: the task's data cannot be loaded, or the model cannot be made, with this configuration.
@@ -94,6 +94,7 @@ class Run:
                 )
             keras.utils.set_random_seed(config["seed"])
             self.data = load_data(config)
+            self.notes += self.data.notes
             self.metrics = factory.make_metrics(config, self.data)
             if (directory / LAST).exists():
                 self.model = load(directory / LAST)
@@ -102,7 +103,7 @@ class Run:
                 self.model = factory.make_model(config, self.data)
                 pretrained = factory.make_pretrained(config)
                 with errors_at("pretrained"):
-                    self.notes = pretrained.into(self.model)
+                    self.notes += pretrained.into(self.model)
             with errors_at("training"):
                 self.training.check(self.model, self.data)
 
@@ -310,7 +311,7 @@ def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequen
             # A tab would end the column: it is written as two characters.
             yield tuple(text.replace("\t", "\\t") for text in (*pair, data.target.join(output)))
         return
-    yield from table(data.target, outputs, data.splits["test"])
+    yield from table(data.target, outputs, data.splits["test"], targets=True)
 
 
 def _draw_series(data: Series, outputs: Sequence[Output]) -> Figure:

@@ -1,6 +1,7 @@
 """The base classes of tasks that read pairs from your own files."""
 
 import abc
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -10,7 +11,7 @@ import numpy as np
 from seq2seq_zoo.config.options import Fraction, NonNegative, Positive, checked
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.tasks.splits import check_fractions, draw_splits
+from seq2seq_zoo.tasks.splits import check_fractions, draw_splits, hashes_of, shared_with_train
 from seq2seq_zoo.tasks.task import Data, Targets, Task
 
 TokenKind = Literal["characters", "words"]
@@ -74,7 +75,9 @@ class FileTask(Task):
         source, target = self.vocabularies(splits["train"])
         splits = {split: splits[split] for split in ("train", "dev", "test")}
         skipped = sum(skipped for _, skipped in found.values())
-        return Data(splits, source, target, targets=self.targets, skipped=skipped)
+        data = Data(splits, source, target, targets=self.targets, skipped=skipped)
+        sources = {split: (source for source, _ in splits[split]) for split in found}
+        return dataclasses.replace(data, notes=shared_with_train(sources, "sources" if data.has_sources else "texts"))
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """The vocabularies of sources and of targets, built from the train pairs."""
@@ -85,9 +88,9 @@ class FileTask(Task):
 
     def _draw(self, pairs: Pairs, fractions: Mapping[str, float]) -> dict[str, Pairs]:
         """The pairs of each split that is drawn, and of train."""
-        # A hash takes 8 bytes, whatever the length of its source. Two sources with the same hash go into the same
-        # split. The order of the hashes must not matter: it differs between processes.
-        hashes = np.fromiter((hash(source) for source, _ in pairs), np.int64, len(pairs))
+        # Two sources with the same hash go into the same split. The order of the hashes must not matter: it differs
+        # between processes.
+        hashes = hashes_of(source for source, _ in pairs)
         _, first, source_of = np.unique(hashes, return_index=True, return_inverse=True)
         sources = np.argsort(first)  # in the order of the file, which is the same in every process
         split_of = np.empty(len(first), np.int8)

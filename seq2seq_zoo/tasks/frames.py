@@ -1,16 +1,17 @@
 """Your own sequences with a real-valued target for each frame."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from seq2seq_zoo.config.options import Fraction, NonNegative, checked
-from seq2seq_zoo.data.columns import read_header
+from seq2seq_zoo.data.columns import DecimalMark, Delimiter, Format, read_header
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.tasks.framewise import FrameTask, Recording
-from seq2seq_zoo.tasks.splits import check_fractions, draw_splits
-from seq2seq_zoo.tasks.task import tasks
+from seq2seq_zoo.tasks.splits import check_fractions, draw_splits, shared_with_train
+from seq2seq_zoo.tasks.task import Series, tasks
 
 
 @tasks.register("frames", "your own sequences, a CSV file with one line for each frame: real values for each frame")
@@ -31,11 +32,13 @@ class Frames(FrameTask):
         test: path of the test file; a share of train by default.
         dev_fraction: share of the train sequences that become dev if dev has no file.
         test_fraction: share of the train sequences that become test if test has no file.
+        delimiter: what separates the cells of a line.
+        decimal: what precedes the fraction of a number.
         seed: seed of drawing dev and test.
 
     Raises:
-        ValueError: a column is named twice; the fractions add up to 1 or more; on loading, a file cannot be read, has
-            no column to predict the targets from, or has too few sequences.
+        ValueError: a column is named twice; delimiter and decimal are both a comma; the fractions add up to 1 or more;
+            on loading, a file cannot be read, has no column to predict the targets from, or has too few sequences.
     """
 
     @checked
@@ -49,6 +52,8 @@ class Frames(FrameTask):
         test: str | None = None,
         dev_fraction: Fraction = 0.1,
         test_fraction: Fraction = 0.1,
+        delimiter: Delimiter = "comma",
+        decimal: DecimalMark = "point",
         seed: NonNegative = 0,
         **kwargs: Any,
     ):
@@ -56,6 +61,7 @@ class Frames(FrameTask):
         self.paths = {"train": train, "dev": dev, "test": test}
         self.targets = targets
         self.key = sequence
+        self.file_format = Format(delimiter, decimal)
         self.fractions = {"dev": dev_fraction, "test": test_fraction}
         self.seed = seed
         self._sources = sources
@@ -66,9 +72,17 @@ class Frames(FrameTask):
             raise ValueError(f"sources, targets and sequence are different columns, but '{twice[0]}' is named twice.")
         check_fractions(self.fractions)
 
+    def load(self) -> Series:
+        """The scaled rows of each split, with a note for each given split that has sequences of train."""
+        data = super().load()
+        given = [split for split, path in self.paths.items() if path is not None]
+        sources = {split: (row.source.tobytes() for row in data.splits[split]) for split in given}
+        return dataclasses.replace(data, notes=shared_with_train(sources, "sequences"))
+
     def recordings(self) -> Mapping[str, list[Recording]]:
         """The sequences of each split."""
-        others = [name for name in read_header(self.paths["train"]) if name not in (self.key, *self.targets)]
+        header = read_header(self.paths["train"], self.file_format)
+        others = [name for name in header if name not in (self.key, *self.targets)]
         self.sources = self._sources or others
         if not self.sources:
             raise DataFileError(

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from seq2seq_zoo.config.options import checked
-from seq2seq_zoo.data.columns import read_columns
+from seq2seq_zoo.data.columns import COMMA_SEPARATED, Format, read_columns
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.scaling import Scale, identity_scale, standardise
 from seq2seq_zoo.tasks.task import Row, Series, Task
@@ -38,6 +38,8 @@ class FrameTask(Task):
 
     key: str = "sequence"
     """The column of a file that names the sequence of each frame."""
+    file_format: Format = COMMA_SEPARATED
+    """How files are written."""
     sources: Sequence[str]
     """The names of the source's features."""
     targets: Sequence[str]
@@ -99,16 +101,17 @@ class FrameTask(Task):
         Raises:
             DataFileError: the file cannot be read, or the frames of a sequence are not consecutive.
         """
-        values, keys = read_columns(path, [*self.sources, *(self.targets if targets else ())], self.key)
+        names = [*self.sources, *(self.targets if targets else ())]
+        columns = read_columns(path, names, [self.key], file_format=self.file_format)
         parts: dict[str, np.ndarray] = {}
         start = 0
-        for name, frames in itertools.groupby(keys):
+        for name, frames in itertools.groupby(columns.texts[self.key]):
             if name in parts:
                 raise DataFileError(
                     f"{path}: the frames of sequence '{name}' are not together: expected the frames of each sequence "
                     f"on consecutive lines. Sort the file by the column '{self.key}'."
                 )
             length = len(list(frames))
-            parts[name] = values[start : start + length]
+            parts[name] = columns.values[start : start + length]
             start += length
         return list(parts.items())

@@ -1,6 +1,6 @@
-"""Dev and test splits drawn at random from the train data of a file."""
+"""Dev and test splits drawn at random from the train data of a file, or given and compared with train."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 import numpy as np
 
@@ -46,3 +46,31 @@ def draw_splits(count: int, fractions: Mapping[str, float], seed: int, what: str
         )
     order = np.random.Generator(np.random.PCG64(seed)).permutation(count)
     return dict(zip([*fractions, "train"], np.split(order, np.cumsum(sizes)), strict=True))
+
+
+def shared_with_train(sources: Mapping[str, Iterable[Hashable]], name: str) -> list[str]:
+    """A line for each split that has sources of train.
+
+    Args:
+        sources: the sources of train, and of the splits that have files of their own.
+        name: what the sources are called.
+
+    Example:
+
+    >>> shared_with_train({"train": ["a", "b", "c"], "dev": ["b", "d"], "test": ["e"]}, "sources")
+    ['dev: 1 of its 2 sources are in train, too']
+    """
+    if len(sources) == 1:
+        return []
+    hashes = {split: hashes_of(each) for split, each in sources.items()}
+    shared = {split: np.isin(each, hashes["train"]) for split, each in hashes.items() if split != "train"}
+    return [
+        f"{split}: {each.sum():,} of its {len(each):,} {name} are in train, too"
+        for split, each in shared.items()
+        if each.any()
+    ]
+
+
+def hashes_of(items: Iterable[Hashable]) -> np.ndarray:
+    """The hash of each item: 8 bytes, whatever the size of the item."""
+    return np.fromiter(map(hash, items), np.int64)

@@ -33,6 +33,7 @@ class Data:
         skipped: the number of bad lines left out.
         window: the number of tokens in one update if each split is a stream, that is one text without an end token;
             `None` if splits consist of many texts.
+        notes: lines about the data that users should read before training.
     """
 
     splits: Mapping[str, Sequence[Pair]]
@@ -42,6 +43,7 @@ class Data:
     targets: Targets = "sequence"
     skipped: int = 0
     window: int | None = None
+    notes: Sequence[str] = ()
 
     @property
     def has_sources(self) -> bool:
@@ -86,6 +88,8 @@ class Row(NamedTuple):
     """The scale in the same equation: `(features,)`."""
     past: np.ndarray | None = None
     """For forecasts, the history of the target in its own unit: `(time, features)`."""
+    times: Sequence[str] = ()
+    """For forecasts whose series has times, those of the target's steps."""
 
     def restore(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs `(time, features)` converted back to the target's own unit."""
@@ -108,6 +112,7 @@ class Series:
             unit of the scaled error: `(features,)`; else `None`.
         kept: what the task must remember of train to read further files by `read_rows`, as plain JSON; `None` if it
             reads none.
+        notes: lines about the data that users should read before training.
     """
 
     splits: Mapping[str, Sequence[Row]]
@@ -122,6 +127,7 @@ class Series:
     baselines: Mapping[str, Callable[[str], Sequence[np.ndarray]]] = dataclasses.field(default_factory=dict)
     naive_error: np.ndarray | None = None
     kept: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
 
     def size(self, split: str) -> int:
         """The number of rows in a split."""

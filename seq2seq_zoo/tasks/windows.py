@@ -2,16 +2,17 @@
 
 import abc
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from seq2seq_zoo.config.options import Fraction, OptionError, Positive, checked
-from seq2seq_zoo.data.columns import read_columns
+from seq2seq_zoo.data.columns import COMMA_SEPARATED, Format, read_columns
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.scaling import Scale, identity_scale, standardise
+from seq2seq_zoo.data.times import Step, constant_step, following
 from seq2seq_zoo.tasks.splits import check_fractions
 from seq2seq_zoo.tasks.task import Row, Series, Task
 
@@ -50,6 +51,11 @@ class Windows(Task):
             is constant, or the naive forecast of a target is exact throughout train.
     """
 
+    time: str | None = None
+    """The column of a file that has the time of each step; `None` if there is none."""
+    file_format: Format = COMMA_SEPARATED
+    """How files are written."""
+
     @checked
     def __init__(
         self,
@@ -86,6 +92,10 @@ class Windows(Task):
     def stream(self) -> np.ndarray:
         """The values of `columns`, oldest first: float64 `(time, columns)`."""
 
+    def times(self) -> tuple[Sequence[str], Step | None]:
+        """The time of each step of the series, and their constant step; none by default."""
+        return (), None
+
     @property
     def length(self) -> int:
         """The number of steps in a window."""
@@ -109,16 +119,18 @@ class Windows(Task):
     def load(self) -> Series:
         """The windows of each split, and the seasonal naive forecast as a baseline."""
         values = self.stream()
+        times, time_step = self.times()
         parts = self.parts(len(values))
         train = values[: len(parts["train"])]
         scale = identity_scale(len(self.columns)) if self.scaling is None else standardise(train, self.columns, "train")
         step = np.abs(np.diff(train, axis=0)).mean(axis=0)
+
+        def window_from(start: int) -> Row:
+            end = start + self.length
+            return self.window(values[start:end], scale, step)._replace(times=times[start + self.history : end])
+
         splits = {
-            split: Mapped(
-                lambda start: self.window(values[start : start + self.length], scale, step),
-                range(part.start, part.stop - self.length + 1),
-            )
-            for split, part in parts.items()
+            split: Mapped(window_from, range(part.start, part.stop - self.length + 1)) for split, part in parts.items()
         }
 
         def naive(split: str) -> list[np.ndarray]:
@@ -131,13 +143,19 @@ class Windows(Task):
             self.targets,
             baselines={"seasonal naive": naive},
             naive_error=self._naive_error(train),
-            kept={"mean": scale.mean.tolist(), "scale": scale.scale.tolist(), "step": step.tolist()},
+            kept={
+                "mean": scale.mean.tolist(),
+                "scale": scale.scale.tolist(),
+                "step": step.tolist(),
+                "time_step": time_step,
+            },
         )
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> list[Row]:
         """The last window of a file, as the only row."""
         mean, scale, step = (np.array(kept[name]) for name in ("mean", "scale", "step"))
-        return [self.window(self._last(path), Scale(mean, scale), step)]
+        values, times = self._last(path, kept)
+        return [self.window(values, Scale(mean, scale), step)._replace(times=times)]
 
     def window(self, values: np.ndarray, scale: Scale, step: np.ndarray) -> Row:
         """The row of a window.
@@ -164,21 +182,42 @@ class Windows(Task):
             source = np.column_stack([np.concatenate([ahead, source]), future]).astype("float32")
         return Row(source, target, scale.mean[:targets], scale.scale[:targets], past[:, :targets])
 
-    def _last(self, path: str | os.PathLike[str]) -> np.ndarray:
-        """The values of the last window of a file. Of its future, only the known columns have values."""
-        values = np.full((self.length, len(self.columns)), np.nan)
-        ahead = read_columns(path, self.known or self.columns)[0]
-        rows = len(ahead)
+    def _last(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> tuple[np.ndarray, Sequence[str]]:
+        """The values of a file's last window, of the future only the known ones, and the times of its future."""
+        seen = len(self.columns) - len(self.known)
+        texts = [] if self.time is None else [self.time]
+        optional = self.columns[:seen] if self.known else ()
+        columns = read_columns(path, self.columns, texts, optional=optional, file_format=self.file_format)
+        rows = len(columns.values)
+        if self.known:
+            self._check_future(path, columns.values[:, : len(self.targets)])
         history_end = rows - self.horizon if self.known else rows
         if history_end < self.history:
             also = f" and horizon ({self.horizon}), whose known columns are read," if self.known else ""
             raise DataFileError(
                 f"{path} has {rows} rows: expected at least history ({self.history}){also} to forecast from its end."
             )
-        values[: self.history] = read_columns(path, self.columns, limit=history_end)[0][-self.history :]
+        values = np.full((self.length, len(self.columns)), np.nan)
+        history = read_columns(path, self.columns, limit=history_end, file_format=self.file_format)
+        values[: self.history] = history.values[-self.history :]
         if self.known:
-            values[self.history :, -len(self.known) :] = ahead[-self.horizon :]
-        return values
+            values[self.history :, seen:] = columns.values[-self.horizon :, seen:]
+        if self.time is None:
+            return values, ()
+        times = columns.texts[self.time]
+        time_step = constant_step(path, self.time, columns, Step(*kept["time_step"]))
+        return values, times[-self.horizon :] if self.known else following(times, time_step, self.horizon)
+
+    def _check_future(self, path: str | os.PathLike[str], targets: np.ndarray) -> None:
+        """Check the number of rows without targets at the end of a file, if there are any: they are the future."""
+        observed = np.flatnonzero(np.isfinite(targets).any(axis=1))
+        future = len(targets) - 1 - int(observed[-1]) if len(observed) else len(targets)
+        if future not in (0, self.horizon):
+            change = f"Add {self.horizon - future}" if future < self.horizon else f"Remove {future - self.horizon}"
+            raise DataFileError(
+                f"{path} ends with {future} rows without targets: expected {self.horizon}, the horizon, since these "
+                f"are the rows of the future, whose known columns are read. {change}."
+            )
 
     def _naive_error(self, train: np.ndarray) -> np.ndarray:
         """The mean absolute error on train of predicting each step by the one a season before."""

@@ -57,17 +57,21 @@ def evaluate_baselines(data: Series, split: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def table(names: Sequence[str], outputs: Sequence[Output], rows: Sequence[Row] | None = None) -> Iterator[list[str]]:
+def table(
+    names: Sequence[str], outputs: Sequence[Output], rows: Sequence[Row], targets: bool = False
+) -> Iterator[list[str]]:
     """The lines of a table of outputs: the names of the columns, then a line for each step of each row.
 
     Args:
         names: of the target features.
         outputs: one for each row.
-        rows: if given, the table also has their targets.
+        rows: the rows. The table has the times of their steps, if they have any.
+        targets: whether the table also has the targets.
     """
     quantiles = [f"{name} ({level:g})" for level in outputs[0].quantiles for name in names]
-    yield ["row", "step", *names, *([f"{name} (output)" for name in names] if rows else ()), *quantiles]
-    for number, (values, quantiles) in enumerate(outputs):
-        target = [rows[number].restore(rows[number].target)] if rows else []
+    time = ["time"] if len(rows[0].times) else []
+    yield ["row", "step", *time, *names, *([f"{name} (output)" for name in names] if targets else ()), *quantiles]
+    for number, (row, (values, quantiles)) in enumerate(zip(rows, outputs, strict=True)):
+        target = [row.restore(row.target)] if targets else []
         for step, line in enumerate(np.concatenate([*target, values, *quantiles.values()], axis=1).tolist()):
-            yield [str(number), str(step), *(f"{value:.6g}" for value in line)]
+            yield [str(number), str(step), *row.times[step : step + 1], *(f"{value:.6g}" for value in line)]

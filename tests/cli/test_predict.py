@@ -38,6 +38,24 @@ def test_predict_answers_each_line_of_standard_input(first_25):
     assert call("predict", directory, input="").output == ""
 
 
+def test_lines_end_as_in_training(first_25, folder):
+    directory = first_25.directory
+    rows, answers = list(ROWS), list(ROWS.values())
+    mark = b"\xef\xbb\xbf"
+    for content in (
+        "\r".join(rows).encode(),
+        "\r\n".join(rows).encode(),
+        b"".join(mark + row.encode() + b"\n" for row in rows),  # concatenated files
+    ):
+        Path("sources.txt").write_bytes(content)
+        assert call("predict", directory, input=content).stdout.splitlines() == answers
+        done = call("predict", directory, "--file", "sources.txt")
+        assert (done.stdout.splitlines(), done.stderr) == (answers, "")
+    found = "a carriage return (\\r) without a newline (\\n) after it, at character 2"
+    message = f"standard input, line 2: expected UTF-8 text, found {found}. Fix the line."
+    assert refused("predict", directory, input=b"1 2 3 4 5\n1\r2\n") == message
+
+
 def test_predict_shows_few_of_many_unknown_tokens(first_25):
     directory = first_25.directory
     stderr = call("predict", directory, " ".join(f"x{i}" for i in range(1234))).stderr
@@ -49,7 +67,7 @@ def test_predict_shows_few_of_many_unknown_tokens(first_25):
 
 def test_predict_refuses_bytes_that_are_not_utf_8(first_25):
     directory = first_25.directory
-    message = "standard input, line 2: expected UTF-8, found the byte 0xff."
+    message = "standard input, line 2: expected UTF-8 text, found the byte 0xff, which is not UTF-8. Fix the line."
     assert refused("predict", directory, input=b"1 2 3 4 5\n1 \xff\n") == message
 
 
@@ -99,7 +117,7 @@ def test_predict_reads_a_file_line_by_line(first_25, folder):
     Path("sources.txt").write_text("\n".join(ROWS), encoding="utf-8")
     assert call("predict", directory, "--file", "sources.txt").stdout.splitlines() == list(ROWS.values())
     Path("sources.txt").write_bytes(b"1\n\xff\n")
-    message = "sources.txt, line 2: expected UTF-8, found the byte 0xff."
+    message = "sources.txt, line 2: expected UTF-8 text, found the byte 0xff, which is not UTF-8. Fix the line."
     assert refused("predict", directory, "--file", "sources.txt") == message
     assert refused("predict", directory, "1", "--file", "sources.txt").startswith("Give texts as arguments or a --file")
     assert refused("predict", directory, "--file", "none.txt") == "none.txt: No such file or directory."

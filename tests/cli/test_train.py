@@ -101,6 +101,18 @@ def test_bad_lines_of_a_file(folder, monkeypatch):
     assert done.stderr.startswith("file: 16 pairs to train on, 2 dev, 2 test; bad lines skipped: 1\n")
 
 
+def test_sources_that_dev_shares_with_train_are_counted(folder, monkeypatch):
+    from seq2seq_zoo.experiment.run import Run
+
+    (folder / "pairs.tsv").write_text("".join(f"{letter}{letter}\t{letter}\n" for letter in "abcdefghijklmnopqrst"))
+    (folder / "dev.tsv").write_text("aa\ta\nbb\tb\nzz\tz\n")
+    monkeypatch.setattr(Run, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    given = set_options("task.dev=dev.tsv", "task.test=dev.tsv")
+    lines = call("train", "file", *given).stderr.splitlines()
+    assert lines[0] == "file: 20 pairs to train on, 3 dev, 3 test"
+    assert lines[2:4] == [f"{split}: 2 of its 3 sources are in train, too" for split in ("dev", "test")]
+
+
 def test_a_failed_run_is_1_and_a_bug_is_a_traceback(monkeypatch):
     from seq2seq_zoo.experiment.run import Run
     from seq2seq_zoo.training.training import TrainingError

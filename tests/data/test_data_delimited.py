@@ -48,3 +48,9 @@ def test_a_missing_file_and_a_file_without_pairs(write, tmp_path):
         read_pairs(tmp_path / "none.tsv")
     with pytest.raises(DataFileError, match=r"has no pairs \(bad lines skipped: 1\)"):
         read_pairs(write(b"\nbad\n"), skip_bad_lines=True)
+
+
+def test_marks_of_concatenated_and_of_pasted_files_are_not_text(write):
+    mark = b"\xef\xbb\xbf"
+    pairs, _ = read_pairs(write(mark + b"a\t" + mark + b"x\n" + mark + b"b\ty\n"))
+    assert list(pairs) == [pairs[0], pairs[1]] == [("a", "x"), ("b", "y")]

@@ -54,3 +54,38 @@ def test_a_missing_file_and_a_file_without_pairs(write):
     target.unlink()
     with pytest.raises(DataFileError, match=re.escape(f"Cannot read the data file '{target}': No such")):
         read_parallel(source, target)
+
+
+def numbered(letter, changes):
+    lines = [changes.get(number, f"{letter} {letter}{number}") for number in range(1, 21)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def test_a_carriage_return_in_a_line_does_not_shift_the_pairs(write):
+    """Both files have 20 newlines, and one carriage return too many each, in different lines."""
+    paths = write(numbered("a", {4: "a\rb c3"}), numbered("x", {16: "x y\rz15"}))
+    with pytest.raises(
+        DataFileError, match=re.escape(f"{paths[0]}, line 4: expected UTF-8 text, found a carriage ret")
+    ):
+        read_parallel(*paths)
+    pairs, skipped = read_parallel(*paths, skip_bad_lines=True)
+    numbers = [number for number in range(1, 21) if number not in (4, 16)]
+    assert list(pairs) == [(f"a a{number}", f"x x{number}") for number in numbers]
+    assert skipped == 2
+
+
+def test_counts_are_those_of_newlines(write):
+    source, target = write(numbered("a", {4: "a\rb c3"}), numbered("x", {}) + b"more\n")
+    with pytest.raises(DataFileError, match=re.escape(f"Unpaired lines: {source} has 20 and {target} has 21.")):
+        read_parallel(source, target)
+
+
+def test_lines_that_end_with_carriage_returns_only(write):
+    paths = write(numbered("a", {}).replace(b"\n", b"\r"), numbered("x", {}))
+    assert list(read_parallel(*paths)[0]) == [(f"a a{number}", f"x x{number}") for number in range(1, 21)]
+
+
+def test_marks_of_concatenated_files_are_not_text(write):
+    mark = b"\xef\xbb\xbf"
+    paths = write(mark + b"a\n" + mark + b"b\n", mark + b"x\n" + mark + b"y\n")
+    assert list(read_parallel(*paths)[0]) == [("a", "x"), ("b", "y")]

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from seq2seq_zoo.tasks import tasks
 from seq2seq_zoo.tasks.delimited import Delimited
 
 
@@ -51,3 +52,17 @@ def test_too_few_sources_to_split(write):
         Delimited(path).load()
     with pytest.raises(ValueError, match="dev_fraction and test_fraction must leave some to train on"):
         Delimited(path, dev_fraction=0.5, test_fraction=0.5)
+
+
+def test_given_splits_that_share_sources_with_train_are_counted(write):
+    train = write("a", *(f"{n}\tx" for n in range(10)))
+    dev, test = write("b", "7\tx", "8\ty", "8\tz", "new\tx"), write("c", "newer\tx")
+    assert Delimited(train, dev, test).load().notes == ["dev: 3 of its 4 sources are in train, too"]
+    assert Delimited(train, test=dev).load().notes[0].startswith("test: ")
+    assert Delimited(train).load().notes == []
+
+
+def test_shared_texts_of_language_models_are_counted(write):
+    train, dev, test = write("a", "one", "two", "three"), write("b", "two", "four"), write("c", "five")
+    (note,) = tasks.create("language", train=train, dev=dev, test=test).load().notes
+    assert note == "dev: 1 of its 2 texts are in train, too"

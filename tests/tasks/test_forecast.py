@@ -1,5 +1,6 @@
 """Windows of a stream: what is in them and what must not be."""
 
+import json
 import math
 
 import numpy as np
@@ -175,3 +176,77 @@ def test_a_task_that_reads_no_files_rejects_one():
 def test_the_synthetic_series_has_no_other_columns():
     with pytest.raises(ValueError, match="no column 'wind': the synthetic series has load, flow and event"):
         tasks.create("seasons", past=["wind"])
+
+
+# === Files for prediction ===
+
+
+def future_file(path, rows, future, target=""):
+    """A file with some observed rows, and rows of the future in which only the price is given."""
+    lines = [f"{step},{step % 7}" for step in range(rows)] + [f"{target},{step % 7}" for step in range(future)]
+    path.write_text("\n".join(["step,price", *lines]))
+    return path
+
+
+@pytest.mark.parametrize("target", ["", "?"])
+@pytest.mark.parametrize(("future", "change"), [(1, "Add 2"), (2, "Add 1"), (4, "Remove 1")])
+def test_the_future_of_known_columns_has_as_many_rows_as_the_horizon(stream, tmp_path, future, change, target):
+    task = create(stream, known=["price"])
+    kept = task.load().kept
+    path = tmp_path / "next.csv"
+    (row,) = task.read_rows(future_file(path, 9, 3, target), kept)
+    assert row.past[:, 0].tolist() == list(range(3, 9))
+    with pytest.raises(ValueError, match=rf"next\.csv ends with {future} rows without targets: expected 3.*{change}\."):
+        task.read_rows(future_file(path, 9, future, target), kept)
+    # Observed to the end: the last steps are forecast again.
+    (row,) = task.read_rows(future_file(path, 9, 0), kept)
+    assert row.past[:, 0].tolist() == list(range(6))
+
+
+@pytest.fixture
+def timed(write):
+    """A series of 100 days, and some lines of it as a file."""
+    days = np.datetime64("2026-01-01") + np.arange(100)
+    lines = [f"{day};{number + number % 3},5;{number % 7}" for number, day in enumerate(days)]
+
+    def timed(lines):
+        return write("days.csv", "day;step;price", *lines)
+
+    return timed, lines
+
+
+@pytest.mark.parametrize("known", [[], ["price"]])
+def test_forecasts_have_their_times(timed, known):
+    write, lines = timed
+    task = create(write(lines), time="day", delimiter="semicolon", decimal="comma", known=known)
+    data = task.load()
+    assert data.splits["train"][0].times == ["2026-01-07", "2026-01-08", "2026-01-09"]
+    assert data.splits["test"][-1].times == ["2026-04-08", "2026-04-09", "2026-04-10"]
+    kept = json.loads(json.dumps(data.kept))
+    (row,) = task.read_rows(write(lines), kept)
+    assert row.times == (data.splits["test"][-1].times if known else ["2026-04-11", "2026-04-12", "2026-04-13"])
+    outputs = [real_values.Output(np.zeros((3, 1)), {})]
+    header, first, *_ = real_values.table(data.target, outputs, [row])
+    assert header == ["row", "step", "time", "step"]
+    assert first == ["0", "0", row.times[0], "0"]
+    del lines[50]
+    message = r"days\.csv, line 52: expected the time '2026-02-20', one step \(1 day, 0:00:00\) after the row before"
+    with pytest.raises(ValueError, match=message):
+        task.read_rows(write(lines), kept)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: lines[::-1], r"days\.csv, line 3: expected a time after '2026-04-10'"),
+        (lambda lines: [*lines[:7], *lines[6:]], r"days\.csv, line 9: expected a time after '2026-01-07'"),
+        (lambda lines: [*lines[:7], *lines[8:]], r"days\.csv, line 9: expected the time '2026-01-08'"),
+    ],
+)
+def test_a_series_that_is_not_in_order_is_refused_if_its_times_are_named(timed, change, message):
+    write, lines = timed
+    options = {"delimiter": "semicolon", "decimal": "comma"}
+    path = write(change(lines))
+    create(path, **options).load()
+    with pytest.raises(ValueError, match=message):
+        create(path, time="day", **options).load()

@@ -1,5 +1,7 @@
 """Sequences with a target for each frame: from files, and from a rule whose best possible error is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,19 @@ def test_dev_has_its_own_file(file, write):
     data = create(file, dev=dev, scaling=None).load()
     assert [len(rows) for rows in data.splits.values()] == [9, 1, 1]
     np.testing.assert_array_equal(data.splits["dev"][0].source, [[2, 1], [3, 2]])
+
+
+@pytest.mark.parametrize("scaling", ["train", "sequence", None])
+def test_given_splits_that_share_sequences_with_train_are_counted(file, write, scaling):
+    header, *lines = Path(file).read_text().splitlines()
+    shared = [line for line in lines if line.startswith(("3,", "4,"))]
+    test = write("test.csv", header, *shared, "new,1,2,3", "new,2,3,4")
+    data = create(file, dev=file, test=test, scaling=scaling).load()
+    assert data.notes == [
+        "dev: 10 of its 10 sequences are in train, too",
+        "test: 2 of its 3 sequences are in train, too",
+    ]
+    assert create(file, scaling=scaling).load().notes == []
 
 
 def test_a_file_without_targets_is_scaled_as_train(file, write):
