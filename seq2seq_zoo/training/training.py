@@ -161,6 +161,10 @@ class Training:
 
         return all(quality(record) > quality(earlier) for earlier in history)
 
+    def best_epoch(self, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The record of the best epoch."""
+        return [record for i, record in enumerate(history) if self.is_better(record, history[:i])][-1]
+
     def compile(self, model: Any, data: Data | Series) -> None:
         """Give a model its optimizer and loss. The number of steps in `data` sets the length of the schedule."""
         rate: Any = self.learning_rate
@@ -306,12 +310,10 @@ class _EpochCallback(keras.callbacks.Callback):
         """Whether all epochs are done, or patience has run out."""
         if len(self.history) >= self._training.epochs:
             return True
-        best = max(
-            (i for i, record in enumerate(self.history) if self._training.is_better(record, self.history[:i])),
-            default=0,
-        )
         patience = self._training.patience
-        return patience is not None and len(self.history) - 1 - best >= patience
+        if patience is None or not self.history:
+            return False
+        return len(self.history) - self._training.best_epoch(self.history)["epoch"] >= patience
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]
