@@ -5,6 +5,7 @@ import pytest
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.experiment import notes
 from seq2seq_zoo.tasks.task import Data
+from seq2seq_zoo.training import Training
 
 LETTERS = Vocabulary.build(["ab"], "")
 ENDLESS = Vocabulary.build(["ab"], "", endless=True)
@@ -24,8 +25,7 @@ def data_of(train, dev=None, **options):
 
 
 def noted(data, task=("max_source_tokens", "max_target_tokens"), buckets=1):
-    config = {"task": dict.fromkeys(task), "decoder": {}, "training": {"buckets": buckets}}
-    return notes.before_training(config, data, Model())
+    return notes.before_training(dict.fromkeys(task), Training(buckets=buckets), data, Model())
 
 
 def test_targets_longer_than_outputs_are_counted_for_each_split():
@@ -58,13 +58,17 @@ def test_lengths_far_beyond_the_others_are_noted_with_what_helps():
     assert line == (
         "In train, the longest source has 3,000 tokens and 99 % have at most 8, the longest target has 2,000 tokens "
         "and 99 % have at most 4: every batch is padded to the longest, which takes time and memory. To save them, "
-        "leave longer pairs out with task.max_source_tokens and task.max_target_tokens, or pad fewer batches to it "
-        "with training.buckets."
+        "leave longer pairs out with task.max_source_tokens and task.max_target_tokens, or pad fewer batches with "
+        "training.buckets."
     )
-    (line,) = noted(data_of([*usual, (8, 40)]), buckets=4)
-    assert line.endswith("To save them, leave longer pairs out with task.max_target_tokens.")
+    for buckets in (4, None):  # four by default, since they pay here
+        (line,) = noted(data_of([*usual, (8, 100)]), buckets=buckets)
+        assert line.endswith(
+            "have at most 4: with training.buckets: 4, the batches of the longest pairs are padded to the longest, "
+            "which takes time and memory. To save them, leave longer pairs out with task.max_target_tokens."
+        )
     (line,) = noted(data_of([*usual, (8, 40)]), task=(), buckets=4)
-    assert line.endswith("every batch is padded to the longest, which takes time and memory.")
+    assert line.endswith("are padded to the longest, which takes time and memory.")
     # Long sources that are not rare are no outliers.
     assert noted(data_of([*usual, *[(3000, 4)] * 10])) == []
 

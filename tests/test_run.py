@@ -478,6 +478,24 @@ def test_buckets_are_shapes(feeds, tmp_path):
     assert len(rows) == 40
 
 
+def test_buckets_are_chosen_from_the_lengths_where_they_pay(tmp_path):
+    data = run.load_data(small(tmp_path))
+
+    def chosen(*lengths, batch_size=8, **options):
+        pairs = [("a" * length, "a") for length in lengths]
+        changed = dataclasses.replace(data, splits={**data.splits, "train": pairs}, **options)
+        return Training(batch_size=batch_size).buckets_for(changed)
+
+    assert chosen(*[3] * 40) == chosen(*range(1, 41)) == 1  # of one length, or of all lengths alike
+    assert chosen(*[3] * 40, 300) == 4
+    assert chosen(*[3] * 40, 300, batch_size=64) == 1  # one batch holds all
+    assert chosen(*[3] * 40, 300, window=2) == 1
+    assert Training(batch_size=8, buckets=2).buckets_for(data) == 2
+    for preset in ("copy", "digits_each", "digits_to_words", "integers", "names", "pig_latin", "reverse", "addition"):
+        config = read(presets()[preset], factory.schema)
+        assert factory.make_training(config).buckets_for(run.load_data(config)) == 1
+
+
 def test_buckets_train(tmp_path):
     """More than one shape, to the end."""
     training = {"epochs": 1, "steps_per_epoch": None, "buckets": 2}

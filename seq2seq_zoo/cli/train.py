@@ -105,7 +105,7 @@ def _describe(run: "Run") -> None:
     )
     model = "no decoder" if run.config["decoder"] is None else f"{run.config['decoder']['mode']} decoder"
     note(f"{model}: {run.model.count_params():,} parameters in the whole model")
-    for line in [*run.notes, *notes.before_training(run.config, run.data, run.model)]:
+    for line in [*run.notes, *notes.before_training(run.config["task"], run.training, run.data, run.model)]:
         note(line)
     note(f"{'resuming' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
 

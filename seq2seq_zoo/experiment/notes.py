@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.tasks.task import Data, Series
+from seq2seq_zoo.training.training import Training
 
 FEW = 50
 """With fewer dev pairs than this, it is largely chance which epoch is the best."""
@@ -15,16 +16,17 @@ SHORT = 32
 """Below this length, padding to the longest costs little, whatever the percentile."""
 
 
-def before_training(config: Mapping[str, Any], data: Data | Series, model: Any) -> list[str]:
+def before_training(task: Mapping[str, Any], training: Training, data: Data | Series, model: Any) -> list[str]:
     """The notes for a training.
 
     Args:
-        config: the resolved configuration.
+        task: the task's section of the resolved configuration.
+        training: how the model is trained.
         data: the task's data.
         model: the model.
     """
-    too_long = [] if config["decoder"] is None else too_long_targets(data, model.max_length)
-    return [*too_long, *_outliers(config, data), *_tiny_dev(data)]
+    too_long = too_long_targets(data, getattr(model, "max_length", 0))
+    return [*too_long, *_outliers(task, training, data), *_tiny_dev(data)]
 
 
 def too_long_targets(data: Data | Series, max_length: int, splits: Iterable[str] | None = None) -> list[str]:
@@ -48,7 +50,7 @@ def too_long_targets(data: Data | Series, max_length: int, splits: Iterable[str]
     ]
 
 
-def _outliers(config: Mapping[str, Any], data: Data | Series) -> list[str]:
+def _outliers(task: Mapping[str, Any], training: Training, data: Data | Series) -> list[str]:
     """A note if a few pairs of train are far longer than all others, which are padded to their length."""
     if isinstance(data, Series) or data.window is not None:
         return []
@@ -57,15 +59,18 @@ def _outliers(config: Mapping[str, Any], data: Data | Series) -> list[str]:
         longest, usual = int(lengths.max()), int(np.percentile(lengths, 99, method="lower"))
         if longest >= max(FAR * usual, SHORT):
             found.append(f"the longest {side} has {longest:,} tokens and 99 % have at most {usual:,}")
-            remedies += [f"task.max_{side}_tokens"] if f"max_{side}_tokens" in config["task"] else []
+            remedies += [f"task.max_{side}_tokens"] if f"max_{side}_tokens" in task else []
     if not found:
         return []
-    leave_out = [f"leave longer pairs out with {' and '.join(remedies)}"] if remedies else []
-    buckets = ["pad fewer batches to it with training.buckets"] if config["training"]["buckets"] == 1 else []
-    advice = ", or ".join([*leave_out, *buckets])
+    buckets = training.buckets_for(data)
+    padded = (
+        "every batch is" if buckets == 1 else f"with training.buckets: {buckets}, the batches of the longest pairs are"
+    )
+    advice = [f"leave longer pairs out with {' and '.join(remedies)}"] if remedies else []
+    advice += ["pad fewer batches with training.buckets"] if buckets == 1 else []
     return [
-        f"In train, {', '.join(found)}: every batch is padded to the longest, which takes time and memory."
-        + (f" To save them, {advice}." if advice else "")
+        f"In train, {', '.join(found)}: {padded} padded to the longest, which takes time and memory."
+        + (f" To save them, {', or '.join(advice)}." if advice else "")
     ]
 
 

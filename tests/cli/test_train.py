@@ -115,9 +115,9 @@ def test_what_to_know_about_the_data_is_printed_before_training(folder, monkeypa
     assert said == [
         "Targets longer than decoder.max_length, 20, so that no output can equal them: 200 of 201 in train, "
         "200 of 201 in dev, 200 of 201 in test. The shortest max_length that would do is 21 with the end token.",
-        "In train, the longest source has 300 tokens and 99 % have at most 3: every batch is padded to the longest, "
-        "which takes time and memory. To save them, leave longer pairs out with task.max_source_tokens, or pad fewer "
-        "batches to it with training.buckets.",
+        "In train, the longest source has 300 tokens and 99 % have at most 3: with training.buckets: 4, the batches of "
+        "the longest pairs are padded to the longest, which takes time and memory. To save them, leave longer pairs "
+        "out with task.max_source_tokens.",
     ]
     options += set_options("task.max_source_tokens=100")
     lines = call("train", "file", "--out", "b", *options).stderr.splitlines()
