@@ -301,14 +301,12 @@ def tables() -> dict[str, str]:
     from seq2seq_zoo.experiment import factory
     from seq2seq_zoo.layers.readouts.readout import readouts
     from seq2seq_zoo.layers.readouts.real_values import RealValues
-    from seq2seq_zoo.layers.readouts.tokens import Tokens
     from seq2seq_zoo.layers.schedules import schedules
     from seq2seq_zoo.tasks import tasks
 
-    readout = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
-    by_mode = {name: {**options_of(factory.modes[name], exclude={"readout"}), **readout} for name in factory.modes}
-    shared = by_mode["basic"]
     sections = factory.schema.sections
+    by_mode = {name: sections["decoder"].options(name) for name in factory.modes}
+    shared = by_mode["basic"]
     found = {
         **{key: table(sections[key].options) for key in ("encoder", "encoder_only", "pretrained", "training")},
         "decoder": table(shared),

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from seq2seq_zoo import Encoder, FeedbackDecoder, Seq2Seq, load
+from seq2seq_zoo.cli.shared import presets
 from seq2seq_zoo.config.reader import read
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.experiment import factory, run
@@ -98,7 +99,7 @@ def test_metrics_are_those_of_the_best_model_with_versions_and_machine(finished)
     assert {key: measured["dev"][key] for key in ("exact_match", "token_error_rate")} == {
         key: best[key] for key in ("exact_match", "token_error_rate")
     }
-    assert measured["epochs"] == 4
+    assert (measured["epochs"], measured["best_epoch"]) == (4, best["epoch"])
     assert measured["seconds"] == records[-1]["seconds"]
     assert measured["parameters"] == load(finished).count_params()
     assert measured["test"]["perplexity"] > 1
@@ -336,6 +337,20 @@ def test_a_monitor_that_the_task_does_not_have_is_reported_before_training(tmp_p
     assert not (tmp_path / "run").exists()
 
 
+def test_max_length_follows_the_longest_target_of_train_unless_it_is_given(tmp_path):
+    config = small(tmp_path, decoder={"max_length": None})
+    data = run.load_data(config)
+    assert factory.make_model(config, data).max_length == 7  # 4 letters and the end, and a quarter more
+    assert factory.make_model(small(tmp_path, decoder={"max_length": 6}), data).max_length == 6
+    # Without an end, every output is as long as the longest target.
+    config = read(presets()["first_25_2016"], factory.schema, ["decoder.max_length=null"])
+    assert factory.make_model(config, run.load_data(config)).max_length == 5
+    (tmp_path / "text.txt").write_text("to be or not to be, " * 30)
+    changes = ["decoder.max_length=null", "decoder.units=2", f"task.train={tmp_path / 'text.txt'}"]
+    config = read(presets()["stream"], factory.schema, changes)
+    assert factory.make_model(config, run.load_data(config)).max_length == 100
+
+
 # === Failures during training ===
 
 
@@ -461,6 +476,24 @@ def test_buckets_are_shapes(feeds, tmp_path):
     assert (8, 5) in shapes
     rows = [row for _, target in epoch for row in target.tolist() if any(row)]
     assert len(rows) == 40
+
+
+def test_buckets_are_chosen_from_the_lengths_where_they_pay(tmp_path):
+    data = run.load_data(small(tmp_path))
+
+    def chosen(*lengths, batch_size=8, **options):
+        pairs = [("a" * length, "a") for length in lengths]
+        changed = dataclasses.replace(data, splits={**data.splits, "train": pairs}, **options)
+        return Training(batch_size=batch_size).buckets_for(changed)
+
+    assert chosen(*[3] * 40) == chosen(*range(1, 41)) == 1  # of one length, or of all lengths alike
+    assert chosen(*[3] * 40, 300) == 4
+    assert chosen(*[3] * 40, 300, batch_size=64) == 1  # one batch holds all
+    assert chosen(*[3] * 40, 300, window=2) == 1
+    assert Training(batch_size=8, buckets=2).buckets_for(data) == 2
+    for preset in ("copy", "digits_each", "digits_to_words", "integers", "names", "pig_latin", "reverse", "addition"):
+        config = read(presets()[preset], factory.schema)
+        assert factory.make_training(config).buckets_for(run.load_data(config)) == 1
 
 
 def test_buckets_train(tmp_path):

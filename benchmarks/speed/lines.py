@@ -50,7 +50,7 @@ def train(path: Path, lines: int) -> dict[str, Any]:
             # 100 pairs in dev and in test for any size of the file, because all of dev is generated from.
             "task": {"name": "file", "train": str(path), "dev_fraction": 100 / lines, "test_fraction": 100 / lines},
             "encoder": {"units": 64},
-            "decoder": {"mode": "attention", "units": 64},
+            "decoder": {"mode": "attention", "units": 64, "max_length": 100},
             "training": {"epochs": 1, "steps_per_epoch": STEPS},
         }
     )

@@ -54,6 +54,7 @@ def evaluate(
     if further and model.readout.vocabulary_size is None:
         raise UsageError(f"--metric compares generated texts, and {model_path} outputs real values: leave it out.")
     from seq2seq_zoo.experiment.factory import make_metrics
+    from seq2seq_zoo.experiment.notes import too_long_targets
     from seq2seq_zoo.experiment.run import read_config, read_data
     from seq2seq_zoo.tasks.task import Data
     from seq2seq_zoo.training import evaluation
@@ -73,6 +74,9 @@ def evaluate(
         for pair in pairs:
             unknown.count(pair[side])
         unknown.report(("sources", "targets")[side])
+    if hasattr(model, "search") and model.has_source:  # nothing else generates outputs
+        for line in too_long_targets(data, model.max_length, ["test"]):
+            note(line)
     metrics, _ = evaluation.evaluate_fully(model, data, "test", further)
     if as_json:
         print(json.dumps({**({} if "tokens" in metrics else {"pairs": len(pairs)}), **metrics}, indent=2))

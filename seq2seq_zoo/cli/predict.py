@@ -123,6 +123,8 @@ def predict(
         )
     show = _as_json if as_json else functools.partial(_as_text, numbered=n_best is not None, scores=scores)
     unknown = UnknownTokens(model.vocabularies[0])
+    largest = None if chosen is None or model.readout.end is None else model.searcher(chosen).max_length
+    cut = _CutOutputs(largest, stop)
     number = 0
     with contextlib.ExitStack() as stack:
         prompting = not texts and not file and sys.stdin.isatty()
@@ -133,6 +135,7 @@ def predict(
         else:
             stream = stack.enter_context(file.open("rb")) if file else sys.stdin.buffer
             batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(stream)))
+        stack.callback(cut.report)
         stack.callback(unknown.report)
         for batch in batches:
             for text in batch if model.has_source else ():  # a language model refuses unknown tokens
@@ -145,12 +148,44 @@ def predict(
                 predictions = model.predictions(batch, chosen, prefixes, stop=stop_tokens, first=number)
             for prediction in predictions:
                 number += 1
+                cut.count(prediction)
                 print(*show(number, prediction), sep="\n")
             sys.stdout.flush()
             if prompting:
                 unknown.report()
+                cut.report()
             if alignments is not None:
                 _draw(predictions, model.vocabularies, alignments)
+
+
+class _CutOutputs:
+    """Counts the outputs that reached the largest length before their end.
+
+    Args:
+        max_length: the largest number of output tokens; `None` if outputs have no end, so that none is cut.
+        stop: the token after which an output ends.
+    """
+
+    def __init__(self, max_length: int | None, stop: str | None):
+        self._max_length = max_length
+        self._stop = stop
+        self._cut = self._all = 0
+
+    def count(self, prediction: "Prediction") -> None:
+        """Count those of one more text."""
+        for each in prediction.hypotheses:
+            self._all += 1
+            full = len(each.token_log_probs) == self._max_length
+            self._cut += full and not each.ended and each.tokens[-1:] != [self._stop]
+
+    def report(self) -> None:
+        """Print the count in one line, if there were any, and start again from zero."""
+        if self._cut:
+            note(
+                f"{self._cut:,} of {self._all:,} outputs were cut at max_length {self._max_length} before their end: "
+                f"raise it with --set max_length={2 * (self._max_length or 0)}."
+            )
+        self._cut = self._all = 0
 
 
 def _predict_values(model: Any, path: Path, file: Path) -> None:

@@ -71,7 +71,7 @@ def train(
             metrics = run.train(lines.on_epoch, [lines])
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_stopped(run, ctx.command_path)) from None
-    note("The best epoch's model on the test split:")
+    note(f"Epoch {metrics['best_epoch']} of {metrics['epochs']} was the best on dev. Its model on the test split:")
     print_metrics(metrics["test"], len(run.data.splits["test"]))
     print()
     for what, file in (("model", BEST), ("outputs", PREDICTIONS), ("curves", CURVES), ("picture", SERIES)):
@@ -92,15 +92,20 @@ def _new_run(path: Path, changes: Sequence[str], out: Path | None) -> "Run":
 
 
 def _describe(run: "Run") -> None:
-    """Print what is trained on what."""
+    """Print what is trained on what, and what to know about it before."""
+    from seq2seq_zoo.experiment import notes
+
     sizes = {split: f"{run.data.size(split):,}" for split in run.data.splits}
+    too_long = getattr(run.data, "too_long", 0)
     note(
         f"{run.config['task']['name']}: {sizes['train']} {run.data.counted} to train on, {sizes['dev']} dev, "
-        f"{sizes['test']} test" + (f"; bad lines skipped: {run.data.skipped:,}" if run.data.skipped else "")
+        f"{sizes['test']} test"
+        + (f"; bad lines skipped: {run.data.skipped:,}" if run.data.skipped else "")
+        + (f"; too long and left out: {too_long:,}" if too_long else "")
     )
     model = "no decoder" if run.config["decoder"] is None else f"{run.config['decoder']['mode']} decoder"
     note(f"{model}: {run.model.count_params():,} parameters in the whole model")
-    for line in run.notes:
+    for line in [*run.notes, *notes.before_training(run.config["task"], run.training, run.data, run.model)]:
         note(line)
     note(f"{'resuming' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
 

@@ -114,8 +114,11 @@ class Choice:
         if self._key not in given:
             raise OptionError((self._key,), f"is missing: name a {self._registry.kind} ({', '.join(self._registry)}).")
         name = given.pop(self._key)
-        options = options_of(pick(self._registry, name, (self._key,)), self._exclude)
-        return {self._key: name, **resolve({**options, **self._extra}, given, f"{self._registry.kind} '{name}'")}
+        return {self._key: name, **resolve(self.options(name), given, f"{self._registry.kind} '{name}'")}
+
+    def options(self, name: Any) -> dict[str, Option]:
+        """The options that belong to the name of an entry."""
+        return {**options_of(pick(self._registry, name, (self._key,)), self._exclude), **self._extra}
 
     @property
     def json_schema(self) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Makes the task, the model and the training that a configuration describes."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Optional
 
-from seq2seq_zoo.config.options import Named, NonNegative, Option, OptionError, errors_at, options_of
+from seq2seq_zoo.config.options import Named, NonNegative, Option, OptionError, Positive, errors_at, options_of
 from seq2seq_zoo.config.schema import Choice, Keys, Options, Schema
 from seq2seq_zoo.data.padding import FILLING
 from seq2seq_zoo.decoders import modes
@@ -23,13 +24,25 @@ from seq2seq_zoo.training.training import Training
 _TOKENS = options_of(Tokens, exclude={"vocabulary_size", "start", "end"})
 _PARTS = {"encoder", "readout", "whole", "source_vocabulary", "target_vocabulary"}
 _ENCODER_ONLY = options_of(EncoderOnly, exclude=_PARTS)
-_MAX_LENGTH = options_of(Decoder)["max_length"]
+_MAX_LENGTH = Option(
+    "max_length",
+    Positive | None,
+    None,
+    "the largest number of outputs of a free-running pass, the end token included; if not given, the length of the "
+    "longest target of train and a quarter more, or 100 for a stream.",
+)
 
 schema = Schema(
     {
         "task": Choice(tasks, key="name"),
         "encoder": Options(Encoder, exclude={"vocabulary_size", "mask_value", "unknown"}, nullable=True),
-        "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_TOKENS, nullable=True),
+        "decoder": Choice(
+            modes,
+            key="mode",
+            exclude={"readout", "max_length"},
+            extra={**_TOKENS, "max_length": _MAX_LENGTH},
+            nullable=True,
+        ),
         "readout": Option(
             "readout",
             Optional[Annotated[Any, Named(readouts, exclude={"size", "mask_value", "vocabulary_size"})]],  # noqa: UP045
@@ -81,8 +94,8 @@ def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | Enco
     else:
         options = dict(config["decoder"])
         token_options = {key: options.pop(key) for key in _TOKENS}
-        if isinstance(data, Series):
-            options["max_length"] = _longest_target(data)
+        if isinstance(data, Series) or options["max_length"] is None:
+            options["max_length"] = _max_length(data)
         readout = _readout(config, data, token_options)
         with errors_at("decoder", refusals=ValueError):
             decoder = modes.create(options.pop("mode"), readout=readout, **options)
@@ -166,9 +179,9 @@ def _rules(config: Mapping[str, Any], data: Data | Series) -> Iterator[tuple[boo
         f"is for tokens, and the targets of '{task}' are real values: leave it out.",
     )
     if isinstance(data, Series) and decoder is not None:
-        longest = _longest_target(data)
+        longest = _max_length(data)
         yield (
-            decoder["max_length"] not in (longest, _MAX_LENGTH.default),
+            decoder["max_length"] not in (longest, None),
             ("decoder", "max_length"),
             f"is the length of the longest target of '{task}', {longest}, since real values have no end: leave it out, "
             f"got {decoder['max_length']}.",
@@ -180,9 +193,18 @@ def _changed(options: Mapping[str, Option], values: Mapping[str, Any]) -> list[s
     return [key for key, option in options.items() if values.get(key, option.default) != option.default][:1]
 
 
-def _longest_target(data: Series) -> int:
-    """Nothing ends a sequence of real values, so every output has the length of the longest target."""
-    return max(len(row.target) for rows in data.splits.values() for row in rows)
+def _max_length(data: Data | Series) -> int:
+    """The largest number of outputs, if the configuration does not set it.
+
+    Nothing ends a sequence of real values, so every output has the length of the longest target. Targets of tokens that
+    have an end get some room, since dev, test and new texts may be longer than train.
+    """
+    if isinstance(data, Series):
+        return max(len(row.target) for rows in data.splits.values() for row in rows)
+    if data.window is not None:  # a stream has no end, and its length says nothing about its continuations
+        return options_of(Decoder)["max_length"].default
+    longest = int(data.lengths("train")[:, 1].max())
+    return longest if data.end is None else math.ceil(1.25 * (longest + 1))
 
 
 def _encoder(config: Mapping[str, Any], data: Data | Series) -> Any:

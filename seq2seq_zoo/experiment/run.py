@@ -198,6 +198,7 @@ class Run:
         """Evaluate the best model on dev and test, and write all results."""
         metrics: dict[str, Any] = {
             "epochs": len(self.history),
+            "best_epoch": self.training.best_epoch(self.history)["epoch"],
             "seconds": self.history[-1]["seconds"],
             "parameters": model.count_params(),
         }

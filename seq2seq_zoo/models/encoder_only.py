@@ -16,7 +16,7 @@ from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
 from seq2seq_zoo.layers.readouts.tokens import Tokens
 from seq2seq_zoo.models.prediction import Hypothesis, Prediction
-from seq2seq_zoo.models.vocabulary_model import VocabularyModel, expect_list
+from seq2seq_zoo.models.vocabulary_model import VocabularyModel, expect_texts
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
@@ -164,10 +164,10 @@ class EncoderOnly(VocabularyModel):
             batch_size: number of texts that are read at once; has no effect on the results.
 
         Raises:
-            ValueError: the model has no vocabularies, or there is one text in place of a list.
+            ValueError: the model has no vocabularies, or the sources are not a list of texts.
         """
         source_vocabulary, _ = self.vocabularies
-        expect_list(sources)
+        expect_texts(sources)
         encoded = [source_vocabulary.encode(source) for source in sources]
         predictions: dict[int, Prediction] = {}
         for rows, (ids,) in few_shapes([encoded], batch_size):

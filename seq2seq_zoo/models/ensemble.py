@@ -93,6 +93,11 @@ class Ensemble(TextModel):
         return self.models[0].readout
 
     @property
+    def source_size(self) -> int | None:
+        """The number of source ids of the models that have a source."""
+        return next((model.source_size for model in self.models if model.source_size is not None), None)
+
+    @property
     def has_source(self) -> bool:
         """Whether any model has a source."""
         return any(model.has_source for model in self.models)

@@ -16,6 +16,7 @@ from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.layers.readouts.readout import Readout, ReadoutLossModel
 from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.models.text_model import TextModel, with_xla
+from seq2seq_zoo.models.vocabulary_model import check_ids
 
 WINDOW = 1024
 """The number of tokens of a long text for which a language model computes logits at once."""
@@ -102,6 +103,7 @@ class Seq2Seq(ReadoutLossModel, TextModel):
         batch, length = np.shape(targets)[:2]
         if self.has_source or length <= WINDOW:
             return super().score_ids(sources, targets)
+        check_ids("targets", targets, self.readout.vocabulary_size)
         scorer = self._window_scorer(batch)
         scores = [
             scorer.predict_on_batch((np.full((batch, 1), start > 0), targets[:, start : start + WINDOW]))

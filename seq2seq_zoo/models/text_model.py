@@ -17,7 +17,7 @@ from seq2seq_zoo.decoding.search import Search, searches
 from seq2seq_zoo.decoding.searcher import Generated, Searcher
 from seq2seq_zoo.layers.backend import use_xla
 from seq2seq_zoo.models.prediction import Hypothesis, Prediction, Score
-from seq2seq_zoo.models.vocabulary_model import VocabularyModel, expect_list
+from seq2seq_zoo.models.vocabulary_model import VocabularyModel, check_ids, expect_texts
 
 AnySearch = str | Mapping[str, Any] | Search
 """A registered search's name, a mapping of its `name` and options, or a `Search`."""
@@ -99,15 +99,19 @@ class TextModel(VocabularyModel, abc.ABC):
             A `Generated` of numpy arrays.
 
         Raises:
-            ValueError: the search or an option is unknown, or does not fit the model.
+            ValueError: the search or an option is unknown, or does not fit the model; an id is outside the vocabulary.
         """
         searcher = self.searcher(search)
         inputs = {"sources": np.asarray(sources)}
+        check_ids("sources", inputs["sources"], self.source_size)
+        size = self.readout.vocabulary_size
         if prefix is not None:
             inputs["prefix"] = np.asarray(prefix, "int32")
+            check_ids("prefix", inputs["prefix"], size)
         for name, ids in (("allowed", allowed), ("stop", stop)):
             if ids is not None:
-                inputs[name] = np.isin(np.arange(self.readout.vocabulary_size), ids)
+                check_ids(name, ids, size, rank=1)
+                inputs[name] = np.isin(np.arange(size), ids)
         if searcher.search.is_random:
             inputs["random_numbers"] = searcher.random_numbers(range(len(sources)) if rows is None else rows)
         return Generated(**searcher.predict_on_batch(inputs))
@@ -133,7 +137,12 @@ class TextModel(VocabularyModel, abc.ABC):
 
         Returns:
             `log_probs` and `most_likely` as a `Scorer` returns them, `(batch, target length)` each.
+
+        Raises:
+            ValueError: an id is outside the vocabulary, or the model's outputs are not tokens.
         """
+        check_ids("sources", sources, self.source_size)
+        check_ids("targets", targets, self.readout.vocabulary_size)
         return self._scorer().predict_on_batch((sources, targets))
 
     # === Texts ===
@@ -179,11 +188,12 @@ class TextModel(VocabularyModel, abc.ABC):
         Raises:
             TextError: a prefix or token is not in the vocabulary, a prefix is longer than an output can be, or there
                 are several tokens in place of one.
-            ValueError: the model has no vocabularies, the numbers of prefixes and sources differ, a language model gets
-                prefixes besides its texts, or the search or an option is unknown or does not fit the model.
+            ValueError: the model has no vocabularies, the sources are not a list of texts, the numbers of prefixes and
+                sources differ, a language model gets prefixes besides its texts, or the search or an option is unknown
+                or does not fit the model.
         """
         source_vocabulary, target_vocabulary = self.vocabularies
-        expect_list(sources)
+        expect_texts(sources)
         texts = sources
         if not self.has_source:
             sources, prefixes = [""] * len(texts), _texts_as_prefixes(texts, prefixes)
@@ -203,6 +213,7 @@ class TextModel(VocabularyModel, abc.ABC):
 
     def _encode_prefixes(self, prefixes: Sequence[str], count: int, max_length: int) -> list[list[int]]:
         """The ids of each source's prefix."""
+        expect_texts(prefixes)
         if len(prefixes) != count:
             raise ValueError(f"Expected a prefix for each source, got {len(prefixes)} for {count}.")
         encoded = [_known_ids(self.vocabularies[1], prefix, "prefix") for prefix in prefixes]
@@ -223,9 +234,12 @@ class TextModel(VocabularyModel, abc.ABC):
             batch_size: number of pairs that are scored at once; has no effect on the results.
 
         Raises:
-            ValueError: the model has no vocabularies, or the numbers of targets and sources differ.
+            ValueError: the model has no vocabularies, the sources or targets are not a list of texts, or their numbers
+                differ.
         """
         source_vocabulary, target_vocabulary = self.vocabularies
+        expect_texts(sources)
+        expect_texts(targets)
         if len(sources) != len(targets):
             raise ValueError(f"Expected a target for each source, got {len(targets)} for {len(sources)}.")
         end = [] if target_vocabulary.end is None else [target_vocabulary.end]
@@ -263,6 +277,8 @@ def _token_ids(vocabulary: Vocabulary, tokens: Iterable[str] | None, what: str) 
         return None
     ids = []
     for token in tokens:
+        if not isinstance(token, str):
+            raise TextError(f"Expected one token as {what}, got {token!r}.")
         found = _known_ids(vocabulary, token, what)
         if len(found) != 1:
             raise TextError(f"Expected one token as {what}, got {token!r}, which has {len(found)} tokens.")

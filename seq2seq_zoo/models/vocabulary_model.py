@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
-from seq2seq_zoo.config.options import config_of
+from seq2seq_zoo.config.options import config_of, shown
 from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 
 
 class VocabularyModel(keras.Model):
@@ -16,6 +18,9 @@ class VocabularyModel(keras.Model):
         source_vocabulary: turns source texts into ids; `None` for a model of ids or vectors.
         target_vocabulary: turns ids into output texts; `None` for a model of ids or vectors.
     """
+
+    readout: Any
+    """What an output is."""
 
     def __init__(
         self, source_vocabulary: Vocabulary | None = None, target_vocabulary: Vocabulary | None = None, **kwargs: Any
@@ -38,6 +43,55 @@ class VocabularyModel(keras.Model):
             )
         return self.source_vocabulary, self.target_vocabulary
 
+    @property
+    def source_size(self) -> int | None:
+        """The number of source ids; `None` if sources are vectors, or if there are none."""
+        return getattr(getattr(self, "encoder", None), "vocabulary_size", None)
+
+    # === Keras's own methods, which check the ids of arrays first ===
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `fit`. Arrays with ids outside the vocabularies are refused."""
+        self._check_arrays(x, y)
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, tuple | list):
+            self._check_arrays(*validation[:2])
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `evaluate`. Arrays with ids outside the vocabularies are refused."""
+        self._check_arrays(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `predict`. Arrays with ids outside the vocabularies are refused."""
+        self._check_arrays(x)
+        return super().predict(x, *args, **kwargs)
+
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `train_on_batch`. Arrays with ids outside the vocabularies are refused."""
+        self._check_arrays(x, y)
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `test_on_batch`. Arrays with ids outside the vocabularies are refused."""
+        self._check_arrays(x, y)
+        return super().test_on_batch(x, y, *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Keras's `predict_on_batch`. Arrays with ids outside the vocabularies are refused."""
+        self._check_arrays(x)
+        return super().predict_on_batch(x)
+
+    def _check_arrays(self, x: Any, y: Any = None) -> None:
+        """Check the ids of sources, or of sources and targets, and of the targets of the loss."""
+        sources, targets = x if isinstance(x, tuple | list) and len(x) == 2 else (x, None)
+        check_ids("sources", sources, self.source_size)
+        check_ids("targets", targets, self.readout.vocabulary_size)
+        if _expects_ids(self.loss):
+            rank = 1 if getattr(self, "whole", False) else 2
+            check_ids("targets", y, self.readout.vocabulary_size, rank)
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), **config_of(self, _serialized)}
@@ -56,11 +110,62 @@ def _serialized(value: Any) -> Any:
     return value.get_config() if isinstance(value, Vocabulary) else keras.saving.serialize_keras_object(value)
 
 
-def expect_list(texts: Sequence[str]) -> None:
-    """Refuse one text in place of a list of texts.
+def _expects_ids(loss: Any) -> bool:
+    """Whether a loss compares the outputs with ids, all of which count."""
+    if isinstance(loss, keras.losses.SparseCategoricalCrossentropy):
+        return loss.ignore_class is None
+    return isinstance(loss, SmoothedCrossentropy) or loss == "sparse_categorical_crossentropy"
+
+
+def check_ids(what: str, ids: Any, size: int | None, rank: int = 2) -> None:
+    """Refuse ids outside a vocabulary, one-hot vectors and texts.
+
+    Args:
+        what: what the ids are, for the message.
+        ids: arrays, tensors or lists. Anything else, such as a dataset, is not read here.
+        size: of the vocabulary; `None` if there is none.
+        rank: the number of axes of an array of ids. One axis more, as long as the vocabulary, is one-hot.
 
     Raises:
-        ValueError: it is one text.
+        ValueError: there is such an id, or something else in place of ids.
+
+    Example:
+
+    >>> check_ids("sources", [[4, 50]], size=10)
+    Traceback (most recent call last):
+        ...
+    ValueError: sources[0, 1] is 50, but the vocabulary has 10 tokens: expected ids from 0 to 9.
+    """
+    if size is None:
+        return
+    if not isinstance(ids, np.ndarray | list | tuple):
+        if not keras.ops.is_tensor(ids):
+            return
+        ids = keras.ops.convert_to_numpy(ids)
+    ids = np.asarray(ids)
+    if ids.dtype.kind not in "biuf":
+        raise ValueError(f"{what} has values of type {ids.dtype}: expected integer ids. Texts are for `predictions`.")
+    if ids.ndim == rank + 1 and ids.shape[-1] == size:
+        raise ValueError(
+            f"{what} has the shape {ids.shape} of one-hot vectors: expected ids of shape {ids.shape[:-1]}. Pass "
+            f"{what}.argmax(-1)."
+        )
+    if ids.size and not 0 <= ids.min() <= ids.max() < size:
+        place = tuple(np.argwhere((ids < 0) | (ids >= size))[0].tolist())
+        raise ValueError(
+            f"{what}[{', '.join(map(str, place))}] is {ids[place]:g}, but the vocabulary has {size:,} tokens: expected "
+            f"ids from 0 to {size - 1}."
+        )
+
+
+def expect_texts(texts: Sequence[str]) -> None:
+    """Refuse anything but a list of texts.
+
+    Raises:
+        ValueError: it is one text, or there is something else in the list.
     """
     if isinstance(texts, str):
         raise ValueError(f"Expected a list of texts, got one text: write [{texts!r}].")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"Expected a list of texts, got {shown(text)} at position {place}.")

@@ -3,12 +3,14 @@
 import abc
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from seq2seq_zoo.config.options import Fraction, NonNegative, Positive, checked
+from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.splits import check_fractions, draw_splits, hashes_of, shared_with_train
@@ -31,6 +33,9 @@ class FileTask(Task):
         test_fraction: share of the train file's sources that become test if test has no file.
         max_tokens: the greatest number of ordinary tokens in a vocabulary: the most frequent ones in train, while all
             others are unknown; no limit if not given.
+        max_source_tokens: the greatest number of tokens of a source. Pairs with a longer source are left out of all
+            splits and counted; no limit if not given.
+        max_target_tokens: the same for targets, without the end token.
         skip_bad_lines: leave out and count bad lines instead of stopping at the first one.
         seed: seed of drawing dev and test.
 
@@ -52,11 +57,15 @@ class FileTask(Task):
         dev_fraction: Fraction = 0.1,
         test_fraction: Fraction = 0.1,
         max_tokens: Positive | None = None,
+        max_source_tokens: Positive | None = None,
+        max_target_tokens: Positive | None = None,
         skip_bad_lines: bool = False,
         seed: NonNegative = 0,
     ):
         self.fractions = {"dev": dev_fraction, "test": test_fraction}
         self.max_tokens = max_tokens
+        self.max_source_tokens = max_source_tokens
+        self.max_target_tokens = max_target_tokens
         self.skip_bad_lines = skip_bad_lines
         self.seed = seed
         check_fractions(self.fractions)
@@ -66,18 +75,39 @@ class FileTask(Task):
         """The pairs of one of `paths`, and the number of bad lines left out."""
 
     def load(self) -> Data:
-        """The pairs, the vocabularies, and the number of bad lines left out."""
+        """The pairs, the vocabularies, and the numbers of bad lines and of too long pairs left out."""
         found = {split: self.read(path) for split, path in self.paths.items() if path is not None}
-        splits = {split: pairs for split, (pairs, _) in found.items()}
+        splits = {split: self._short(pairs) for split, (pairs, _) in found.items()}
+        too_long = sum(len(pairs) - len(splits[split]) for split, (pairs, _) in found.items())
         fractions = {split: fraction for split, fraction in self.fractions.items() if split not in splits}
         if fractions:
             splits |= self._draw(splits["train"], fractions)
         source, target = self.vocabularies(splits["train"])
         splits = {split: splits[split] for split in ("train", "dev", "test")}
         skipped = sum(skipped for _, skipped in found.values())
-        data = Data(splits, source, target, targets=self.targets, skipped=skipped)
+        data = Data(splits, source, target, targets=self.targets, skipped=skipped, too_long=too_long)
         sources = {split: (source for source, _ in splits[split]) for split in found}
         return dataclasses.replace(data, notes=shared_with_train(sources, "sources" if data.has_sources else "texts"))
+
+    def _short(self, pairs: Pairs) -> Pairs:
+        """The pairs within `max_source_tokens` and `max_target_tokens`."""
+        named = {"max_source_tokens": self.max_source_tokens, "max_target_tokens": self.max_target_tokens}
+        given = {name: limit for name, limit in named.items() if limit is not None}
+        if not given:
+            return pairs
+        limits = [limit or math.inf for limit in named.values()]
+
+        def is_short(pair: tuple[str, str]) -> bool:
+            lengths = [
+                len(text.split() if separator else text) for text, separator in zip(pair, self.separators, strict=True)
+            ]
+            return lengths[0] <= limits[0] and lengths[1] <= limits[1]
+
+        kept = np.flatnonzero(np.fromiter(map(is_short, pairs), bool, len(pairs)))
+        if not len(kept):
+            named_limits = " and ".join(f"{name} ({limit})" for name, limit in given.items())
+            raise DataFileError(f"{pairs.paths[0]} has no pair as short as {named_limits}: raise the limit.")
+        return pairs[kept]
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """The vocabularies of sources and of targets, built from the train pairs."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq_zoo.config.options import Positive, checked
+from seq2seq_zoo.config.options import OptionError, Positive, checked
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.stream import read_stream
@@ -38,6 +38,9 @@ class Language(FileTask):
         window: the number of tokens of a stream in one update, through which gradients are propagated back; the
             decoder's state carries over from window to window. If not given, each line is a text.
 
+    Raises:
+        ValueError: as `FileTask`; `max_source_tokens` is given, or `max_target_tokens` for a stream.
+
     Example:
 
     >>> data = Language().load()
@@ -56,6 +59,12 @@ class Language(FileTask):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if self.max_source_tokens is not None:
+            raise OptionError(
+                ("max_source_tokens",), "is for sources, and a language model has none: set max_target_tokens."
+            )
+        if window is not None and self.max_target_tokens is not None:
+            raise OptionError(("max_target_tokens",), "is for lines, and a stream is one text: leave it out.")
         self.paths = {"train": train or str(_NAMES), "dev": dev, "test": test}
         self.separators = SEPARATORS[tokens], SEPARATORS[tokens]
         self.window = window

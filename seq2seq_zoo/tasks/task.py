@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -34,6 +35,7 @@ class Data:
         window: the number of tokens in one update if each split is a stream, that is one text without an end token;
             `None` if splits consist of many texts.
         notes: lines about the data that users should read before training.
+        too_long: the number of pairs left out because they are longer than the task's limits.
     """
 
     splits: Mapping[str, Sequence[Pair]]
@@ -44,6 +46,8 @@ class Data:
     skipped: int = 0
     window: int | None = None
     notes: Sequence[str] = ()
+    too_long: int = 0
+    _lengths: dict[str, np.ndarray] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def has_sources(self) -> bool:
@@ -64,6 +68,14 @@ class Data:
         """The number of pairs in a split, of texts if there are no sources, or of tokens in a stream."""
         pairs = self.splits[split]
         return len(pairs) if self.window is None else sum(len(self.target.split(text)) for _, text in pairs)
+
+    def lengths(self, split: str) -> np.ndarray:
+        """The number of tokens of each source and of each target in a split, without the end: `(pairs, 2)`."""
+        if split not in self._lengths:
+            pairs = self.splits[split]
+            both = ((len(self.source.split(source)), len(self.target.split(target))) for source, target in pairs)
+            self._lengths[split] = np.fromiter(itertools.chain.from_iterable(both), np.int32).reshape(-1, 2)
+        return self._lengths[split]
 
     def encode(self, split: str) -> Sequence[tuple[list[int], list[int]]]:
         """The ids of the pairs of a split, as `Batches` takes them.

@@ -22,6 +22,9 @@ from seq2seq_zoo.training.evaluation import evaluate_split, monitorable_metrics
 XLA_PAYS = 1000
 """From how many updates for each shape of batches XLA saves more time on a CPU than its compilation takes."""
 
+BUCKETS = 4
+"""How many shapes of batches there are by default where they pay."""
+
 EpochHook = Callable[[Any, dict[str, Any], bool], None]
 """Called after an epoch with the model, the epoch's record and whether it is the best so far."""
 
@@ -61,7 +64,8 @@ class Training:
         clip_norm: maximum norm of all gradients together; null for no limit.
         label_smoothing: fraction of the target's probability that is spread over all tokens.
         buckets: how many shapes of batches there may be, so that short pairs are not padded to the longest. Each shape
-            is compiled once.
+            is compiled once. If not given, 4 for texts where that halves the number of tokens in an epoch, padding
+            included, otherwise 1.
         monitor: the dev metric that selects the best epoch. If not given, the first metric of the task: exact match of
             generated output, accuracy of labels, perplexity of a language model, root mean squared error of real
             values, mean absolute scaled error of forecasts.
@@ -85,7 +89,7 @@ class Training:
         schedule: Literal["constant", "cosine", "linear"] = "constant",
         clip_norm: PositiveFloat | None = 1.0,
         label_smoothing: Fraction = 0.0,
-        buckets: Positive = 1,
+        buckets: Positive | None = None,
         monitor: Monitor | None = None,
         patience: Positive | None = None,
         tensorboard: bool = False,
@@ -161,6 +165,10 @@ class Training:
 
         return all(quality(record) > quality(earlier) for earlier in history)
 
+    def best_epoch(self, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The record of the best epoch."""
+        return [record for i, record in enumerate(history) if self.is_better(record, history[:i])][-1]
+
     def compile(self, model: Any, data: Data | Series) -> None:
         """Give a model its optimizer and loss. The number of steps in `data` sets the length of the schedule."""
         rate: Any = self.learning_rate
@@ -180,12 +188,24 @@ class Training:
         optimizer = make(learning_rate=rate, global_clipnorm=self.clip_norm)
         rows = len(data.splits["train"])  # the number of batches follows from it closely enough
         epoch = self.steps_per_epoch or (rows // self.batch_size if data.window is None else len(self._feed(data)))
-        pays_off = use_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets
+        pays_off = use_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets_for(data)
         loss = model.readout.loss(self.label_smoothing)
         model.compile(optimizer, loss, jit_compile=True if pays_off else "auto")
         if model.built:
             # Otherwise the first step is traced twice: to create the optimizer's variables, and again with them.
             optimizer.build(model.trainable_variables)
+
+    def buckets_for(self, data: Data | Series) -> int:
+        """`buckets`, or what takes its place if it is not given. The data alone determines it."""
+        if self.buckets is not None or isinstance(data, Series) or data.window is not None:
+            return self.buckets or 1
+        lengths = np.sort(data.lengths("train").sum(axis=1))
+
+        def positions(buckets: int) -> int:
+            parts = [part for part in np.array_split(lengths, buckets) if len(part)]
+            return sum(-(-len(part) // self.batch_size) * int(part[-1]) for part in parts)
+
+        return BUCKETS if 2 * positions(BUCKETS) <= positions(1) else 1
 
     def check(self, model: Any, data: Data | Series) -> None:
         """Raise an error if a model cannot be trained in this way.
@@ -213,7 +233,7 @@ class _ShuffledBatches(keras.utils.PyDataset):
     def __init__(self, training: Training, data: Data | Series, seed: int, epoch: int):
         super().__init__()
         self._batches = Batches(
-            data.encode("train"), data.end, training.batch_size, data.source_padding, training.buckets
+            data.encode("train"), data.end, training.batch_size, data.source_padding, training.buckets_for(data)
         )
         self._targets = data.targets
         self._steps = training.steps_per_epoch or len(self._batches)
@@ -306,12 +326,10 @@ class _EpochCallback(keras.callbacks.Callback):
         """Whether all epochs are done, or patience has run out."""
         if len(self.history) >= self._training.epochs:
             return True
-        best = max(
-            (i for i, record in enumerate(self.history) if self._training.is_better(record, self.history[:i])),
-            default=0,
-        )
         patience = self._training.patience
-        return patience is not None and len(self.history) - 1 - best >= patience
+        if patience is None or not self.history:
+            return False
+        return len(self.history) - self._training.best_epoch(self.history)["epoch"] >= patience
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]

@@ -29,6 +29,17 @@ def test_evaluate_a_file_as_json(first_25, folder):
     assert found["by_length"] == [{"length": 5, "count": 2, "exact_match": 0.5, "token_error_rate": 0.4}]
 
 
+def test_targets_that_are_longer_than_outputs_are_counted(first_25, folder):
+    directory = first_25.directory
+    (folder / "long.tsv").write_text("1 2 3 4 5\tone two three four five\n1\tone two one two one two one two one two\n")
+    done = call("evaluate", directory, "long.tsv")
+    assert done.stderr == (
+        "Targets longer than decoder.max_length, 8, so that no output can equal them: 1 of 2 in test. The shortest "
+        "max_length that would do is 11 with the end token.\n"
+    )
+    assert done.stdout.splitlines()[1].split() == ["exact", "match", "50.0%"]
+
+
 def test_evaluate_refuses(first_25, folder):
     directory = first_25.directory
     model = directory / "best.keras"

@@ -58,10 +58,9 @@ def test_lines_end_as_in_training(first_25, folder):
 
 def test_predict_shows_few_of_many_unknown_tokens(first_25):
     directory = first_25.directory
-    stderr = call("predict", directory, " ".join(f"x{i}" for i in range(1234))).stderr
-    assert stderr == (
-        "Tokens that the model does not know: 1,234, in 1 of 1 texts: "
-        f"{', '.join(repr(f'x{i}') for i in range(10))}, …\n"
+    line, *_ = call("predict", directory, " ".join(f"x{i}" for i in range(1234))).stderr.splitlines()
+    assert line == (
+        f"Tokens that the model does not know: 1,234, in 1 of 1 texts: {', '.join(repr(f'x{i}') for i in range(10))}, …"
     )
 
 
@@ -179,7 +178,7 @@ def test_predict_refuses_searches_that_the_model_cannot_run(first_25):
         "--set max_length=0: max_length: must be an integer of at least 1 or null, got 0."
     )
     assert message("--n-best", 2) == ("--n-best 2: greedy returns one output: add --search beam or --search sample.")
-    assert message("--set", "min_length=100") == "`min_length` must be below the model's max_length, 100, got 100."
+    assert message("--set", "min_length=100") == "`min_length` must be below the model's max_length, 8, got 100."
 
 
 def test_a_language_model_continues_a_text(names):
@@ -228,6 +227,19 @@ def test_a_prefix_and_a_stop_token(first_25):
     assert call("predict", directory, row, "--stop", "three").stdout.split() == answer.split()[:3]
     assert refused("predict", directory, row, "--prefix", "neun").startswith("The prefix contains 'neun', which is")
     assert refused("predict", directory, row, "--stop", "drei").startswith("The stop token contains 'drei', which")
+
+
+def test_outputs_that_are_cut_are_counted(first_25):
+    directory = first_25.directory
+    done = call("predict", directory, *ROWS, "--set", "max_length=3")
+    assert done.stdout.splitlines() == [" ".join(answer.split()[:3]) for answer in ROWS.values()]
+    assert (
+        done.stderr == "2 of 2 outputs were cut at max_length 3 before their end: raise it with --set max_length=6.\n"
+    )
+    # With its end, an output of five words has six tokens; one that ends at a stop token is whole.
+    for options in (["--set", "max_length=6"], ["--set", "max_length=3", "--stop", "three"]):
+        done = call("predict", directory, "1 2 3 4 5", *options)
+        assert done.stderr == ""
 
 
 def test_predict_refuses_a_model_without_vocabularies(folder):

@@ -21,7 +21,8 @@ def test_train_memorises_the_five_pairs_and_prints_its_progress(first_25):
     )
     assert re.fullmatch(line, epochs[0])
     assert all(line.startswith(f"epoch {number:2} of 15  ") for number, line in enumerate(epochs, start=1))
-    assert last == "The best epoch's model on the test split:"
+    best = max(int(line.split()[1]) for line in epochs if line.endswith("best"))
+    assert last == f"Epoch {best} of {len(epochs)} was the best on dev. Its model on the test split:"
     results = first_25.stdout.splitlines()
     assert [line.split() for line in results[:2]] == [["pairs", "5"], ["exact", "match", "100.0%"]]
     assert results[-3:] == [
@@ -111,6 +112,29 @@ def test_sources_that_dev_shares_with_train_are_counted(folder, monkeypatch):
     lines = call("train", "file", *given).stderr.splitlines()
     assert lines[0] == "file: 20 pairs to train on, 3 dev, 3 test"
     assert lines[2:4] == [f"{split}: 2 of its 3 sources are in train, too" for split in ("dev", "test")]
+
+
+def test_what_to_know_about_the_data_is_printed_before_training(folder, monkeypatch):
+    from seq2seq_zoo.experiment.run import Run
+
+    lines = [f"{number}\t{'x' * 20}\n" for number in range(200)]
+    (folder / "pairs.tsv").write_text("".join([*lines, f"{'9' * 300}\tx\n", f"8\t{'x' * 200}\n"]))
+    monkeypatch.setattr(Run, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    options = set_options("task.max_target_tokens=100", "task.dev=pairs.tsv", "task.test=pairs.tsv")
+    done = call("train", "file", "--out", "a", *options, *set_options("decoder.max_length=20"))
+    heading, _, _, _, *said = done.stderr.splitlines()[:6]  # two lines on shared sources
+    assert heading == "file: 201 pairs to train on, 201 dev, 201 test; too long and left out: 3"
+    assert said == [
+        "Targets longer than decoder.max_length, 20, so that no output can equal them: 200 of 201 in train, "
+        "200 of 201 in dev, 200 of 201 in test. The shortest max_length that would do is 21 with the end token.",
+        "In train, the longest source has 300 tokens and 99 % have at most 3: with training.buckets: 4, the batches of "
+        "the longest pairs are padded to the longest, which takes time and memory. To save them, leave longer pairs "
+        "out with task.max_source_tokens.",
+    ]
+    options += set_options("task.max_source_tokens=100")
+    lines = call("train", "file", "--out", "b", *options).stderr.splitlines()
+    assert lines[0].endswith("; too long and left out: 6")
+    assert lines[4] == "training in b, epoch 1"
 
 
 def test_a_failed_run_is_1_and_a_bug_is_a_traceback(monkeypatch):

@@ -46,6 +46,39 @@ def test_bad_lines_raise_or_are_counted_over_all_files(write):
     assert Delimited(train, dev, dev, skip_bad_lines=True).load().skipped == 3
 
 
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({"max_source_tokens": 2}, {"a b\tcd", "a\tcdef"}),
+        ({"max_target_tokens": 3}, {"a b\tcd", "a b c\tc"}),
+        ({"max_source_tokens": 2, "max_target_tokens": 3}, {"a b\tcd"}),
+    ],
+)
+def test_pairs_that_are_too_long_are_left_out_of_all_splits_and_counted(write, lists, limits, kept):
+    lines = ["a b\tcd", "a b c\tc", "a\tcdef"]
+    train, dev = write("a", *lines), write("b", *lines)
+    data = Delimited(train, dev, dev, source_tokens="words", **limits).load()
+    for pairs in lists(data).values():
+        assert {"\t".join(pair) for pair in pairs} == kept
+    assert data.too_long == 3 * (3 - len(kept))
+    assert data.skipped == 0
+    assert max(data.lengths("train")[:, 0]) == max(len(line.split("\t")[0].split()) for line in kept)
+
+
+def test_dev_and_test_are_drawn_from_the_pairs_that_are_not_too_long(write, lists):
+    path = write("a", *(f"{n}\t{'x' * n}" for n in range(1, 31)))
+    data = Delimited(path, max_target_tokens=20).load()
+    assert sorted(int(source) for pairs in lists(data).values() for source, _ in pairs) == [*range(1, 21)]
+    assert data.too_long == 10
+    assert Delimited(path).load().too_long == 0
+
+
+def test_a_file_without_a_short_enough_pair_is_an_error(write):
+    path = write("a", "aaa\tbb", "aa\tbbb")
+    with pytest.raises(ValueError, match=re.escape(f"{path} has no pair as short as max_source_tokens (1): raise")):
+        Delimited(path, max_source_tokens=1).load()
+
+
 def test_too_few_sources_to_split(write):
     path = write("a", "a\tb", "c\td", "a\te")
     with pytest.raises(ValueError, match=r"too few different sources \(2\) to draw dev and test and have some left"):

@@ -64,6 +64,19 @@ def test_the_splits_of_a_stream_may_have_their_own_files(write):
     assert data.target.tokens[3:] == ("\n", " ", "a", "b")
 
 
+def test_texts_may_have_a_greatest_length(write, lists):
+    text = write("a", "ab", "abc", "abcd")
+    data = Language(text, text, text, max_target_tokens=3).load()
+    assert lists(data)["train"] == [("", "ab"), ("", "abc")]
+    assert data.too_long == 3
+    with pytest.raises(
+        ValueError, match=r"^`max_source_tokens` is for sources, and a language model has none: set max"
+    ):
+        Language(text, max_source_tokens=3)
+    with pytest.raises(ValueError, match=r"^`max_target_tokens` is for lines, and a stream is one text: leave it out"):
+        Language(text, window=2, max_target_tokens=3)
+
+
 def test_an_empty_file_is_an_error(write):
     path = write("a", "", "")
     with pytest.raises(
