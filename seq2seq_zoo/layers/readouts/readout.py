@@ -20,6 +20,8 @@ def argmax(scores: Tensor) -> Tensor:
     The `argmax` of Keras distinguishes -0.0 from 0.0 by operations on bits that exported graphs do not support.
     """
     size = scores.shape[-1]
+    if 0 in scores.shape:  # an empty batch, whose greatest Keras refuses to take
+        return ops.zeros(scores.shape[:-1], dtype="int32")
     greatest = ops.equal(scores, ops.max(scores, axis=-1, keepdims=True))
     return ops.min(ops.where(greatest, ops.arange(size, dtype="int32"), size - 1), axis=-1)
 
@@ -77,6 +79,11 @@ class Readout(Sublayer):
     def output_width(self) -> int:
         """The width of what `read` returns."""
         raise NotImplementedError
+
+    @property
+    def output_dtype(self) -> str:
+        """The type of what `read` returns: float32, or float64 where the readout computes in that."""
+        return "float64" if self.compute_dtype == "float64" else "float32"
 
     # === From an output to the next step's input ===
 

@@ -150,7 +150,7 @@ class Tokens(Readout):
     @property
     def never_generated(self) -> Tensor:
         """Which ids are never generated, padding and start: boolean `(vocabulary_size,)`."""
-        ids = ops.arange(self.vocabulary_size)
+        ids = ops.arange(self.vocabulary_size, dtype="int32")
         padding = ops.equal(ids, PAD)
         return padding if self.start is None else ops.logical_or(padding, ops.equal(ids, self.start))
 
@@ -167,9 +167,9 @@ class Tokens(Readout):
         return matmul(features, self.vector_kernel) + self.vector_bias
 
     def read(self, features: Tensor) -> Tensor:
-        """Logits, in float32 whatever the policy."""
+        """Logits, in float32 whatever the policy (in float64 if it is that)."""
         kernel = ops.transpose(self.embedding) if self.tied else self.kernel
-        return ops.cast(matmul(self._projected(features), kernel) + self.bias, "float32")
+        return ops.cast(matmul(self._projected(features), kernel) + self.bias, self.output_dtype)
 
     def training_outputs(self, features: Tensor, targets: Tensor) -> Tensor:
         """Logits of all tokens; with `softmax_samples`, logits of the target and of the sample."""
@@ -179,7 +179,8 @@ class Tokens(Readout):
         sample = draw_sample(
             targets, self.mask(targets), self.vocabulary_size, self.softmax_samples, self.seed_generator
         )
-        return sampled_logits(self._projected(features), targets, sample, self._output_vectors, self.bias)
+        features = self._projected(features)
+        return sampled_logits(features, targets, sample, self._output_vectors, self.bias, self.output_dtype)
 
     def _projected(self, features: Tensor) -> Tensor:
         return features if self.projection is None else matmul(features, self.projection)
