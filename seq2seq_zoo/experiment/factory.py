@@ -29,7 +29,7 @@ schema = Schema(
     {
         "task": Choice(tasks, key="name"),
         "encoder": Options(Encoder, exclude={"vocabulary_size", "mask_value", "unknown"}, nullable=True),
-        "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_TOKENS, nullable=True),
+        "decoder": Choice(modes, key="mode", exclude={"readout"}, extra=_TOKENS, nullable=True, by_name="per_mode"),
         "readout": Option(
             "readout",
             Optional[Annotated[Any, Named(readouts, exclude={"size", "mask_value", "vocabulary_size"})]],  # noqa: UP045
