@@ -1,6 +1,7 @@
 """What depends on the Keras backend, apart from the loop over time (`scan`)."""
 
 import contextlib
+import importlib
 import inspect
 import weakref
 from collections.abc import Callable, Iterator
@@ -120,9 +121,9 @@ def _give_gradients_to_their_graphs() -> None:
 
     TensorFlow has no public way to do so. A version without these private names keeps all graphs, as it does by itself.
     """
-    from tensorflow.python.framework import ops as framework
-
-    registry = getattr(getattr(framework, "gradient_registry", None), "_registry", {})
+    registry: dict[str, Any] = {}
+    with contextlib.suppress(ImportError, AttributeError):
+        registry = importlib.import_module("tensorflow.python.framework.ops").gradient_registry._registry
     for name in [name for name in registry if name.startswith("CustomGradient-")]:
         function = registry[name].get("type")
         graph = _graph_of(function)
@@ -158,7 +159,7 @@ def _graph_of(function: Any) -> Any:
 
 def _closure(function: Any) -> dict[str, Any]:
     """The variables of the enclosing functions that a function reads."""
-    return inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
+    return dict(inspect.getclosurevars(function).nonlocals) if inspect.isfunction(function) else {}
 
 
 def gradient_of(function: Callable[..., Any], inputs: tuple[Any, ...], gradients: Any) -> Any:
