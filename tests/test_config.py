@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from seq2seq_zoo.config.options import Fraction, Named, NonNegative, Option, Positive, PositiveFloat, options_of
+from seq2seq_zoo.config.options import (
+    Fraction,
+    Named,
+    NonNegative,
+    Option,
+    OptionError,
+    Positive,
+    PositiveFloat,
+    options_of,
+)
 from seq2seq_zoo.config.reader import dump, read
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.config.schema import Choice, ConfigError, Options, Schema, json_schema
@@ -102,6 +111,48 @@ def error(load):
         return str(caught.value)
 
     return error
+
+
+# === Options of one mode ===
+
+PER_MODE = Schema({"decoder": Choice(modes, key="mode", exclude={"readout"}, by_name="per_mode")})
+
+
+@pytest.mark.parametrize(
+    ("mode", "beside", "score"),
+    [("attention", {}, "dot"), ("attention", {"score": "additive"}, "additive"), ("peek", {}, None)],
+)
+def test_the_options_of_one_mode_apply_when_it_is_named(mode, beside, score):
+    given = {"mode": mode, "units": 8, **beside, "per_mode": {"attention": {"score": "dot"}}}
+    resolved = PER_MODE.resolve({"decoder": given})
+    assert resolved["decoder"].get("score") == score
+    assert "per_mode" not in resolved["decoder"]
+    assert PER_MODE.resolve(resolved) == resolved
+
+
+@pytest.mark.parametrize(
+    ("per_mode", "message"),
+    [
+        ({"atention": {}}, "`decoder.per_mode.atention`: unknown decoder mode 'atention'. Did you mean 'attention'?"),
+        ({"attention": {"scor": 1}}, "`decoder.per_mode.attention.scor` is not an option of decoder mode 'attention'."),
+        ({"attention": {"units": 0}}, "`decoder.per_mode.attention.units` must be an integer of at least 1, got 0."),
+        ({"attention": 3}, "`decoder.per_mode.attention` must be a mapping of its options, got 3."),
+        (3, "`decoder.per_mode` must be a mapping of a decoder mode and its options, got 3."),
+    ],
+)
+def test_the_options_of_one_mode_are_checked_whichever_is_named(per_mode, message):
+    with pytest.raises(OptionError) as caught:
+        PER_MODE.resolve({"decoder": {"mode": "peek", "units": 8, "per_mode": per_mode}})
+    assert str(caught.value).startswith(message)
+
+
+def test_the_json_schema_has_the_options_of_each_mode():
+    for choice in json_schema(PER_MODE)["properties"]["decoder"]["oneOf"]:
+        per_mode = choice["properties"]["per_mode"]["properties"]
+        assert {name: list(each["properties"]) for name, each in per_mode.items()} == {
+            "attention": ["units", "score", "cell"],
+            "peek": ["units"],
+        }
 
 
 # === Reading ===

@@ -1,6 +1,8 @@
 """Our layers under the layer test of Keras itself, and what users of Keras expect of a layer."""
 
 import copy
+import gc
+import weakref
 
 import keras
 import numpy as np
@@ -134,6 +136,40 @@ def test_an_empty_batch_has_empty_outputs(mode):
     decoder = decoders.create(mode, units=4, readout=Tokens(9), max_length=3)
     encoded = Encoder(4, vocabulary_size=9)(np.zeros((0, 4), "int32"))
     assert decoder(encoded, np.zeros((0, 3), "int32")).shape == (0, 3, 9)
+    assert decoder(encoded).shape == (0, 3, 9)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow registers gradients")
+@pytest.mark.parametrize("mode", ["attention", "peek"])
+def test_a_model_that_was_trained_is_freed(mode):
+    """Each training frees the models before it. TensorFlow would keep them all, with their graphs."""
+    models = []
+    for _ in range(3):
+        model = Seq2Seq(Encoder(4, vocabulary_size=9), decoders.create(mode, units=4, readout=Tokens(9)))
+        model.compile("adam", model.readout.loss())
+        model.train_on_batch((IDS, TARGETS), TARGETS)
+        models.append(weakref.ref(model))
+        del model
+        gc.collect()
+    assert [each() for each in models[:2]] == [None, None]
+
+
+def test_a_gradient_may_be_taken_outside_the_graph():
+    """There TensorFlow looks the custom gradient up by its name."""
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the gradient of another backend")
+    model = Seq2Seq(Encoder(4, vocabulary_size=9), AttentionDecoder(4, readout=Tokens(9)))
+    model.build((None, None))
+
+    def gradients(call):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(call((IDS, TARGETS), training=True) ** 2)
+        return map(tf.convert_to_tensor, tape.gradient(loss, model.trainable_weights))
+
+    graph = tf.function(model)
+    for in_graph, eager in zip(gradients(graph), gradients(model), strict=True):
+        close(in_graph, eager)
 
 
 def test_a_readout_computes_in_the_precision_of_its_decoder_unless_it_has_its_own():

@@ -1,13 +1,15 @@
 """Loading: files that are broken, foreign or malicious are refused in one line."""
 
 import json
+import re
 import zipfile
 
 import keras
 import pytest
-from cases import close, small
+from cases import SOURCE, TARGET, close, small
 
 from seq2seq_zoo import Seq2Seq, load
+from seq2seq_zoo.cli.models import load_model
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.models.loading import ModelFileError
 
@@ -53,6 +55,20 @@ def test_a_loaded_model_gives_the_same_results(saved):
     close(loaded.score(["ab"], ["ba"])[0].log_prob, model.score(["ab"], ["ba"])[0].log_prob)
 
 
+def test_a_functional_model_is_loaded_and_refused_by_the_commands(tmp_path):
+    source, target = keras.Input((None,), dtype="int32"), keras.Input((None,), dtype="int32")
+    inner = keras.Model([source, target], small("peek")((source, target)))
+    model = keras.Model(
+        [source, target], keras.layers.Activation("softmax")(inner([source, target]))
+    )  # one model within another
+    path = tmp_path / "functional.keras"
+    model.save(path)
+    close(load(path)([SOURCE, TARGET]), model([SOURCE, TARGET]))
+    message = f"{path}: the commands use a Seq2Seq, an Ensemble or an EncoderOnly, found a Functional: use it"
+    with pytest.raises(ModelFileError, match=re.escape(message)):
+        load_model(path)
+
+
 def test_broken_files_are_refused(saved, tmp_path):
     path, content = tmp_path / "broken.keras", saved[0].read_bytes()
     assert refused(path) == "no such file: expected a model (.keras) or a run directory with one."
@@ -63,7 +79,10 @@ def test_broken_files_are_refused(saved, tmp_path):
     path.write_bytes(content[:middle] + bytes(2000) + content[middle + 2000 :])
     assert refused(path).startswith("Bad CRC-32")
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
-    assert refused(path) == "expected a Seq2Seq, an Ensemble or an EncoderOnly, found a Sequential."
+    assert refused(path) == (
+        "expected a model with layers of this package, such as a Seq2Seq, found a Sequential without. Load it with "
+        "keras.models.load_model."
+    )
 
 
 def test_files_of_other_versions_are_refused(saved, tmp_path):

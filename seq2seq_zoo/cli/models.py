@@ -27,11 +27,17 @@ SearchOptions = Annotated[
 
 
 def load_model(path: Path) -> Any:
-    """A saved model of any kind."""
+    """A saved model of a kind that the commands know."""
     start_backend()
-    from seq2seq_zoo.models.loading import load
+    from seq2seq_zoo.models.loading import ModelFileError, load
 
-    return load(path)
+    model = load(path)
+    if not hasattr(model, "readout"):
+        raise ModelFileError(
+            f"{path}: the commands use a Seq2Seq, an Ensemble or an EncoderOnly, found a {type(model).__name__}: use "
+            f"it in Python, with seq2seq_zoo.load."
+        )
+    return model
 
 
 def load_text_model(path: Path) -> "TextModel":

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import random
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
 from types import UnionType
@@ -126,6 +127,44 @@ class Named:
             if not any(option.required for option in options_of(entry, self.exclude).values())
         ]
         return {"anyOf": [*([{"enum": alone}] if alone else []), *choices_schema(self.registry, "name", self.exclude)]}
+
+
+class FromKeras:
+    """Marks an argument that takes what Keras's own layers take: a name, a configuration or an object.
+
+    The argument's value is the name or the configuration. So it can be saved, and each weight gets an object of its
+    own: one random initializer would give the same numbers to all weights of the same shape.
+
+    Args:
+        kind: `initializer`, `regularizer` or `constraint`.
+        module: that of Keras for this kind.
+    """
+
+    def __init__(self, kind: str, module: Any):
+        self.kind = kind
+        self.module = module
+
+    def check(self, value: Any) -> Any:
+        """The name or configuration, or an error that suggests the nearest name."""
+        state = random.getstate()
+        try:
+            found = None if value is None else self.module.get(value)
+        except (ValueError, TypeError):
+            found = None
+        finally:
+            random.setstate(state)  # a new initializer draws a seed: the check must not change those drawn later
+        if found is None:
+            offer = nearest(value, [name for name in dir(self.module) if name[:1].islower()])
+            raise OptionError(
+                (), f"must be one of Keras's {self.kind}s, by name or as an object, got {shown(value)}.{offer}"
+            )
+        return value if isinstance(value, str) else self.module.serialize(found)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, {"type": "object"}]}
 
 
 class Option:

@@ -7,6 +7,7 @@ from seq2seq_zoo.config.options import (
     Option,
     OptionError,
     choices_schema,
+    errors_at,
     missing,
     object_schema,
     options_of,
@@ -90,6 +91,8 @@ class Choice:
         exclude: arguments that are supplied elsewhere.
         extra: further options of the section, for every entry.
         nullable: whether the section may be null, to leave out what it describes.
+        by_name: a key under which options of single entries may stand, a mapping for each name. They apply when the
+            section names that entry, so that the name is all that changes. A resolved section does not have this key.
     """
 
     required = True
@@ -101,8 +104,10 @@ class Choice:
         exclude: Collection[str] = (),
         extra: Mapping[str, Option] | None = None,
         nullable: bool = False,
+        by_name: str | None = None,
     ):
         self.nullable = nullable
+        self._by_name = by_name
         self._registry = registry
         self._key = key
         self._exclude = exclude
@@ -114,16 +119,45 @@ class Choice:
         if self._key not in given:
             raise OptionError((self._key,), f"is missing: name a {self._registry.kind} ({', '.join(self._registry)}).")
         name = given.pop(self._key)
-        return {self._key: name, **resolve(self.options(name), given, f"{self._registry.kind} '{name}'")}
+        options = self.options(name)
+        if self._by_name in given:
+            given = {**self._options_by_name(given.pop(self._by_name)).get(name, {}), **given}
+        return {self._key: name, **resolve(options, given, self._owner(name))}
 
-    def options(self, name: Any) -> dict[str, Option]:
-        """The options that belong to the name of an entry."""
-        return {**options_of(pick(self._registry, name, (self._key,)), self._exclude), **self._extra}
+    def options(self, name: Any, path: Keys | None = None) -> dict[str, Option]:
+        """The options that belong to the name of an entry; `path` is where the name stands, if not under `key`."""
+        entry = pick(self._registry, name, (self._key,) if path is None else path)
+        return {**options_of(entry, self._exclude), **self._extra}
+
+    def _owner(self, name: Any) -> str:
+        return f"{self._registry.kind} '{name}'"
+
+    def _options_by_name(self, given: Any) -> dict[str, dict[str, Any]]:
+        """The checked options under the key `by_name`, without defaults."""
+        checked: dict[str, dict[str, Any]] = {}
+        with errors_at(str(self._by_name)):
+            for name, own in _mapping(given, f"a {self._registry.kind} and its options").items():
+                options = self.options(name, (str(name),))
+                with errors_at(name):
+                    for key in _mapping(own, "its options"):
+                        if key not in options:
+                            raise unknown(key, options, self._owner(name))
+                    checked[name] = {key: options[key].check(value) for key, value in own.items()}
+        return checked
 
     @property
     def json_schema(self) -> dict[str, Any]:
         """The section's JSON Schema: one alternative for each name."""
-        return _or_null(self.nullable, {"oneOf": choices_schema(self._registry, self._key, self._exclude, self._extra)})
+        choices = choices_schema(self._registry, self._key, self._exclude, self._extra)
+        if self._by_name is not None:
+            by_name = {"type": "object", "properties": {}, "additionalProperties": False}
+            for choice in choices:
+                options = {key: value for key, value in choice["properties"].items() if key != self._key}
+                own = {"type": "object", "properties": options, "additionalProperties": False}
+                by_name["properties"][choice["properties"][self._key]["const"]] = own
+            for choice in choices:
+                choice["properties"][self._by_name] = by_name
+        return _or_null(self.nullable, {"oneOf": choices})
 
 
 class Schema:

@@ -106,14 +106,16 @@ class Beam(Search):
         for first in range(0, self.size, members):
             group = scores[:, first : first + members]
             if tokens and self.diversity:
-                others = ops.where(ops.arange(size) == PAD, 0.0, sum(counts))  # ended hypotheses' padding is no token
+                others = ops.where(
+                    ops.arange(size, dtype="int32") == PAD, 0.0, sum(counts)
+                )  # ended hypotheses' padding is no token
                 group = group - self.diversity * others[:, None]
             best_scores, best = ops.top_k(ops.reshape(group, (-1, members * size)), members)
             best = ops.cast(best, "int32")
             parents.append(first + best // size)
             tokens.append(best % size)
             exists = (best_scores > IMPOSSIBLE)[..., None]
-            counts.append(ops.sum(ops.where(exists, ops.one_hot(tokens[-1], size), 0.0), axis=1))
+            counts.append(ops.sum(ops.where(exists, ops.one_hot(tokens[-1], size, dtype="float32"), 0.0), axis=1))
         return ops.concatenate(parents, axis=1), ops.concatenate(tokens, axis=1)
 
     def rank(self, totals: Tensor, lengths: Tensor, coverage: Tensor, mask: Tensor) -> Tensor:

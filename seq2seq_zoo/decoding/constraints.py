@@ -42,7 +42,7 @@ def ends_ngram(history: Tensor, n: int, size: int) -> Tensor:
 def _marked(ids: Tensor, where: Tensor, size: int) -> Tensor:
     """Which ids of the vocabulary stand at one of the marked places."""
     batch, count, length = ops.shape(ids)
-    rows = ops.arange(batch * count)[:, None] * size
+    rows = ops.arange(batch * count, dtype="int32")[:, None] * size
     places = ops.reshape(rows + ops.reshape(ids, (-1, length)), (-1, 1))
     marks = ops.scatter(places, ops.reshape(ops.cast(where, "int32"), (-1,)), (batch * count * size,))
     return ops.reshape(marks > 0, (batch, count, size))

@@ -71,7 +71,8 @@ class Sample(Search):
             weights = ops.where(sums - weights < self.top_p * sums[..., -1:], weights, 0.0)
             sums = ops.cumsum(weights, axis=-1)
         # Kept below 1, so that rounding never puts the threshold at the last sum, which nothing exceeds.
-        threshold = sums[..., -1:] * ops.minimum(candidates.random_numbers, 1 - 1e-6)[..., None]
+        random_numbers = ops.cast(candidates.random_numbers, sums.dtype)  # Keras has them in the model's precision
+        threshold = sums[..., -1:] * ops.minimum(random_numbers, 1 - 1e-6)[..., None]
         place = argmax(ops.cast(sums > threshold, "int32"))
         if ids is None:
             return None, place

@@ -138,7 +138,7 @@ class Searcher(keras.Model):
             following = self._append(advanced, ids, totals, inputs.get("stop"), now.get("prefix"))
             emitted = Emitted(ids, ops.where(ops.equal(ids, PAD), 0.0, log_probs), weights)
             # Shifts instead of the parents, since the loop leaves zeros at steps that it does not reach: no shift.
-            shifts = ops.zeros_like(ids) if parents is None else parents - ops.arange(search.hypotheses)
+            shifts = ops.zeros_like(ids) if parents is None else parents - ops.arange(search.hypotheses, dtype="int32")
             return following, (shifts, emitted)
 
         last, (shifts, emitted) = scan(
@@ -175,7 +175,7 @@ class Searcher(keras.Model):
         readout = self.model.readout
         if allowed is None:
             return readout.never_generated
-        ends = readout.is_end(ops.arange(readout.vocabulary_size))
+        ends = readout.is_end(ops.arange(readout.vocabulary_size, dtype="int32"))
         return ops.logical_or(readout.never_generated, ~ops.logical_or(allowed, ends))
 
     def _given_at_each_step(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +205,7 @@ class Searcher(keras.Model):
         advanced = hypotheses._replace(
             states=states, previous=(), totals=(), lengths=hypotheses.lengths + going_on, coverage=coverage
         )
-        return ops.log_softmax(logits), () if weights is None else weights, advanced
+        return ops.log_softmax(ops.cast(logits, "float32")), () if weights is None else weights, advanced
 
     def _constrain(self, log_probs: Tensor, hypotheses: Hypotheses, forbidden: Tensor, prefix: Tensor) -> Tensor:
         """The log-probabilities `(batch, hypotheses, vocabulary)` that the search selects by.
@@ -215,7 +215,7 @@ class Searcher(keras.Model):
         3. A hypothesis that has ended can only be padded, with log-probability 0.
         """
         readout = self.model.readout
-        ids = ops.arange(readout.vocabulary_size)
+        ids = ops.arange(readout.vocabulary_size, dtype="int32")
         constrained = ops.where(forbidden, IMPOSSIBLE, log_probs)
         constrained = self.search.apply_constraints(constrained, hypotheses, readout.is_end(ids))
         if prefix is not None:
@@ -225,7 +225,7 @@ class Searcher(keras.Model):
             # times infinity is not a number.
             constrained = ops.where(is_free, constrained, log_probs)
             constrained = ops.where(ops.logical_or(is_free, ops.equal(prefix, ids)), constrained, IMPOSSIBLE)
-        only_padding = ops.where(ops.equal(ids, PAD), 0.0, IMPOSSIBLE)
+        only_padding = ops.cast(ops.where(ops.equal(ids, PAD), 0.0, IMPOSSIBLE), log_probs.dtype)
         return ops.where(hypotheses.ended[..., None], only_padding, constrained)
 
     def _reorder(self, structure: Any, parents: Tensor) -> Any:
@@ -310,7 +310,7 @@ class Searcher(keras.Model):
 def _selected(each_token: tuple[Tensor, ...], parents: Tensor, ids: Tensor) -> list[Tensor]:
     """Of tensors `(batch, hypotheses, vocabulary)`, the entries of the selected parents and tokens."""
     count, size = each_token[0].shape[1:]
-    places = (ops.arange(count) if parents is None else parents) * size + ids
+    places = (ops.arange(count, dtype="int32") if parents is None else parents) * size + ids
     return [_gather(ops.reshape(each, (-1, count * size)), places) for each in each_token]
 
 
@@ -318,7 +318,7 @@ def _gather(x: Tensor, index: Tensor) -> Tensor:
     """`x[b, index[b, i]]`: from `(batch, n, ...)` and `(batch, m)` to `(batch, m, ...)`, as one flat look-up."""
     batch, count = ops.shape(x)[:2]
     flat = ops.reshape(x, (-1, *ops.shape(x)[2:]))
-    return ops.take(flat, index + count * ops.arange(batch)[:, None], axis=0)
+    return ops.take(flat, index + count * ops.arange(batch, dtype="int32")[:, None], axis=0)
 
 
 def _gather_at_each_step(x: Tensor, index: Tensor) -> Tensor:

@@ -42,6 +42,7 @@ schema = Schema(
             exclude={"readout", "max_length"},
             extra={**_TOKENS, "max_length": _MAX_LENGTH},
             nullable=True,
+            by_name="per_mode",
         ),
         "readout": Option(
             "readout",

@@ -1,6 +1,9 @@
 """What depends on the Keras backend, apart from the loop over time (`scan`)."""
 
 import contextlib
+import importlib
+import inspect
+import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -99,9 +102,64 @@ def custom_gradient(forward: Callable[..., Any], backward: Callable[[Any, Any], 
             return tree.flatten(outputs), gradient
 
         outputs = flat(*tree.flatten(inputs))
+        _give_gradients_to_their_graphs()
         return tree.pack_sequence_as(structure, outputs)
 
     return run
+
+
+class _Gradients(dict[str, Callable[..., Any]]):
+    """The custom gradients of one graph, which holds this mapping, by the names under which they are registered."""
+
+
+def _give_gradients_to_their_graphs() -> None:
+    """Let the graphs of custom gradients be freed with their models.
+
+    In a graph, `tf.custom_gradient` registers a function for the whole process, and that function holds the graph, with
+    all of its model. Here the graph itself gets the function. What stays in the registry, for as long as the graph
+    lives, only finds it there. This includes the functions that Keras's optimizers have registered since the last call.
+
+    TensorFlow has no public way to do so. A version without these private names keeps all graphs, as it does by itself.
+    """
+    registry: dict[str, Any] = {}
+    with contextlib.suppress(ImportError, AttributeError):
+        registry = importlib.import_module("tensorflow.python.framework.ops").gradient_registry._registry
+    for name in [name for name in registry if name.startswith("CustomGradient-")]:
+        function = registry[name].get("type")
+        graph = _graph_of(function)
+        if graph is None:
+            continue
+        if not hasattr(graph, "_seq2seq_zoo_gradients"):
+            graph._seq2seq_zoo_gradients = _Gradients()
+        gradients = graph._seq2seq_zoo_gradients
+        gradients[name] = function
+        registry[name] = {**registry[name], "type": _found_on(weakref.ref(gradients), name)}
+        weakref.finalize(gradients, registry.pop, name, None)
+
+
+def _found_on(gradients: "weakref.ref[_Gradients]", name: str) -> Callable[..., Any]:
+    """The function to register in place of one that its graph holds."""
+
+    def function(*arguments: Any) -> Any:
+        alive = gradients()
+        assert alive is not None, "the graph of this gradient was freed"
+        return alive[name](*arguments)
+
+    return function
+
+
+def _graph_of(function: Any) -> Any:
+    """The graph whose tensors a registered gradient holds; `None` if it holds none."""
+    import tensorflow as tf
+
+    gradient = _closure(function).get("tape_grad_fn")
+    graphs = [each.graph for each in tree.flatten(_closure(gradient).get("result")) if tf.is_symbolic_tensor(each)]
+    return graphs[0] if graphs and hasattr(graphs[0], "captures") else None
+
+
+def _closure(function: Any) -> dict[str, Any]:
+    """The variables of the enclosing functions that a function reads."""
+    return dict(inspect.getclosurevars(function).nonlocals) if inspect.isfunction(function) else {}
 
 
 def gradient_of(function: Callable[..., Any], inputs: tuple[Any, ...], gradients: Any) -> Any:

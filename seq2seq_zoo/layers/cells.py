@@ -15,6 +15,7 @@ from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.activations import activation_of, lstm_gates
 from seq2seq_zoo.layers.dropout import dropped
 from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
+from seq2seq_zoo.layers.saving import Constraint, Initializer, Regularizer
 from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
 
 LayerStates = tuple[Tensor, ...]
@@ -33,6 +34,15 @@ class Cell(Sublayer):
         units: width of each state.
         activation: of the candidate state: a name that Keras has, or `hard_sigmoid_keras2`.
         recurrent_activation: of the gates: the same.
+        kernel_initializer: of the input kernel, as Keras's layers take it: a name, a configuration or an object.
+        recurrent_initializer: of the recurrent kernel.
+        bias_initializer: of the biases; zeros if not given, with ones for the forget gate of an LSTM.
+        kernel_regularizer: of the input kernel; its loss is one of the model's `losses`.
+        recurrent_regularizer: of the recurrent kernel.
+        bias_regularizer: of the biases.
+        kernel_constraint: of the input kernel, after each training step.
+        recurrent_constraint: of the recurrent kernel.
+        bias_constraint: of the biases.
     """
 
     gates: int
@@ -41,21 +51,43 @@ class Cell(Sublayer):
     """Number of state tensors; the first is the output."""
 
     @checked
-    def __init__(self, units: Positive, activation: str = "tanh", recurrent_activation: str = "sigmoid", **kwargs: Any):
+    def __init__(
+        self,
+        units: Positive,
+        activation: str = "tanh",
+        recurrent_activation: str = "sigmoid",
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer | None = None,
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.units = units
         self.activation = activation_of(activation)
         self.recurrent_activation = activation_of(recurrent_activation)
+        self.kernel_initializer = kernel_initializer
+        self.recurrent_initializer = recurrent_initializer
+        self.bias_initializer = bias_initializer
+        self.kernel_regularizer = kernel_regularizer
+        self.recurrent_regularizer = recurrent_regularizer
+        self.bias_regularizer = bias_regularizer
+        self.kernel_constraint = kernel_constraint
+        self.recurrent_constraint = recurrent_constraint
+        self.bias_constraint = bias_constraint
 
     def build(self, widths: Sequence[int]) -> None:
         """Create the weights, for input parts of the given widths."""
         self.widths = tuple(widths)
         width = self.gates * self.units
-        self.kernel = self.add_weight(shape=(sum(widths), width), initializer="glorot_uniform", name="kernel")
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, width), initializer="orthogonal", name="recurrent_kernel"
-        )
-        self.bias = self.add_weight(shape=(width,), initializer=self.initial_bias, name="bias")
+        self.kernel = self.add_parameter("kernel", (sum(widths), width), "kernel")
+        self.recurrent_kernel = self.add_parameter("recurrent_kernel", (self.units, width), "recurrent")
+        self.bias = self.add_parameter("bias", (width,), "bias", self.initial_bias)
         self.built = True
 
     def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
@@ -186,7 +218,7 @@ class GRUCell(Cell):
     def build(self, widths: Sequence[int]) -> None:
         """Create the weights, for input parts of the given widths."""
         super().build(widths)
-        self.recurrent_bias = self.add_weight(shape=(self.units,), initializer="zeros", name="recurrent_bias")
+        self.recurrent_bias = self.add_parameter("recurrent_bias", (self.units,), "bias", "zeros")
 
     def recurrent_weights(self) -> tuple[Tensor, ...]:
         """The recurrent kernel, and `d` with zeros for the gates."""

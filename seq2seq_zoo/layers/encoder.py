@@ -9,7 +9,7 @@ from seq2seq_zoo.config.options import Fraction, Named, NonNegative, Positive, c
 from seq2seq_zoo.layers.cells import States, cells
 from seq2seq_zoo.layers.dropout import dropout_mask, dropped
 from seq2seq_zoo.layers.products import EmbeddingLookup
-from seq2seq_zoo.layers.saving import WithConfig
+from seq2seq_zoo.layers.saving import Constraint, Initializer, Regularizer, WithConfig
 from seq2seq_zoo.layers.stack import Stack
 from seq2seq_zoo.layers.sublayer import as_ids, unpadded_steps
 
@@ -51,6 +51,10 @@ class Encoder(WithConfig, keras.layers.Layer):
         word_dropout: share of the source's tokens that the unknown token replaces in training. This trains the unknown
             token's embedding, even if every token of the training texts is in the vocabulary.
         unknown: id of the unknown token; `None` if there is none.
+        embeddings_initializer: of the embedding matrix, as Keras's layers take it: a name, a configuration or an
+            object.
+        embeddings_regularizer: of the embedding matrix; its loss is one of the model's `losses`.
+        embeddings_constraint: of the embedding matrix, after each training step.
 
     Call arguments:
         inputs: ids `(batch, source length)`, where 0 is padding; or vectors `(batch, source length, features)`.
@@ -93,6 +97,9 @@ class Encoder(WithConfig, keras.layers.Layer):
         mask_value: float | None = None,
         word_dropout: Fraction = 0.0,
         unknown: NonNegative | None = 3,
+        embeddings_initializer: Initializer = "uniform",
+        embeddings_regularizer: Regularizer = None,
+        embeddings_constraint: Constraint = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -124,11 +131,20 @@ class Encoder(WithConfig, keras.layers.Layer):
         self.mask_value = mask_value
         self.word_dropout = word_dropout
         self.unknown = unknown
+        self.embeddings_initializer = embeddings_initializer
+        self.embeddings_regularizer = embeddings_regularizer
+        self.embeddings_constraint = embeddings_constraint
         self.seed_generator = keras.random.SeedGenerator()
         self.embedding: Any = None
         if vocabulary_size is not None:
             self.embedding = keras.layers.Embedding(
-                vocabulary_size, embedding_dim or units, name="embedding", dtype=self.dtype_policy
+                vocabulary_size,
+                embedding_dim or units,
+                embeddings_initializer=embeddings_initializer,
+                embeddings_regularizer=embeddings_regularizer,
+                embeddings_constraint=embeddings_constraint,
+                name="embedding",
+                dtype=self.dtype_policy,
             )
         self.stack = Stack(
             units,

@@ -1,11 +1,11 @@
 """How layers and losses are saved: by their constructors' arguments."""
 
 import inspect
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 
-from seq2seq_zoo.config.options import config_of
+from seq2seq_zoo.config.options import FromKeras, config_of
 from seq2seq_zoo.layers.activations import name_of
 
 _Keras: Any = object  # For type checkers: the Keras class that follows the mixin provides the other methods.
@@ -25,3 +25,8 @@ class WithConfig(_Keras):
 def serialized(value: Any) -> Any:
     """An activation's name, or an object as Keras serializes it."""
     return name_of(value) if inspect.isfunction(value) else keras.saving.serialize_keras_object(value)
+
+
+Initializer = Annotated[Any, FromKeras("initializer", keras.initializers)]
+Regularizer = Annotated[Any, FromKeras("regularizer", keras.regularizers)] | None
+Constraint = Annotated[Any, FromKeras("constraint", keras.constraints)] | None

@@ -17,6 +17,24 @@ class Sublayer(WithConfig, keras.layers.Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return no mask: sublayers take masks as arguments, and Keras must not attach one to a tensor."""
 
+    def add_parameter(self, name: str, shape: tuple[int, ...], kind: str, initializer: Any = None) -> Any:
+        """Create a weight with the initializer, regularizer and constraint that the options of its kind give.
+
+        Args:
+            name: of the weight.
+            shape: of the weight.
+            kind: what the options' names start with, such as "kernel".
+            initializer: the one to use where the option is `None`.
+        """
+        given = getattr(self, f"{kind}_initializer")
+        return self.add_weight(
+            shape=shape,
+            initializer=initializer if given is None else given,
+            name=name,
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+        )
+
     def get_build_config(self) -> None:
         """Return nothing: the owner's configuration suffices to build this layer."""
 

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 
 from seq2seq_zoo.decoders import modes
-from seq2seq_zoo.models import ensemble  # noqa: F401  registers Ensemble, which a file may hold
-from seq2seq_zoo.models.encoder_only import EncoderOnly
-from seq2seq_zoo.models.text_model import TextModel
+from seq2seq_zoo.layers.encoder import NoEncoder
+from seq2seq_zoo.layers.saving import WithConfig
+from seq2seq_zoo.models import serializable  # noqa: F401  registers what a file may hold
 
 
 class ModelFileError(ValueError):
@@ -18,7 +18,7 @@ class ModelFileError(ValueError):
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Load a saved model: a `Seq2Seq`, an `Ensemble` or an `EncoderOnly`.
+    """Load a saved model: a `Seq2Seq`, an `Ensemble`, an `EncoderOnly`, or any Keras model with layers of this package.
 
     Args:
         path: a `.keras` file, or a run directory, for its best model.
@@ -41,8 +41,14 @@ def load(path: str | os.PathLike[str]) -> Any:
         # Keras's messages are long; the first sentence of the last part gives the cause.
         reason = str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0].partition(". ")[0]
         raise ModelFileError(f"{path}: the model cannot be loaded: {reason.rstrip('.')}.") from error
-    if not isinstance(model, TextModel | EncoderOnly):
+    if not _has_layers_of_ours(model):
         raise ModelFileError(
-            f"{path}: expected a Seq2Seq, an Ensemble or an EncoderOnly, found a {type(model).__name__}."
+            f"{path}: expected a model with layers of this package, such as a Seq2Seq, found a {type(model).__name__} "
+            f"without. Load it with keras.models.load_model."
         )
     return model
+
+
+def _has_layers_of_ours(layer: Any) -> bool:
+    """Whether a layer or one within it is of this package."""
+    return isinstance(layer, WithConfig | NoEncoder) or any(map(_has_layers_of_ours, getattr(layer, "layers", ())))

@@ -19,8 +19,6 @@ SOURCES = ["1 2 3 4 5", "21 22 23 24 25"]
 def built(mode, **options):
     """The preset's model, of any mode."""
     config = yaml.safe_load((files("seq2seq_zoo") / "presets" / "first_25_2016.yaml").read_text())
-    if mode == "attention":
-        options = {"attention": "linear", "readout_context": False, **options}
     config["decoder"] |= {"mode": mode, **options}
     config = schema.resolve(config)
     return make_model(config, make_task(config).load())

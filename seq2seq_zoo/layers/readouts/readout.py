@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import EmbeddingLookup
+from seq2seq_zoo.layers.saving import Constraint, Initializer, Regularizer
 from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
 
 PAD = 0
@@ -20,6 +22,8 @@ def argmax(scores: Tensor) -> Tensor:
     The `argmax` of Keras distinguishes -0.0 from 0.0 by operations on bits that exported graphs do not support.
     """
     size = scores.shape[-1]
+    if 0 in scores.shape:  # an empty batch, whose greatest Keras refuses to take
+        return ops.zeros(scores.shape[:-1], dtype="int32")
     greatest = ops.equal(scores, ops.max(scores, axis=-1, keepdims=True))
     return ops.min(ops.where(greatest, ops.arange(size, dtype="int32"), size - 1), axis=-1)
 
@@ -39,6 +43,15 @@ class Readout(Sublayer):
     """From a step's features to its output, and from an output to the next step's input.
 
     Abstract: a subclass defines what an output is. Decoders and searches use outputs only through these methods.
+
+    Args:
+        kernel_initializer: of each matrix that features are multiplied with, as Keras's layers take it: a name, a
+            configuration or an object.
+        kernel_regularizer: of these matrices; its loss is one of the model's `losses`.
+        kernel_constraint: of these matrices, after each training step.
+        bias_initializer: of the biases.
+        bias_regularizer: of the biases.
+        bias_constraint: of the biases.
     """
 
     vocabulary_size: int | None = None
@@ -47,8 +60,24 @@ class Readout(Sublayer):
     """Whether the next step reads a projection of the features, from `project_feedback`, and not an output; known once
     the readout is built."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    @checked
+    def __init__(
+        self,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer = None,
+        bias_constraint: Constraint = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.kernel_initializer = kernel_initializer
+        self.kernel_regularizer = kernel_regularizer
+        self.kernel_constraint = kernel_constraint
+        self.bias_initializer = bias_initializer
+        self.bias_regularizer = bias_regularizer
+        self.bias_constraint = bias_constraint
         self._has_own_policy = kwargs.get("dtype") is not None
 
     def set_default_width(self, units: int) -> None:
@@ -77,6 +106,11 @@ class Readout(Sublayer):
     def output_width(self) -> int:
         """The width of what `read` returns."""
         raise NotImplementedError
+
+    @property
+    def output_dtype(self) -> str:
+        """The type of what `read` returns: float32, or float64 where the readout computes in that."""
+        return "float64" if self.compute_dtype == "float64" else "float32"
 
     # === From an output to the next step's input ===
 

@@ -21,6 +21,8 @@ class RealValues(Readout):
     which of them is the output, and the loss. The first step reads zeros. No output ends its sequence, so a
     free-running pass has `max_length` outputs.
 
+    Arguments are those of `Readout`, and:
+
     Args:
         size: number of features of an output.
         mask_value: a target is padding if all its features have this value; `None` if there is no padding.
@@ -41,8 +43,8 @@ class RealValues(Readout):
         """Create the projection."""
         del feeds_back
         shape = (features, self.output_width)
-        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
-        self.bias = self.add_weight(shape=shape[1:], initializer="zeros", name="bias")
+        self.kernel = self.add_parameter("kernel", shape, "kernel")
+        self.bias = self.add_parameter("bias", shape[1:], "bias")
         self.built = True
 
     @property
@@ -57,7 +59,7 @@ class RealValues(Readout):
 
     def initial_output(self, batch: Any) -> Tensor:
         """Zeros."""
-        return ops.zeros((batch, self.size), dtype="float32")
+        return ops.zeros((batch, self.size), dtype=self.output_dtype)
 
     def embed(self, outputs: Tensor) -> Tensor:
         """The outputs, unchanged."""
@@ -82,8 +84,8 @@ class RealValues(Readout):
         return unpadded_steps(targets, self.mask_value)
 
     def read(self, features: Tensor) -> Tensor:
-        """The numbers, in float32 whatever the policy."""
-        return ops.cast(matmul(features, self.kernel) + self.bias, "float32")
+        """The numbers, in float32 whatever the policy (in float64 if it is that)."""
+        return ops.cast(matmul(features, self.kernel) + self.bias, self.output_dtype)
 
     def loss(self, label_smoothing: float = 0.0) -> keras.losses.Loss:
         """`value_loss`."""

@@ -10,6 +10,7 @@ from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.products import EmbeddingLookup, matmul
 from seq2seq_zoo.layers.readouts.readout import PAD, Readout, argmax, readouts
 from seq2seq_zoo.layers.readouts.sampled_softmax import draw_sample, sampled_logits
+from seq2seq_zoo.layers.saving import Constraint, Initializer, Regularizer
 from seq2seq_zoo.layers.sublayer import Tensor, as_ids
 
 
@@ -18,6 +19,8 @@ class Tokens(Readout):
     """Tokens as outputs: logits, fed back as the embedding of the output token.
 
     Padding is id 0. The padding and start ids are never generated, though they have logits.
+
+    Arguments are those of `Readout`, and:
 
     Args:
         vocabulary_size: number of token ids, including padding, start and end.
@@ -32,6 +35,10 @@ class Tokens(Readout):
             and searches always use the full vocabulary.
         start: id of the start token, which the first step reads; `None` if no step reads outputs.
         end: id of the end token; `None` if no token ends a sequence, so that every output has `max_length` tokens.
+        embeddings_initializer: of the embedding matrix, as Keras's layers take it: a name, a configuration or an
+            object.
+        embeddings_regularizer: of the embedding matrix; its loss is one of the model's `losses`.
+        embeddings_constraint: of the embedding matrix, after each training step.
 
     Raises:
         ValueError: the ids are not distinct, or not below the vocabulary size; `tied` without an embedding to tie to,
@@ -53,6 +60,9 @@ class Tokens(Readout):
         softmax_samples: Positive | None = None,
         start: NonNegative | None = 1,
         end: NonNegative | None = 2,
+        embeddings_initializer: Initializer = "uniform",
+        embeddings_regularizer: Regularizer = None,
+        embeddings_constraint: Constraint = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -77,6 +87,9 @@ class Tokens(Readout):
         self.seed_generator = None if softmax_samples is None else keras.random.SeedGenerator()
         self.start = start
         self.end = end
+        self.embeddings_initializer = embeddings_initializer
+        self.embeddings_regularizer = embeddings_regularizer
+        self.embeddings_constraint = embeddings_constraint
 
     def set_default_width(self, units: int) -> None:
         """Make embeddings as wide as the decoder if `embedding_dim` was not given."""
@@ -88,17 +101,15 @@ class Tokens(Readout):
         self.feeds_back_features = feeds_back and self.feedback == "features"
         if self.feeds_back_features:
             shape = (features, self.width)
-            self.vector_kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="vector_kernel")
-            self.vector_bias = self.add_weight(shape=shape[1:], initializer="zeros", name="vector_bias")
+            self.vector_kernel = self.add_parameter("vector_kernel", shape, "kernel")
+            self.vector_bias = self.add_parameter("vector_bias", shape[1:], "bias")
             features = self.width
         elif feeds_back and self.start is None:
             raise ValueError(
                 "start=None leaves the first step without a token to read: give the id of the start token."
             )
         elif feeds_back:
-            self.embedding = self.add_weight(
-                shape=(self.vocabulary_size, self.width), initializer="uniform", name="embedding"
-            )
+            self.embedding = self.add_parameter("embedding", (self.vocabulary_size, self.width), "embeddings")
         if self.tied and self.embedding is None:
             raise OptionError(
                 ("tied",),
@@ -106,14 +117,10 @@ class Tokens(Readout):
                 "tie to. Leave it out.",
             )
         if not self.tied:
-            self.kernel = self.add_weight(
-                shape=(features, self.vocabulary_size), initializer="glorot_uniform", name="kernel"
-            )
+            self.kernel = self.add_parameter("kernel", (features, self.vocabulary_size), "kernel")
         elif features != self.width:
-            self.projection = self.add_weight(
-                shape=(features, self.width), initializer="glorot_uniform", name="projection"
-            )
-        self.bias = self.add_weight(shape=(self.vocabulary_size,), initializer="zeros", name="bias")
+            self.projection = self.add_parameter("projection", (features, self.width), "kernel")
+        self.bias = self.add_parameter("bias", (self.vocabulary_size,), "bias")
         self.built = True
 
     @property
@@ -150,7 +157,7 @@ class Tokens(Readout):
     @property
     def never_generated(self) -> Tensor:
         """Which ids are never generated, padding and start: boolean `(vocabulary_size,)`."""
-        ids = ops.arange(self.vocabulary_size)
+        ids = ops.arange(self.vocabulary_size, dtype="int32")
         padding = ops.equal(ids, PAD)
         return padding if self.start is None else ops.logical_or(padding, ops.equal(ids, self.start))
 
@@ -167,9 +174,9 @@ class Tokens(Readout):
         return matmul(features, self.vector_kernel) + self.vector_bias
 
     def read(self, features: Tensor) -> Tensor:
-        """Logits, in float32 whatever the policy."""
+        """Logits, in float32 whatever the policy (in float64 if it is that)."""
         kernel = ops.transpose(self.embedding) if self.tied else self.kernel
-        return ops.cast(matmul(self._projected(features), kernel) + self.bias, "float32")
+        return ops.cast(matmul(self._projected(features), kernel) + self.bias, self.output_dtype)
 
     def training_outputs(self, features: Tensor, targets: Tensor) -> Tensor:
         """Logits of all tokens; with `softmax_samples`, logits of the target and of the sample."""
@@ -179,7 +186,8 @@ class Tokens(Readout):
         sample = draw_sample(
             targets, self.mask(targets), self.vocabulary_size, self.softmax_samples, self.seed_generator
         )
-        return sampled_logits(self._projected(features), targets, sample, self._output_vectors, self.bias)
+        features = self._projected(features)
+        return sampled_logits(features, targets, sample, self._output_vectors, self.bias, self.output_dtype)
 
     def _projected(self, features: Tensor) -> Tensor:
         return features if self.projection is None else matmul(features, self.projection)
