@@ -1,5 +1,6 @@
 """Forecasts of your own series."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ class Forecast(Windows):
     def __init__(self, file: str, **kwargs: Any):
         super().__init__(**kwargs)
         self.file = file
+
+    def files(self) -> Sequence[str]:
+        """The path of the series."""
+        return [self.file]
 
     def stream(self) -> np.ndarray:
         """The values of the columns in the file."""

@@ -1,6 +1,6 @@
 """Your own sequences with a real-valued target for each frame."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,10 @@ class Frames(FrameTask):
         if twice := [name for name in named if named.count(name) > 1]:
             raise ValueError(f"sources, targets and sequence are different columns, but '{twice[0]}' is named twice.")
         check_fractions(self.fractions)
+
+    def files(self) -> Sequence[str]:
+        """The paths of all splits."""
+        return [path for path in self.paths.values() if path is not None]
 
     def recordings(self) -> Mapping[str, list[Recording]]:
         """The sequences of each split."""
