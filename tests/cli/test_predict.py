@@ -166,6 +166,18 @@ def test_predict_covers_a_probability(first_25):
     )
 
 
+def test_a_probability_to_cover_is_that_of_what_follows_the_given_text(names):
+    options = ["--search", "beam", "--set", "size=8", "--set", "max_length=3", "--json"]
+
+    def continuations(*chosen):
+        (line,) = call("predict", names.directory, "jo", *options, *chosen).stdout.splitlines()
+        return [each["log_prob"] - sum(each["token_log_probs"][:2]) for each in json.loads(line)["outputs"]]
+
+    following = [math.exp(each) for each in continuations("--n-best", 8)]
+    for number in (1, 3):
+        assert len(continuations("--mass", sum(following[:number]) - 1e-6)) == number
+
+
 def test_predict_forbids_tokens(first_25):
     directory = first_25.directory
     (row, answer), *_ = ROWS.items()
