@@ -190,6 +190,77 @@ def test_a_finished_run_resumed_is_only_evaluated_again(copied, finished):
     assert first == second
 
 
+def test_a_run_resumed_with_more_epochs_ends_like_one_that_had_them_from_the_start(tmp_path):
+    own = {"schedule": "constant"}
+    whole = Run.start(tmp_path / "whole", small(tmp_path, training={**own, "epochs": 3}))
+    whole.train()
+    extended = Run.start(tmp_path / "extended", small(tmp_path, training={**own, "epochs": 1})).directory
+    Run.resume(extended).train()
+    assert len(epochs_of(extended)) == 1
+    Run.resume(extended, ["training.epochs=3"]).train()
+    assert timeless(epochs_of(extended)) == timeless(epochs_of(whole.directory))
+    assert read(extended / "config.yaml", factory.schema)["training"]["epochs"] == 3
+    assert len(Run.resume(extended).history) == 3
+
+
+def test_a_schedule_has_the_length_of_a_resumed_run_s_epochs(copied):
+    rate = Run.resume(copied).model.optimizer.learning_rate
+    assert float(rate) == pytest.approx(0, abs=1e-9)  # at the end of its cosine
+    longer = Run.resume(copied, ["training.epochs=8"]).model.optimizer.learning_rate
+    assert float(longer) == pytest.approx(0.03 / 2)  # in the middle of it
+
+
+def test_a_resumed_run_changes_nothing_but_its_epochs(copied):
+    before = (copied / "config.yaml").read_text()
+    with pytest.raises(RunError) as raised:
+        Run.resume(copied, ["training.epochs=9", "decoder.units=3"])
+    assert str(raised.value) == (
+        "--set decoder.units=3: a resumed run keeps its configuration, of which only training.epochs may change. Leave "
+        "it out, or start a new run."
+    )
+    with pytest.raises(RunError) as raised:
+        Run.resume(copied, ["training.epochs=3"])
+    assert str(raised.value) == (
+        f"{copied}: 4 epochs are finished already: expected a training.epochs of at least that, got 3."
+    )
+    with pytest.raises(ConfigError, match=r"--set training\.epochs=x: training\.epochs: must be an integer"):
+        Run.resume(copied, ["training.epochs=x"])
+    assert (copied / "config.yaml").read_text() == before
+
+
+def test_relative_paths_of_data_refer_to_the_folder_in_which_the_run_was_started(tmp_path, monkeypatch):
+    for folder in ("project", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    pairs = "".join(f"{'ab' * (number % 7)}{number}\t{number}\n" for number in range(40))
+    (tmp_path / "project" / "pairs.tsv").write_text(pairs)
+    (tmp_path / "file.yaml").write_text("task: {name: file, train: pairs.tsv}\nencoder: {}\ndecoder: {mode: basic}\n")
+    monkeypatch.chdir(tmp_path / "project")
+    Run.start("run", read(tmp_path / "file.yaml", factory.schema, ["encoder.units=2", "decoder.units=2"]))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    directory = Path("..", "project", "run")
+    assert run.read_data(directory).splits["test"]
+    assert Run.resume(directory).directory == directory
+    assert Path.cwd() == tmp_path / "elsewhere"
+    (tmp_path / "project" / "pairs.tsv").rename(tmp_path / "elsewhere" / "pairs.tsv")
+    for read_run in (Run.resume, run.read_data):
+        with pytest.raises(ConfigError) as raised:
+            read_run(directory)
+        assert str(raised.value) == (
+            f"{directory / 'config.yaml'}:1: task: Cannot read the data file 'pairs.tsv': No such file or directory. "
+            f"Check the path. A relative path refers to {tmp_path / 'project'}, in which the run was started."
+        )
+    # The whole project has moved: paths refer to the current folder again.
+    (tmp_path / "project").rename(tmp_path / "moved")
+    assert run.read_data(tmp_path / "moved" / "run").splits["test"]
+    (tmp_path / "elsewhere" / "pairs.tsv").unlink()
+    with pytest.raises(ConfigError) as raised:
+        run.read_data(tmp_path / "moved" / "run")
+    assert str(raised.value).endswith(
+        f"A relative path refers to {tmp_path / 'elsewhere'}, since {tmp_path / 'project'}, in which the run was "
+        "started, does not exist."
+    )
+
+
 def test_nothing_is_overwritten(finished, tmp_path):
     before = {path.name: path.read_bytes() for path in finished.iterdir()}
     with pytest.raises(RunError) as raised:

@@ -10,6 +10,7 @@ from seq2seq_zoo.cli import schema as schema
 from seq2seq_zoo.cli import train as train
 from seq2seq_zoo.cli import evaluate as evaluate
 from seq2seq_zoo.cli import predict as predict
+from seq2seq_zoo.cli import score as score
 from seq2seq_zoo.cli import export as export
 from seq2seq_zoo.cli import benchmark as benchmark
 from seq2seq_zoo.cli import report as report

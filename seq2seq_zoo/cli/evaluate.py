@@ -1,25 +1,40 @@
 """`seq2seq-zoo evaluate`: computes the metrics of a model."""
 
-import functools
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from seq2seq_zoo.cli.metrics import print_metrics
-from seq2seq_zoo.cli.models import UnknownTokens, load_model, load_text_model
-from seq2seq_zoo.cli.shared import ModelPath, SkipBadLines, UsageError, app, examples, note
-
-if TYPE_CHECKING:
-    from seq2seq_zoo.models.text_model import TextModel
+from seq2seq_zoo.cli.models import (
+    SearchName,
+    SearchOptions,
+    UnknownTokens,
+    load_model,
+    load_text_model,
+    make_search,
+    read_pairs_for,
+)
+from seq2seq_zoo.cli.shared import (
+    ModelPath,
+    SkipBadLines,
+    UsageError,
+    app,
+    examples,
+    note,
+    require_absent,
+    require_file,
+)
+from seq2seq_zoo.experiment.directory import require_run
+from seq2seq_zoo.system.model_file import find_model
 
 
 @app.command(
     epilog=examples(
         "seq2seq-zoo evaluate runs/copy-attention-1",
         "seq2seq-zoo evaluate runs/copy-attention-1/best.keras more.tsv",
+        "seq2seq-zoo evaluate runs/copy-attention-1 --search beam --set size=5 --out beam.tsv",
         "seq2seq-zoo evaluate runs/copy-attention-1 --metric rouge_l --metric chrf",
         "seq2seq-zoo evaluate runs/copy-attention-1 --json | jq .exact_match",
     )
@@ -37,25 +52,42 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="NAME", help="A further metric; see 'seq2seq-zoo list metrics'; may be repeated."),
     ] = None,
+    search: SearchName = "greedy",
+    overrides: SearchOptions = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TSV", help="A new file for each source, its target and its output, by tabs.", show_default=False
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     skip_bad_lines: SkipBadLines = False,
 ) -> None:
     """Evaluate a model on the test split of its task, or on a file."""
     if file is None and model_path.is_file():
         raise UsageError(f"{model_path} is a model without a task: give a FILE of pairs as well, or the run directory.")
+    find_model(model_path)
+    if file is None:
+        require_run(model_path)
+    else:
+        require_file(file)
+    if out is not None:
+        require_absent(out)
     from seq2seq_zoo.metrics.texts import text_metrics
 
     further = [text_metrics.create(name) for name in metric or ()]
     model = load_text_model(model_path) if file else load_model(model_path)
-    if further and not getattr(model, "has_source", True):
-        raise UsageError("--metric compares outputs with targets, and a language model has no outputs: leave it out.")
-    if further and not hasattr(model, "search"):
-        raise UsageError(f"--metric compares generated texts, and {model_path} outputs labels: leave it out.")
-    if further and model.readout.vocabulary_size is None:
-        raise UsageError(f"--metric compares generated texts, and {model_path} outputs real values: leave it out.")
+    searching = search != "greedy" or bool(overrides)
+    for option, given in (("--metric", further), ("--search", searching)):
+        if given and (other := _instead_of_texts(model, model_path)):
+            raise UsageError(f"{option} is for generated texts, and {other}: leave it out.")
+    if out is not None and not getattr(model, "has_source", True):
+        raise UsageError("--out is for outputs, and a language model is evaluated without any: leave it out.")
+    chosen = make_search(model, search, overrides) if searching else "greedy"
     from seq2seq_zoo.experiment.factory import make_metrics
     from seq2seq_zoo.experiment.notes import too_long_targets
-    from seq2seq_zoo.experiment.run import read_config, read_data
+    from seq2seq_zoo.experiment.run import predictions_table, read_config, read_data
+    from seq2seq_zoo.system.files import write
     from seq2seq_zoo.tasks.task import Data
     from seq2seq_zoo.training import evaluation
 
@@ -63,7 +95,7 @@ def evaluate(
         config, data = read_config(model_path), read_data(model_path)
         further = [*make_metrics(config, data), *further]
     else:
-        pairs, skipped = _pairs(model, file, skip_bad_lines)
+        pairs, skipped = read_pairs_for(model, file, skip_bad_lines)
         source, target = model.vocabularies
         data = Data({"test": pairs}, source, target)
         if skipped:
@@ -77,29 +109,20 @@ def evaluate(
     if hasattr(model, "search") and model.has_source:  # nothing else generates outputs
         for line in too_long_targets(data, model.max_length, ["test"]):
             note(line)
-    metrics, _ = evaluation.evaluate_fully(model, data, "test", further)
+    metrics, outputs = evaluation.evaluate_fully(model, data, "test", further, chosen)
+    if out is not None:
+        write(out, predictions_table(data, outputs))
+        note(f"Wrote {out}.")
     if as_json:
         print(json.dumps({**({} if "tokens" in metrics else {"pairs": len(pairs)}), **metrics}, indent=2))
     else:
         print_metrics(metrics, len(pairs))
 
 
-def _pairs(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequence[tuple[str, str]], int]:
-    """The pairs of a file in the form that the model needs, and the number of bad lines skipped."""
-    from seq2seq_zoo.data.delimited import read_pairs
-    from seq2seq_zoo.data.stream import read_stream
-    from seq2seq_zoo.data.texts import read_texts
-    from seq2seq_zoo.models.encoder_only import EncoderOnly
-    from seq2seq_zoo.tasks.labels import check_labels
-
-    if isinstance(model, EncoderOnly):
-        separator = model.vocabularies[0].separator
-        check = functools.partial(check_labels, whole=model.whole, separator=separator)
-        return read_pairs(file, skip_bad_lines, check=check)
-    if model.has_source:
-        return read_pairs(file, skip_bad_lines)
-    if model.vocabularies[1].end is None:
-        text, skipped = read_stream(file, skip_bad_lines)
-        return [("", text)], skipped
-    texts, skipped = read_texts(file, skip_bad_lines)
-    return [("", text) for text, _ in texts], skipped
+def _instead_of_texts(model: Any, path: Path) -> str:
+    """What is evaluated of a model that does not generate texts; empty if it does."""
+    if not getattr(model, "has_source", True):
+        return "a language model is evaluated without outputs"
+    if not hasattr(model, "search"):
+        return f"{path} outputs labels"
+    return f"{path} outputs real values" if model.readout.vocabulary_size is None else ""

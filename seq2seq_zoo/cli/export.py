@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from seq2seq_zoo.cli.models import SearchName, SearchOptions, load_text_model, make_search
-from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note
+from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note, require_absent
+from seq2seq_zoo.system.model_file import find_model
 
 COMPARED = 500
 """For how many dev sources the outputs of the model and of the exported graph are compared."""
@@ -46,6 +47,10 @@ def export(
     run directory, the command compares the outputs of the graph, run by its own runtime, with those of the model on the
     dev split.
     """
+    find_model(model_path)
+    name = "-".join(part for part in (format, search if search != "greedy" else "", quantize) if part)
+    directory = out or (model_path / name if model_path.is_dir() else model_path.with_name(f"{model_path.stem}-{name}"))
+    require_absent(directory)
     model = load_text_model(model_path)
     if not hasattr(model, "search"):
         raise UsageError(f"{model_path} has no decoder, so it has no search to export.")
@@ -54,8 +59,6 @@ def export(
 
     chosen = make_search(model, search, overrides)
     rows = int(batch) if batch is not None and batch.isdecimal() else batch
-    name = "-".join(part for part in (format, search if search != "greedy" else "", quantize) if part)
-    directory = out or (model_path / name if model_path.is_dir() else model_path.with_name(f"{model_path.stem}-{name}"))
     exported = export(model, directory, format, chosen, rows, quantize)
     for path in sorted(each for each in directory.rglob("*") if each.is_file()):
         print(f"{path.stat().st_size / 1024:9,.1f} KiB  {path}")

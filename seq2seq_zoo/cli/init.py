@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seq2seq_zoo.cli.shared import UsageError, app, examples, note, presets
+from seq2seq_zoo.cli.shared import app, examples, note, presets, require_absent
 from seq2seq_zoo.config.registry import UnknownNameError, nearest
 
 
@@ -20,9 +20,6 @@ def init(
     if preset not in known:
         raise UnknownNameError(f"Unknown preset '{preset}'.{nearest(preset, known)} Presets: {', '.join(known)}.")
     path = out or Path(f"{preset}.yaml")
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(known[preset].read_text(encoding="utf-8"))
-    except FileExistsError:
-        raise UsageError(f"{path} already exists and is not overwritten: give another name with --out.") from None
+    require_absent(path)
+    path.write_bytes(known[preset].read_bytes())
     note(f"Wrote {path}. Train it with: seq2seq-zoo train {shlex.quote(str(path))}")

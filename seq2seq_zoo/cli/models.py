@@ -1,5 +1,6 @@
 """What the commands that use a trained model share."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seq2seq_zoo.cli.shared import UsageError, note, start_backend
+from seq2seq_zoo.system.model_file import ModelFileError, find_model
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.vocabulary import Vocabulary
     from seq2seq_zoo.decoding import Search
     from seq2seq_zoo.models.text_model import TextModel
+
+AT_ONCE = 1024
+"""How many lines are read into memory and computed together at most."""
+
+SAMPLES = 100
+"""How many samples are drawn to cover a probability, unless another number is given."""
 
 SHOWN = 10
 """How many unknown tokens are printed."""
@@ -27,7 +35,8 @@ SearchOptions = Annotated[
 
 
 def load_model(path: Path) -> Any:
-    """A saved model of a kind that the commands know."""
+    """A saved model of a kind that the commands know. A wrong path is refused before the backend is imported."""
+    find_model(path)
     start_backend()
     from seq2seq_zoo.models.loading import ModelFileError, load
 
@@ -47,23 +56,38 @@ def load_text_model(path: Path) -> "TextModel":
 
 def require_vocabularies(model: Any, path: Path) -> "TextModel":
     """The model from a path, if it has the vocabularies to read and write texts."""
-    from seq2seq_zoo.models.loading import ModelFileError
-
     if model.source_vocabulary is None or model.target_vocabulary is None:
         raise ModelFileError(f"{path}: the model has no vocabularies, so it neither reads nor writes texts.")
     return model
 
 
-def make_search(model: "TextModel", name: str, overrides: Sequence[str] | None, n_best: int | None = None) -> "Search":
-    """The search of the given name and options, if the model can run it."""
+def make_search(
+    model: "TextModel",
+    name: str,
+    overrides: Sequence[str] | None,
+    n_best: int | None = None,
+    mass: float | None = None,
+) -> "Search":
+    """The search of the given name and options, if the model can run it.
+
+    Args:
+        model: that is to run it.
+        name: of the search.
+        overrides: its options, such as "size=10".
+        n_best: how many outputs are wanted.
+        mass: the probability that the outputs are to cover, for which a search returns all that it finds.
+    """
     from seq2seq_zoo.config.reader import choose
     from seq2seq_zoo.config.schema import Choice
     from seq2seq_zoo.decoding import searches
 
     options = choose(Choice(searches, "name"), {"name": name}, f"--search {name}", overrides or ())
-    if n_best is not None:
+    if n_best is not None or mass is not None:
         if "n_best" not in options:
-            raise UsageError(f"--n-best {n_best}: {name} returns one output: add --search beam or --search sample.")
+            option = f"--mass {mass:g}" if n_best is None else f"--n-best {n_best}"
+            raise UsageError(f"{option}: {name} returns one output: add --search beam or --search sample.")
+        if n_best is None:
+            n_best = options.get("size", SAMPLES) if options["n_best"] == 1 else options["n_best"]
         options["n_best"] = n_best
         if name == "beam":
             options["size"] = max(options["size"], n_best)
@@ -73,6 +97,28 @@ def make_search(model: "TextModel", name: str, overrides: Sequence[str] | None, 
     except ValueError as error:
         raise UsageError(str(error)) from None
     return search
+
+
+def read_pairs_for(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequence[tuple[str, str]], int]:
+    """The pairs of a file in the form that the model needs, and the number of bad lines skipped."""
+    from seq2seq_zoo.data.delimited import read_pairs
+    from seq2seq_zoo.data.mapped import Mapped
+    from seq2seq_zoo.data.stream import read_stream
+    from seq2seq_zoo.data.texts import read_texts
+    from seq2seq_zoo.models.encoder_only import EncoderOnly
+    from seq2seq_zoo.tasks.labels import check_labels
+
+    if isinstance(model, EncoderOnly):
+        separator = model.vocabularies[0].separator
+        check = functools.partial(check_labels, whole=model.whole, separator=separator)
+        return read_pairs(file, skip_bad_lines, check=check)
+    if model.has_source:
+        return read_pairs(file, skip_bad_lines)
+    if model.vocabularies[1].end is None:
+        text, skipped = read_stream(file, skip_bad_lines)
+        return [("", text)], skipped
+    texts, skipped = read_texts(file, skip_bad_lines)
+    return Mapped(lambda pair: ("", pair[1]), texts), skipped
 
 
 class UnknownTokens:

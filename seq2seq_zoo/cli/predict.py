@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from seq2seq_zoo.cli.models import (
+    AT_ONCE,
     SearchName,
     SearchOptions,
     UnknownTokens,
@@ -23,14 +24,11 @@ from seq2seq_zoo.cli.models import (
     make_search,
     require_vocabularies,
 )
-from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note
+from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note, require_file
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.vocabulary import Vocabulary
     from seq2seq_zoo.models.text_model import Prediction
-
-AT_ONCE = 1024
-"""How many lines of a pipe are predicted together at most."""
 
 
 @app.command(
@@ -38,6 +36,7 @@ AT_ONCE = 1024
         "seq2seq-zoo predict runs/copy-attention-1 abc cab",
         "seq2seq-zoo predict runs/copy-attention-1 < sources.txt > outputs.txt",
         "seq2seq-zoo predict runs/copy-attention-1 abc --search beam --set size=8 --n-best 3 --scores",
+        "seq2seq-zoo predict runs/copy-attention-1 abc --search beam --set size=20 --mass 0.9 --json",
         "seq2seq-zoo predict runs/copy-attention-1 abc --alignments map.png",
         "seq2seq-zoo predict runs/names-feedback-1 jo --search sample --n-best 5 --set temperature=0.8",
         "seq2seq-zoo predict runs/copy-attention-1    (prompts, on a terminal)",
@@ -68,6 +67,15 @@ def predict(
             min=1, help="How many outputs each source gets, best first; with beam and sample.", show_default=False
         ),
     ] = None,
+    mass: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Give the most probable outputs, as many as add up to this probability, such as 0.9; with beam and "
+            "sample, among --n-best of them.",
+            show_default=False,
+        ),
+    ] = None,
     prefix: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="A text that every output begins with.", show_default=False),
@@ -76,6 +84,18 @@ def predict(
         str | None,
         typer.Option(metavar="TOKEN", help="A token after which an output ends.", show_default=False),
     ] = None,
+    forbid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOKEN", help="A token that no output has, such as '<unk>'; may be repeated.", show_default=False
+        ),
+    ] = None,
+    copy_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--copy-unknown", help="Replace each <unk> of an output by the source token with the most attention."
+        ),
+    ] = False,
     scores: Annotated[
         bool, typer.Option("--scores", help="Print the score of each output, and a tab, before it.")
     ] = False,
@@ -97,7 +117,12 @@ def predict(
         raise UsageError("Give texts as arguments or a --file of them, not both.")
     if alignments is not None and not texts:
         raise UsageError("--alignments draws the texts that are given as arguments: give one or more.")
-    searching = search != "greedy" or overrides or n_best or prefix is not None or stop is not None
+    if mass is not None and not 0 < mass <= 1:
+        raise UsageError(f"--mass must be a probability above 0 and at most 1, got {mass:g}.")
+    if file is not None:
+        require_file(file)
+    given = (n_best, mass, prefix, stop, forbid or None, copy_unknown or None)
+    searching = search != "greedy" or overrides or any(option is not None for option in given)
     model = load_model(model_path)
     if model.readout.vocabulary_size is None:
         if texts or file is None or searching or scores or as_json:
@@ -110,22 +135,25 @@ def predict(
 
     chosen = None
     if not isinstance(model, EncoderOnly):
-        chosen = make_search(model, search, overrides, n_best)
+        chosen = make_search(model, search, overrides, n_best, mass)
     elif searching or alignments:
         raise UsageError(
             f"{model_path} has no decoder, so it has no search: give it texts, --file, --scores or --json only."
         )
     if alignments is not None and not model.has_attention:
         raise UsageError(f"--alignments: {model_path} has no attention: train a model of mode attention.")
+    if copy_unknown and not model.has_attention:
+        raise UsageError(f"--copy-unknown: {model_path} has no attention: train a model of mode attention.")
     if prefix is not None and not model.has_source:
         raise UsageError(
             f"--prefix: {model_path} is a language model, which continues its texts: give the prefix as a text."
         )
-    show = _as_json if as_json else functools.partial(_as_text, numbered=n_best is not None, scores=scores)
+    numbered = n_best is not None or mass is not None
+    show = _as_json if as_json else functools.partial(_as_text, numbered=numbered, scores=scores)
     unknown = UnknownTokens(model.vocabularies[0])
     largest = None if chosen is None or model.readout.end is None else model.searcher(chosen).max_length
     cut = _CutOutputs(largest, stop)
-    number = 0
+    number = uncovered = 0
     with contextlib.ExitStack() as stack:
         prompting = not texts and not file and sys.stdin.isatty()
         if texts:
@@ -144,8 +172,21 @@ def predict(
             if chosen is None:
                 predictions = model.predictions(batch)
             else:
-                stop_tokens = None if stop is None else [stop]
-                predictions = model.predictions(batch, chosen, prefixes, stop=stop_tokens, first=number)
+                predictions = model.predictions(
+                    batch,
+                    chosen,
+                    prefixes,
+                    stop=None if stop is None else [stop],
+                    first=number,
+                    forbidden=forbid or None,
+                    copy_unknown=copy_unknown,
+                )
+            if mass is not None:
+                starts = (prefixes or [""] * len(batch)) if model.has_source else batch
+                lengths = [len(model.vocabularies[1].split(start)) for start in starts]
+                pairs = [*zip(predictions, lengths, strict=True)]
+                uncovered += sum(prediction.mass(length) < mass for prediction, length in pairs)
+                predictions = [prediction.covering(mass, length) for prediction, length in pairs]
             for prediction in predictions:
                 number += 1
                 cut.count(prediction)
@@ -156,6 +197,11 @@ def predict(
                 cut.report()
             if alignments is not None:
                 _draw(predictions, model.vocabularies, alignments)
+    if uncovered:
+        note(
+            f"--mass {mass:g} is not reached by the outputs of {uncovered:,} of {number:,} texts: "
+            "give a larger --n-best."
+        )
 
 
 class _CutOutputs:
@@ -208,7 +254,9 @@ def _as_text(number: int, prediction: "Prediction", numbered: bool, scores: bool
 def _as_json(number: int, prediction: "Prediction") -> Iterator[str]:
     del number
     outputs = [
-        {name: value for name, value in each._asdict().items() if name != "alignment"} for each in prediction.hypotheses
+        {name: value for name, value in each._asdict().items() if name != "alignment"}
+        | {"probability": each.probability}
+        for each in prediction.hypotheses
     ]
     line = {"source": prediction.source, "unknown": prediction.unknown, "outputs": outputs}
     yield json.dumps(line, ensure_ascii=False)

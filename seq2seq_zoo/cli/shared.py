@@ -1,6 +1,8 @@
 """What all commands share: error handling, messages, common arguments, and files that come with the package."""
 
 import contextlib
+import errno
+import importlib.util
 import logging
 import os
 import sys
@@ -18,6 +20,8 @@ from seq2seq_zoo.config.registry import UnknownNameError, nearest
 from seq2seq_zoo.system.interrupt import interruptible
 
 PACKAGE = Path(__file__).parents[1]
+BACKENDS = ("tensorflow", "jax", "torch")
+"""The packages that Keras may compute with."""
 
 
 # === Errors and messages ===
@@ -92,7 +96,15 @@ def complain(message: str) -> None:
 
 
 def start_backend() -> None:
-    """Import the backend, and hide what its libraries write to standard error while they load."""
+    """Import the backend, and hide what its libraries write to standard error while they load.
+
+    Raises:
+        UsageError: the backend is unknown or not installed.
+    """
+    chosen = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if chosen not in BACKENDS:
+        known = ", ".join(BACKENDS)
+        raise UsageError(f"KERAS_BACKEND must be one of {known}, got '{chosen}'.{nearest(chosen, BACKENDS)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
@@ -104,13 +116,23 @@ def start_backend() -> None:
                 import keras
 
                 keras.ops.zeros(())  # the first tensor makes the backend search for devices, and report them
-        except Exception:
+        except Exception as error:
+            missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+            if missing in BACKENDS:
+                raise UsageError(_not_installed(missing)) from None
             hidden.seek(0)
             os.write(stderr, hidden.read())
             raise
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def _not_installed(backend: str) -> str:
+    """The message that a backend is not installed, and what to do."""
+    others = [each for each in BACKENDS if each != backend and importlib.util.find_spec(each)]
+    another = f"set KERAS_BACKEND={others[0]}, which is installed" if others else "set KERAS_BACKEND to another backend"
+    return f"Keras needs the package {backend}, which is not installed. Run: pip install {backend}, or {another}."
 
 
 # === The application ===
@@ -165,6 +187,30 @@ SkipBadLines = Annotated[
 Results = Annotated[Path, typer.Argument(metavar="DIR", help="A directory made by 'seq2seq-zoo benchmark'.")]
 
 
+# === Checks that need no backend ===
+
+
+def require_file(path: Path) -> None:
+    """Refuse a file of data that does not exist, before anything slow is imported.
+
+    Raises:
+        OSError: there is no such file, or it is a folder.
+    """
+    path.stat()
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+
+
+def require_absent(path: Path) -> None:
+    """Refuse to overwrite a file or directory.
+
+    Raises:
+        UsageError: it exists.
+    """
+    if path.exists():
+        raise UsageError(f"{path} already exists and is not overwritten: give another name with --out.")
+
+
 # === Files that come with the package ===
 
 
@@ -186,12 +232,14 @@ def suites() -> dict[str, Path]:
 def find_file(name: str, kind: str, files: Mapping[str, Path]) -> Path:
     """The file at a path, or the one of that name that comes with the package."""
     path = Path(name)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return path
     if name in files:
         return files[name]
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
-        return path  # clearly a path: reading it raises the error
+        from seq2seq_zoo.config.reader import content_of
+
+        content_of(path)  # clearly a path: this raises the error
     raise UnknownNameError(
         f"There is no file and no {kind} '{name}'.{nearest(name, files)} {kind.capitalize()}s: {', '.join(files)}."
     )

@@ -20,6 +20,7 @@ from seq2seq_zoo.cli.shared import (
     presets,
     start_backend,
 )
+from seq2seq_zoo.experiment.directory import require_new, require_resumable, require_run
 
 if TYPE_CHECKING:
     from seq2seq_zoo.experiment.run import Run
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         "seq2seq-zoo train digits_to_words --set decoder.mode=peek --out runs/peek",
         "seq2seq-zoo train file --set task.train=pairs.tsv --skip-bad-lines",
         "seq2seq-zoo train --resume runs/peek",
+        "seq2seq-zoo train --resume runs/peek --set training.epochs=30",
     )
 )
 def train(
@@ -50,22 +52,28 @@ def train(
     """Train a model in a run directory, and evaluate it on the test split."""
     if (config is None) == (resume is None):
         raise UsageError("Give either a CONFIG, to start a new run, or --resume DIR, to continue one.")
-    if resume is not None and (out or overrides or skip_bad_lines):
+    if resume is not None and (out or skip_bad_lines):
         raise UsageError(
-            "--resume continues a run in its directory and with its configuration: leave the other options out."
+            "--resume continues a run in its directory and with its configuration: leave --out and --skip-bad-lines "
+            "out."
         )
     run = None
     try:
-        path = None if config is None else find_file(config, "preset", presets())
+        path = None
+        changes = [*(overrides or ()), *(["task.skip_bad_lines=true"] if skip_bad_lines else [])]
+        if config is not None:
+            path = find_file(config, "preset", presets())
+            _require_files(path, changes)
+        elif resume is not None:
+            require_resumable(changes)
+            require_run(resume)
+        if out is not None:
+            require_new(out)
         start_backend()
         from seq2seq_zoo.cli.progress import EpochLines
         from seq2seq_zoo.experiment.run import BEST, CURVES, PREDICTIONS, SERIES, Run
 
-        if path is None:
-            run = Run.resume(str(resume))
-        else:
-            changes = [*(overrides or ()), *(["task.skip_bad_lines=true"] if skip_bad_lines else [])]
-            run = _new_run(path, changes, out)
+        run = Run.resume(str(resume), changes) if path is None else _new_run(path, changes, out)
         _describe(run)
         with EpochLines(Console(stderr=True)) as lines:
             metrics = run.train(lines.on_epoch, [lines])
@@ -77,6 +85,26 @@ def train(
     for what, file in (("model", BEST), ("outputs", PREDICTIONS), ("curves", CURVES), ("picture", SERIES)):
         if (run.directory / file).exists():
             print(f"{what:7}  {run.directory / file}")
+
+
+def _require_files(path: Path, changes: Sequence[str]) -> None:
+    """Refuse a task whose files cannot be read, before the backend is imported."""
+    from seq2seq_zoo.config.options import OptionError, errors_at
+    from seq2seq_zoo.config.reader import read
+    from seq2seq_zoo.config.schema import Choice, ConfigError, Schema
+    from seq2seq_zoo.data.lines import split_lines
+    from seq2seq_zoo.tasks import tasks
+
+    try:
+        config = read(path, Schema({"task": Choice(tasks, key="name")}), changes, partial=True)
+    except ConfigError:
+        return  # it is reported with the whole configuration
+    try:
+        with errors_at("task", refusals=ValueError):
+            for file in tasks.create(config["task"]).files():
+                next(split_lines(file), None)
+    except OptionError as error:
+        raise ConfigError.at(error, config.origins) from None
 
 
 def _new_run(path: Path, changes: Sequence[str], out: Path | None) -> "Run":

@@ -16,13 +16,14 @@ from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.config.schema import Choice, Config, ConfigError, Keys, Schema, plain
 
 
-def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] = ()) -> Config:
+def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] = (), partial: bool = False) -> Config:
     """Read a configuration from a YAML file.
 
     Args:
         path: of the file.
         schema: of the configuration.
         overrides: changes such as "decoder.units=256", whose values are YAML.
+        partial: whether to leave out sections that the schema does not have, instead of refusing them.
 
     Returns:
         The resolved configuration.
@@ -30,14 +31,7 @@ def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] 
     Raises:
         ConfigError: the file cannot be read, or the first mistake in it.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        offer = nearest(path.name, (each.name for each in path.parent.glob("*.yaml")))
-        raise ConfigError(f"{path}: there is no such file.{offer}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
+    content = content_of(path)
     origins: dict[Keys, str] = {}
     given = _parse(content, lambda line: f"{path}:{line}", (), origins)
     if given is None:
@@ -45,10 +39,28 @@ def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] 
     # The schema refuses anything but a mapping.
     for override in overrides if isinstance(given, dict) else ():
         _override(given, override, origins)
+    if partial and isinstance(given, dict):
+        given = {key: value for key, value in given.items() if key in schema.sections}
     try:
         return Config(schema.resolve(given), origins)
     except OptionError as error:
         raise ConfigError.at(error, origins) from None
+
+
+def content_of(path: str | os.PathLike[str]) -> bytes:
+    """The content of a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    path = Path(path)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        offer = nearest(path.name, (each.name for each in path.parent.glob("*.yaml")))
+        raise ConfigError(f"{path}: there is no such file.{offer}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
 
 
 def choose(choice: Choice, given: Mapping[str, Any], origin: str, overrides: Iterable[str] = ()) -> dict[str, Any]:

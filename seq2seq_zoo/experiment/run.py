@@ -18,6 +18,14 @@ from seq2seq_zoo.config.reader import dump, read
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.experiment.directory import (
+    CONFIG,
+    EPOCHS_OPTION,
+    RunError,
+    require_new,
+    require_resumable,
+    require_run,
+)
 from seq2seq_zoo.figures import image, trajectories
 from seq2seq_zoo.metrics import metric
 from seq2seq_zoo.models.loading import load
@@ -29,7 +37,6 @@ from seq2seq_zoo.training.evaluation import evaluate_fully
 from seq2seq_zoo.training.real_values import Output, table
 from seq2seq_zoo.training.training import TrainingError
 
-CONFIG = "config.yaml"
 DATA = "data.json"
 EPOCHS = "epochs.jsonl"
 LAST = "last.keras"
@@ -39,9 +46,8 @@ PREDICTIONS = "predictions.tsv"
 CURVES = "curves.png"
 SERIES = "series.png"
 
-
-class RunError(ValueError):
-    """A run directory that cannot be used as asked."""
+FOLDER = "folder"
+"""The key in `data.json` of the folder in which the run was started."""
 
 
 class Run:
@@ -50,8 +56,8 @@ class Run:
     The directory contains:
 
     - `config.yaml`: the resolved configuration.
-    - `data.json`: a fingerprint of the data, so that a resumed run never tests on training pairs; for real values, also
-      what is needed to read further files.
+    - `data.json`: a fingerprint of the data, so that a resumed run never tests on training pairs; the folder in which
+      the run was started, which relative paths refer to; for real values, also what is needed to read further files.
     - `source_vocabulary.json` and `target_vocabulary.json`.
     - `epochs.jsonl`: one record for each epoch.
     - `last.keras` and `best.keras`: whole models.
@@ -93,16 +99,19 @@ class Run:
                     "needs a package that is not installed. Run: pip install 'seq2seq-zoo[tensorboard]'",
                 )
             keras.utils.set_random_seed(config["seed"])
-            self.data = load_data(config)
+            self.data = load_data(config, directory)
             self.notes += self.data.notes
             self.metrics = factory.make_metrics(config, self.data)
             if (directory / LAST).exists():
                 self.model = load(directory / LAST)
+                if self.training.schedule != "constant":
+                    # The saved schedule has the length of the epochs that the run had before it was resumed.
+                    self.model.optimizer.learning_rate = self.training.rate(self.data)
                 self.history = self._finished_epochs()
             else:
                 self.model = factory.make_model(config, self.data)
                 pretrained = factory.make_pretrained(config)
-                with errors_at("pretrained"):
+                with errors_at("pretrained"), _paths_of(directory):
                     self.notes += pretrained.into(self.model)
             with errors_at("training"):
                 self.training.check(self.model, self.data)
@@ -116,33 +125,44 @@ class Run:
             RunError: the directory exists and is not empty.
         """
         directory = Path(directory)
-        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-            raise RunError(
-                f"{directory} already exists and is not overwritten: give another name with --out, or continue it with "
-                f"--resume {directory}."
-            )
+        require_new(directory)
         run = cls(directory, config)
         run._write(CONFIG, dump(config))
-        run._write(DATA, json.dumps(_summary(run.data), ensure_ascii=False) + "\n")
+        summary = {**_summary(run.data), FOLDER: str(Path.cwd())}
+        run._write(DATA, json.dumps(summary, ensure_ascii=False) + "\n")
         if isinstance(run.data, Data):
             for side, vocabulary in (("source", run.data.source), ("target", run.data.target)):
                 run._write(f"{side}_vocabulary.json", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
         return run
 
     @classmethod
-    def resume(cls, directory: str | os.PathLike[str]) -> "Run":
+    def resume(cls, directory: str | os.PathLike[str], changes: Sequence[str] = ()) -> "Run":
         """The run of a directory, to continue after its last finished epoch.
 
+        Args:
+            directory: of the run.
+            changes: of the number of epochs, such as "training.epochs=30"; written to the run's configuration.
+
         Raises:
-            RunError: there is no run in the directory, or its data has changed.
+            RunError: there is no run in the directory, its data has changed, another option is changed, or more epochs
+                are finished already.
         """
         directory = Path(directory)
-        config = read_config(directory)
+        require_resumable(changes)
+        config = read_config(directory, changes)
         # A kill during a write leaves a draft behind.
         for name in (EPOCHS, LAST, BEST, METRICS, PREDICTIONS, CURVES, SERIES):
             for draft in directory.glob(f".{name}.*"):
                 shutil.rmtree(draft)
-        return cls(directory, config)
+        run = cls(directory, config)
+        if changes:
+            if run.training.epochs < len(run.history):
+                raise RunError(
+                    f"{directory}: {len(run.history)} epochs are finished already: expected a {EPOCHS_OPTION} of at "
+                    f"least that, got {run.training.epochs}."
+                )
+            run._write(CONFIG, dump(config))
+        return run
 
     def train(
         self,
@@ -205,7 +225,7 @@ class Run:
         for split in ("dev", "test"):
             metrics[split], outputs = evaluate_fully(model, self.data, split, self.metrics)
         if outputs:
-            self._write(PREDICTIONS, "".join("\t".join(row) + "\n" for row in _predictions(self.data, outputs)))
+            self._write(PREDICTIONS, predictions_table(self.data, outputs))
         if isinstance(self.data, Series):
             write(self.directory / SERIES, image(_draw_series(self.data, outputs)))
         with atomic_path(self.directory / CURVES) as draft:
@@ -219,27 +239,29 @@ class Run:
             draft.write_text(text, encoding="utf-8")
 
 
-def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """The resolved configuration of a run.
+def read_config(directory: str | os.PathLike[str], changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The resolved configuration of a run, with changes such as "training.epochs=30".
 
     Raises:
         RunError: there is no run in the directory.
     """
-    path = Path(directory, CONFIG)
-    if not path.exists():
-        raise RunError(f"{Path(directory)} is not a run: expected {CONFIG} in it. Give a directory made by `train`.")
-    return read(path, factory.schema)
+    return read(require_run(directory), factory.schema, changes)
 
 
-def load_data(config: Mapping[str, Any]) -> Any:
+def load_data(config: Mapping[str, Any], directory: str | os.PathLike[str] | None = None) -> Any:
     """The data of a resolved configuration's task.
+
+    Args:
+        config: the configuration.
+        directory: that of its run. Relative paths of data refer to the folder in which the run was started; without a
+            run, to the current folder.
 
     Raises:
         ConfigError: the task refuses its options, or its data cannot be read.
     """
     with _config_errors(config):
         task = factory.make_task(config)
-        with errors_at("task", refusals=DataFileError):
+        with errors_at("task", refusals=DataFileError), _paths_of(directory):
             return task.load()
 
 
@@ -250,7 +272,7 @@ def read_data(directory: str | os.PathLike[str]) -> Any:
         RunError: there is no run in the directory, or its data has changed.
         ConfigError: the data cannot be read.
     """
-    data = load_data(read_config(directory))
+    data = load_data(read_config(directory), directory)
     _require_same_data(Path(directory), data)
     return data
 
@@ -267,6 +289,26 @@ def read_rows(directory: str | os.PathLike[str], file: str | os.PathLike[str]) -
     task = factory.make_task(read_config(directory))
     summary = json.loads(Path(directory, DATA).read_text(encoding="utf-8"))
     return summary["target"], task.read_rows(file, summary["kept"])
+
+
+@contextlib.contextmanager
+def _paths_of(directory: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Read files as in the folder in which a run was started, if that still exists. The error about a data file names
+    the folder. Any option of a task may be a path, so the process changes to that folder for the block.
+    """
+    record = None if directory is None else Path(directory, DATA)
+    started = json.loads(record.read_text(encoding="utf-8")).get(FOLDER) if record and record.exists() else None
+    if started is None:
+        yield
+        return
+    folder, why = started, "in which the run was started"
+    if not os.path.isdir(started):
+        folder, why = os.getcwd(), f"since {started}, in which the run was started, does not exist"
+    try:
+        with contextlib.chdir(folder):
+            yield
+    except DataFileError as error:
+        raise DataFileError(f"{error} A relative path refers to {folder}, {why}.") from None
 
 
 def _summary(data: Data | Series) -> dict[str, Any]:
@@ -302,6 +344,13 @@ def _config_errors(config: Mapping[str, Any]) -> Iterator[None]:
         yield
     except OptionError as error:
         raise ConfigError.at(error, getattr(config, "origins", {})) from error
+
+
+def predictions_table(data: Data | Series, outputs: Sequence[Any]) -> str:
+    """The test split and its outputs side by side, as tab-separated text with a line for each pair, or for each step of
+    real values.
+    """
+    return "".join("\t".join(row) + "\n" for row in _predictions(data, outputs))
 
 
 def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequence[str]]:

@@ -1,8 +1,6 @@
 """Loads saved models, safely."""
 
 import os
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,10 +9,7 @@ from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.layers.encoder import NoEncoder
 from seq2seq_zoo.layers.saving import WithConfig
 from seq2seq_zoo.models import serializable  # noqa: F401  registers what a file may hold
-
-
-class ModelFileError(ValueError):
-    """A file that holds no model of this package."""
+from seq2seq_zoo.system.model_file import ModelFileError, find_model
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -27,13 +22,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         ModelFileError: the file does not exist, or it holds no model of this package that Keras can load without
             running code from the file.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "best.keras"
-    if not path.exists():
-        raise ModelFileError(f"{path}: no such file: expected a model (.keras) or a run directory with one.")
-    if not zipfile.is_zipfile(path):
-        raise ModelFileError(f"{path}: not a model: expected a .keras file.")
+    path = find_model(path)
     modes.load_entry_points()  # registers other packages' modes, which a file may hold
     try:
         model = keras.saving.load_model(path)

@@ -1,5 +1,6 @@
 """What models of texts return."""
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -23,6 +24,11 @@ class Hypothesis(NamedTuple):
     """`(outputs, source tokens)`: attention weights of each entry of `token_log_probs`; `None` for a model without
     attention."""
 
+    @property
+    def probability(self) -> float:
+        """Probability that the model gives the whole output: `exp(log_prob)`."""
+        return math.exp(self.log_prob)
+
 
 class Prediction(NamedTuple):
     """The outputs for one source."""
@@ -37,6 +43,38 @@ class Prediction(NamedTuple):
     def text(self) -> str:
         """The best output, or an empty text if there is none."""
         return self.hypotheses[0].text if self.hypotheses else ""
+
+    def mass(self, prefix_length: int = 0) -> float:
+        """The sum of the probabilities of the distinct hypotheses.
+
+        Args:
+            prefix_length: number of tokens that the outputs were made to start with. The probabilities are those of
+                what follows them.
+        """
+        return math.fsum(_probability_after(prefix_length, each) for each in self._distinct())
+
+    def covering(self, mass: float, prefix_length: int = 0) -> "Prediction":
+        """The same with only the most probable hypotheses, as many as are needed for their probabilities to add up to
+        `mass`, the most probable one first. A hypothesis that occurs several times, as in samples, is kept once. If all
+        of them do not add up to `mass`, all are kept.
+
+        Args:
+            mass: a probability.
+            prefix_length: as in `mass`.
+        """
+        ranked = sorted(self._distinct(), key=lambda each: -each.log_prob)
+        before = itertools.accumulate((_probability_after(prefix_length, each) for each in ranked), initial=0.0)
+        kept = [each for each, covered in zip(ranked, before, strict=False) if covered < mass]
+        return self._replace(hypotheses=kept)
+
+    def _distinct(self) -> list[Hypothesis]:
+        """Each of the hypotheses once, since samples may be equal."""
+        return [*{(*each.tokens, each.ended): each for each in self.hypotheses}.values()]
+
+
+def _probability_after(prefix_length: int, hypothesis: Hypothesis) -> float:
+    """Probability of a hypothesis, given its first tokens."""
+    return math.exp(hypothesis.log_prob - math.fsum(hypothesis.token_log_probs[:prefix_length]))
 
 
 class Score(NamedTuple):

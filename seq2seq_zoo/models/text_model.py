@@ -83,6 +83,7 @@ class TextModel(VocabularyModel, abc.ABC):
         allowed: Sequence[int] | np.ndarray | None = None,
         rows: Sequence[int] | None = None,
         stop: Sequence[int] | None = None,
+        forbidden: Sequence[int] | np.ndarray | None = None,
     ) -> Generated:
         """Search for outputs, from ids to ids.
 
@@ -94,6 +95,7 @@ class TextModel(VocabularyModel, abc.ABC):
             allowed: ids that outputs may have, besides the end; all by default.
             rows: for a random search, the number of each row, which selects its random numbers; 0, 1, ... by default.
             stop: ids that end an output, besides the end; in the prefix they do not.
+            forbidden: ids that outputs may not have, except in the prefix; the end is always allowed.
 
         Returns:
             A `Generated` of numpy arrays.
@@ -108,10 +110,14 @@ class TextModel(VocabularyModel, abc.ABC):
         if prefix is not None:
             inputs["prefix"] = np.asarray(prefix, "int32")
             check_ids("prefix", inputs["prefix"], size)
+        everything = np.arange(size)
+        if forbidden is not None:
+            check_ids("forbidden", forbidden, size, rank=1)
+            allowed = np.setdiff1d(everything if allowed is None else np.asarray(allowed, "int32"), forbidden)
         for name, ids in (("allowed", allowed), ("stop", stop)):
             if ids is not None:
                 check_ids(name, ids, size, rank=1)
-                inputs[name] = np.isin(np.arange(size), ids)
+                inputs[name] = np.isin(everything, ids)
         if searcher.search.is_random:
             inputs["random_numbers"] = searcher.random_numbers(range(len(sources)) if rows is None else rows)
         return Generated(**searcher.predict_on_batch(inputs))
@@ -155,9 +161,12 @@ class TextModel(VocabularyModel, abc.ABC):
         allowed: Iterable[str] | None = None,
         batch_size: int = 64,
         stop: Iterable[str] | None = None,
+        forbidden: Iterable[str] | None = None,
+        copy_unknown: bool = False,
     ) -> list[str]:
         """The best output for each text. Arguments and errors are those of `predictions`."""
-        return [each.text for each in self.predictions(sources, search, prefixes, allowed, batch_size, stop)]
+        given = {"stop": stop, "forbidden": forbidden, "copy_unknown": copy_unknown}
+        return [each.text for each in self.predictions(sources, search, prefixes, allowed, batch_size, **given)]
 
     def predictions(
         self,
@@ -168,6 +177,8 @@ class TextModel(VocabularyModel, abc.ABC):
         batch_size: int = 64,
         stop: Iterable[str] | None = None,
         first: int = 0,
+        forbidden: Iterable[str] | None = None,
+        copy_unknown: bool = False,
     ) -> list[Prediction]:
         """The outputs for each text, with their scores and alignments.
 
@@ -184,16 +195,24 @@ class TextModel(VocabularyModel, abc.ABC):
             stop: tokens that end an output, such as a full stop; in a prefix they do not.
             first: number of the first source, if these are part of a longer list. A random search takes its random
                 numbers from its seed and the source's number.
+            forbidden: tokens that outputs may not have, except in a prefix; "<unk>" for the unknown token.
+            copy_unknown: whether to replace each unknown token of an output by the source token with the largest
+                attention weight at its step. Log-probabilities remain those of the unknown token.
 
         Raises:
-            TextError: a prefix or token is not in the vocabulary, a prefix is longer than an output can be, or there
-                are several tokens in place of one.
+            TextError: a prefix or token is not in the vocabulary, a prefix is longer than an output can be, there are
+                several tokens in place of one, or unknown tokens are to be copied without attention.
             ValueError: the model has no vocabularies, the sources are not a list of texts, the numbers of prefixes and
                 sources differ, a language model gets prefixes besides its texts, or the search or an option is unknown
                 or does not fit the model.
         """
         source_vocabulary, target_vocabulary = self.vocabularies
         expect_texts(sources)
+        if copy_unknown and not self.has_attention:
+            raise TextError(
+                "copy_unknown replaces unknown tokens by the source tokens that attention selects, but this model has "
+                "no attention: leave it out, or use a mode with attention."
+            )
         texts = sources
         if not self.has_source:
             sources, prefixes = [""] * len(texts), _texts_as_prefixes(texts, prefixes)
@@ -202,12 +221,17 @@ class TextModel(VocabularyModel, abc.ABC):
             columns.append(self._encode_prefixes(prefixes, len(sources), self.searcher(search).max_length))
         allowed_ids = _token_ids(target_vocabulary, allowed, "allowed token")
         stop_ids = _token_ids(target_vocabulary, stop, "stop token")
+        forbidden_ids = _token_ids(target_vocabulary, forbidden, "forbidden token")
+        constraints = {"allowed": allowed_ids, "stop": stop_ids, "forbidden": forbidden_ids}
         predictions: dict[int, Prediction] = {}
         for rows, (source_ids, *prefix_ids) in few_shapes(columns, batch_size):
             numbers = [*(first + row for row in rows), *[0] * (len(source_ids) - len(rows))]  # any for filled-up rows
-            generated = self.search(source_ids, search, *prefix_ids, allowed=allowed_ids, rows=numbers, stop=stop_ids)
+            generated = self.search(source_ids, search, *prefix_ids, rows=numbers, **constraints)
             for place, row in enumerate(rows):
                 hypotheses = _hypotheses(generated, place, target_vocabulary, len(columns[0][row]))
+                if copy_unknown:
+                    source_tokens = source_vocabulary.split(sources[row])
+                    hypotheses = [_copy_unknown(each, source_tokens, target_vocabulary) for each in hypotheses]
                 predictions[row] = Prediction(texts[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
         return [predictions[row] for row in range(len(sources))]
 
@@ -279,6 +303,10 @@ def _token_ids(vocabulary: Vocabulary, tokens: Iterable[str] | None, what: str) 
     for token in tokens:
         if not isinstance(token, str):
             raise TextError(f"Expected one token as {what}, got {token!r}.")
+        if vocabulary.unknown is not None and token == vocabulary.tokens[vocabulary.unknown]:
+            ids.append(vocabulary.unknown)
+            if token not in vocabulary.ordinary:  # texts may contain the name itself
+                continue
         found = _known_ids(vocabulary, token, what)
         if len(found) != 1:
             raise TextError(f"Expected one token as {what}, got {token!r}, which has {len(found)} tokens.")
@@ -318,3 +346,16 @@ def _hypotheses(generated: Generated, row: int, vocabulary: Vocabulary, source_l
             )
         )
     return hypotheses
+
+
+def _copy_unknown(hypothesis: Hypothesis, source_tokens: Sequence[str], vocabulary: Vocabulary) -> Hypothesis:
+    """The hypothesis with the source token with the largest attention weight in place of each unknown token."""
+    if vocabulary.unknown is None or not source_tokens or hypothesis.alignment is None:
+        return hypothesis
+    unknown = vocabulary.tokens[vocabulary.unknown]
+    places: list[int] = hypothesis.alignment.argmax(axis=1).tolist()
+    tokens = [
+        source_tokens[place] if token == unknown else token
+        for token, place in zip(hypothesis.tokens, places, strict=False)  # the end has a place too
+    ]
+    return hypothesis._replace(tokens=tokens, text=vocabulary.join(tokens))

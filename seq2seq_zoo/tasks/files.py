@@ -70,6 +70,11 @@ class FileTask(Task):
         self.seed = seed
         check_fractions(self.fractions)
 
+    def files(self) -> Sequence[str]:
+        """The paths of all splits."""
+        several = [[path] if isinstance(path, str) else path for path in self.paths.values() if path is not None]
+        return [*itertools.chain.from_iterable(several)]
+
     @abc.abstractmethod
     def read(self, path: Any) -> tuple[Pairs, int]:
         """The pairs of one of `paths`, and the number of bad lines left out."""

@@ -48,6 +48,10 @@ class Forecast(Windows):
         self.time = time
         self.file_format = Format(delimiter, decimal)
 
+    def files(self) -> Sequence[str]:
+        """The path of the series."""
+        return [self.file]
+
     def stream(self) -> np.ndarray:
         """The values of the columns in the file."""
         return read_columns(self.file, self.columns, file_format=self.file_format).values

@@ -1,7 +1,7 @@
 """Your own sequences with a real-valued target for each frame."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,10 @@ class Frames(FrameTask):
         given = [split for split, path in self.paths.items() if path is not None]
         sources = {split: (row.source.tobytes() for row in data.splits[split]) for split in given}
         return dataclasses.replace(data, notes=shared_with_train(sources, "sequences"))
+
+    def files(self) -> Sequence[str]:
+        """The paths of all splits."""
+        return [path for path in self.paths.values() if path is not None]
 
     def recordings(self) -> Mapping[str, list[Recording]]:
         """The sequences of each split."""

@@ -55,6 +55,10 @@ class Labels(FileTask):
         self.vocabulary = vocabulary
         self._skipped = 0
 
+    def files(self) -> Sequence[str]:
+        """The paths of all splits, and of the further texts."""
+        return [*super().files(), *([] if self.vocabulary is None else [self.vocabulary])]
+
     def load(self) -> Data:
         """The texts, their labels, the vocabularies, and the number of bad lines left out in all files."""
         data = super().load()

@@ -157,6 +157,11 @@ class Task(abc.ABC):
     def load(self) -> Any:
         """The data of the task: a `Data` or a `Series`."""
 
+    def files(self) -> Sequence[str]:
+        """The paths of the files that the task reads. Tasks that read files override this, so that a missing one is
+        reported at once."""
+        return ()
+
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of a file without targets, for prediction. Tasks that read files override this.
 

@@ -15,7 +15,12 @@ from seq2seq_zoo.training import real_values
 
 
 def evaluate_split(
-    model: Any, data: Data | Series, split: str, batch_size: int = 256, metrics: Sequence[TextMetric] = ()
+    model: Any,
+    data: Data | Series,
+    split: str,
+    batch_size: int = 256,
+    metrics: Sequence[TextMetric] = (),
+    search: AnySearch = "greedy",
 ) -> tuple[dict[str, Any], list[Any]]:
     """Compute the metrics of a model on a split, as its task defines them.
 
@@ -25,6 +30,7 @@ def evaluate_split(
         split: the name of one of its splits.
         batch_size: how many rows are computed at once. It changes no result.
         metrics: further metrics, if the model generates texts.
+        search: how to generate, if the model generates texts; see `TextModel.search`.
 
     Returns:
         `(metrics, outputs)`: the metrics by name, starting with the one that a training monitors by default; and for
@@ -40,7 +46,7 @@ def evaluate_split(
         return {"accuracy": accuracy(references, outputs)}, outputs
     if not data.has_sources:
         return teacher_forced_metrics(model, rows, batch_size), []
-    return evaluate_generation(model, rows, batch_size=batch_size, metrics=metrics)
+    return evaluate_generation(model, rows, search, batch_size, metrics)
 
 
 def monitorable_metrics(model: Any, data: Data | Series) -> list[str]:
@@ -86,11 +92,15 @@ def evaluate_generation(
 
 
 def evaluate_fully(
-    model: Any, data: Data | Series, split: str, metrics: Sequence[TextMetric] = ()
+    model: Any,
+    data: Data | Series,
+    split: str,
+    metrics: Sequence[TextMetric] = (),
+    search: AnySearch = "greedy",
 ) -> tuple[dict[str, Any], list[Any]]:
     """Evaluate a model as `evaluate_split` does, and add what is computed only after training: the perplexity of the
     targets, and for real values the metrics of the task's `baselines`."""
-    evaluated, outputs = evaluate_split(model, data, split, metrics=metrics)
+    evaluated, outputs = evaluate_split(model, data, split, metrics=metrics, search=search)
     if isinstance(data, Series):
         if data.baselines:
             evaluated["baselines"] = real_values.evaluate_baselines(data, split)

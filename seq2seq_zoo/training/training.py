@@ -169,15 +169,17 @@ class Training:
         """The record of the best epoch."""
         return [record for i, record in enumerate(history) if self.is_better(record, history[:i])][-1]
 
+    def rate(self, data: Data | Series) -> Any:
+        """The learning rate, or its schedule, whose length is the number of steps in `data` over all epochs."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        steps = self.epochs * (self.steps_per_epoch or len(self._feed(data)))
+        if self.schedule == "cosine":
+            return keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
+        return keras.optimizers.schedules.PolynomialDecay(self.learning_rate, steps, end_learning_rate=0.0)
+
     def compile(self, model: Any, data: Data | Series) -> None:
-        """Give a model its optimizer and loss. The number of steps in `data` sets the length of the schedule."""
-        rate: Any = self.learning_rate
-        if self.schedule != "constant":
-            steps = self.epochs * (self.steps_per_epoch or len(self._feed(data)))
-            if self.schedule == "cosine":
-                rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-            else:
-                rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
+        """Give a model its optimizer and loss."""
         make = {
             "adam": keras.optimizers.Adam,
             "adamw": keras.optimizers.AdamW,
@@ -185,7 +187,7 @@ class Training:
             "rmsprop": keras.optimizers.RMSprop,
             "sgd": keras.optimizers.SGD,
         }[self.optimizer]
-        optimizer = make(learning_rate=rate, global_clipnorm=self.clip_norm)
+        optimizer = make(learning_rate=self.rate(data), global_clipnorm=self.clip_norm)
         rows = len(data.splits["train"])  # the number of batches follows from it closely enough
         epoch = self.steps_per_epoch or (rows // self.batch_size if data.window is None else len(self._feed(data)))
         pays_off = use_xla() and self.epochs * epoch >= XLA_PAYS * self.buckets_for(data)

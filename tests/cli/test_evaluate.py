@@ -52,8 +52,12 @@ def test_evaluate_refuses(first_25, folder):
     (folder / "x.keras").write_text("no model")
     (folder / "pairs.tsv").write_text("1\tone\n")
     assert refused("evaluate", "x.keras", "pairs.tsv") == "x.keras: not a model: expected a .keras file."
-    assert refused("evaluate", directory, "no.tsv") == (
-        "Cannot read the data file 'no.tsv': No such file or directory. Check the path."
+    assert refused("evaluate", directory, "no.tsv") == "no.tsv: No such file or directory."
+    assert refused("evaluate", directory, folder) == f"{folder}: Is a directory."
+    (folder / "run").mkdir()
+    (folder / "run" / "best.keras").write_bytes(model.read_bytes())
+    assert refused("evaluate", "run") == (
+        "run is not a run: expected config.yaml in it. Give a directory made by `train`."
     )
     assert refused("evaluate", directory, "--metric", "rouge") == (
         "Unknown metric 'rouge'. Did you mean 'rouge_l'? Known: bleu, chrf, rouge_1, rouge_2, rouge_l."
@@ -68,5 +72,32 @@ def test_a_language_model_is_evaluated_on_a_file_of_texts(names, folder):
     found = json.loads(done.stdout)
     assert set(found) == {"perplexity", "next_token_accuracy", "tokens"}
     assert found["tokens"] == 9
-    message = "--metric compares outputs with targets, and a language model has no outputs: leave it out."
-    assert refused("evaluate", directory, "--metric", "bleu") == message
+    why = "is for generated texts, and a language model is evaluated without outputs: leave it out."
+    assert refused("evaluate", directory, "--metric", "bleu") == f"--metric {why}"
+    assert refused("evaluate", directory, "--search", "beam") == f"--search {why}"
+    assert refused("evaluate", directory, "--out", "outputs.tsv") == (
+        "--out is for outputs, and a language model is evaluated without any: leave it out."
+    )
+
+
+def test_a_search_is_evaluated_and_its_outputs_are_written(first_25, folder):
+    from seq2seq_zoo import load
+
+    directory = first_25.directory
+    done = call("evaluate", directory, "--out", "greedy.tsv")
+    assert done.stderr == "Wrote greedy.tsv.\n"
+    assert (folder / "greedy.tsv").read_text() == (directory / "predictions.tsv").read_text()
+    (folder / "more.tsv").write_text("1 2 3\tone two three\n9 8\tnine eight\n")
+    beam = ["--search", "beam", "--set", "size=3", "--set", "max_length=2"]
+    done = call("evaluate", directory, "more.tsv", *beam, "--out", "new/beam.tsv", "--json")
+    header, *rows = [line.split("\t") for line in (folder / "new" / "beam.tsv").read_text().splitlines()]
+    assert header == ["source", "target", "output"]
+    found = load(directory).generate([source for source, _, _ in rows], {"name": "beam", "size": 3, "max_length": 2})
+    assert [output for _, _, output in rows] == found
+    assert json.loads(done.stdout)["exact_match"] == sum(row[1] == row[2] for row in rows) / len(rows)
+    assert refused("evaluate", directory, "--out", "greedy.tsv") == (
+        "greedy.tsv already exists and is not overwritten: give another name with --out."
+    )
+    assert refused("evaluate", directory, "--search", "beam", "--set", "sise=3").startswith(
+        "--set sise=3: sise: is not an option of search 'beam'. Did you mean 'size'?"
+    )

@@ -12,7 +12,7 @@ def test_export_writes_and_compares_with_the_model(first_25, folder):
     assert any(line.endswith("out/saved_model.pb") for line in lines)
     assert lines[-2:] == ["the same text as the model on 5 of 5 dev sources", "exact match 100.0%; the model's 100.0%"]
     assert refused("export", directory, "--format", "savedmodel", "--out", "out") == (
-        "out already exists and is not overwritten: give another directory."
+        "out already exists and is not overwritten: give another name with --out."
     )
     done = call("export", directory / "best.keras", "--format", "savedmodel", "--search", "beam", "--out", "beam")
     assert done.stderr == "Not compared with the model: that needs the data of its run directory.\n"

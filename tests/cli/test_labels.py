@@ -82,6 +82,23 @@ def test_options_of_searches_are_refused(run):
         assert refused("predict", directory, "a", *option) == (
             f"{directory} has no decoder, so it has no search: give it texts, --file, --scores or --json only."
         )
+    for option in (["--mass", 0.9], ["--forbid", "yes"], ["--copy-unknown"]):
+        assert refused("predict", directory, "a", *option).startswith(
+            f"{directory} has no decoder, so it has no search"
+        )
     assert refused("export", directory, "--format", "onnx") == (
         f"{directory} has no decoder, so it has no search to export."
     )
+    assert refused("evaluate", directory, "--search", "beam") == (
+        f"--search is for generated texts, and {directory} outputs labels: leave it out."
+    )
+
+
+def test_labels_are_not_scored_and_their_outputs_are_written(run, folder):
+    directory, _ = run
+    (folder / "one.tsv").write_text("a x\tyes\n")
+    assert refused("score", directory, folder / "one.tsv") == (
+        f"{directory} outputs labels, and scores no given ones: predict --scores gives its own labels' scores."
+    )
+    call("evaluate", directory, "--out", folder / "out.tsv")
+    assert (folder / "out.tsv").read_text() == (directory / "predictions.tsv").read_text()

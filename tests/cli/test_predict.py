@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pty
 from pathlib import Path
@@ -146,6 +147,72 @@ def test_predict_as_json(first_25):
         assert output["text"] == " ".join(output["tokens"]) == ROWS["1 2 3 4 5"]
         assert output["ended"]
         assert output["score"] == pytest.approx(output["log_prob"]) == pytest.approx(sum(output["token_log_probs"]))
+        assert output["probability"] == pytest.approx(math.exp(output["log_prob"]))
+        assert 0 < output["probability"] <= 1
+
+
+def test_predict_covers_a_probability(first_25):
+    directory = first_25.directory
+
+    def outputs(*options):
+        done = call("predict", directory, "1 2 3 4 5", "--json", *options)
+        return json.loads(done.stdout)["outputs"], done.stderr
+
+    beam = ["--search", "beam", "--set", "size=8"]
+    everything, _ = outputs(*beam, "--n-best", 8)
+    probabilities = [each["probability"] for each in everything]
+    for mass in (probabilities[0] / 2, sum(probabilities[:2]) - 1e-9, sum(probabilities[:3]) - 1e-9):
+        found, stderr = outputs(*beam, "--mass", mass)
+        assert sum(each["probability"] for each in found) >= mass
+        assert sum(each["probability"] for each in found[:-1]) < mass
+        assert [each["text"] for each in found] == [each["text"] for each in everything[: len(found)]]
+        assert stderr == ""
+    found, stderr = outputs(*beam, "--mass", 1)
+    assert len(found) == 8
+    assert stderr == "--mass 1 is not reached by the outputs of 1 of 1 texts: give a larger --n-best.\n"
+    found, _ = outputs("--search", "sample", "--mass", 1, "--n-best", 20, "--set", "temperature=2")
+    assert len({each["text"] for each in found}) == len(found) < 20
+    assert [each["log_prob"] for each in found] == sorted([each["log_prob"] for each in found], reverse=True)
+    lines = call("predict", directory, *ROWS, *beam, "--mass", probabilities[0] / 2).stdout.splitlines()
+    assert lines == [f"{number}\t{answer}" for number, answer in enumerate(ROWS.values(), start=1)]
+    assert refused("predict", directory, "1", "--mass", 0.9) == (
+        "--mass 0.9: greedy returns one output: add --search beam or --search sample."
+    )
+    assert refused("predict", directory, "1", *beam, "--mass", 90) == (
+        "--mass must be a probability above 0 and at most 1, got 90."
+    )
+
+
+def test_a_probability_to_cover_is_that_of_what_follows_the_given_text(names):
+    options = ["--search", "beam", "--set", "size=8", "--set", "max_length=3", "--json"]
+
+    def continuations(*chosen):
+        (line,) = call("predict", names.directory, "jo", *options, *chosen).stdout.splitlines()
+        return [each["log_prob"] - sum(each["token_log_probs"][:2]) for each in json.loads(line)["outputs"]]
+
+    following = [math.exp(each) for each in continuations("--n-best", 8)]
+    for number in (1, 3):
+        assert len(continuations("--mass", sum(following[:number]) - 1e-6)) == number
+
+
+def test_predict_forbids_tokens(first_25):
+    directory = first_25.directory
+    (row, answer), *_ = ROWS.items()
+    words = call("predict", directory, row, "--forbid", "two", "--forbid", "<unk>").stdout.split()
+    assert words[0] == answer.split()[0]
+    assert "two" not in words
+    assert refused("predict", directory, row, "--forbid", "zwei").startswith(
+        "The forbidden token contains 'zwei', which is not in the model's vocabulary."
+    )
+
+
+def test_predict_copies_unknown_tokens_only_with_attention(first_25, names):
+    directory = first_25.directory
+    (row, answer), *_ = ROWS.items()
+    assert call("predict", directory, row, "--copy-unknown").stdout == f"{answer}\n"
+    assert refused("predict", names.directory, "a", "--copy-unknown") == (
+        f"--copy-unknown: {names.directory} has no attention: train a model of mode attention."
+    )
 
 
 def test_predict_draws_alignments(first_25, folder):

@@ -48,7 +48,13 @@ def test_a_directory_is_named_after_its_configuration(folder, monkeypatch):
         (["copy", "--resume", "x"], "Give either a CONFIG, to start a new run, or --resume DIR, to continue one."),
         (
             ["--resume", "x", "--set", "seed=1"],
-            "--resume continues a run in its directory and with its configuration: leave the other options out.",
+            "--set seed=1: a resumed run keeps its configuration, of which only training.epochs may change. Leave it "
+            "out, or start a new run.",
+        ),
+        (
+            ["--resume", "x", "--out", "y"],
+            "--resume continues a run in its directory and with its configuration: leave --out and --skip-bad-lines "
+            "out.",
         ),
         (["--resume", "x"], "x is not a run: expected config.yaml in it. Give a directory made by `train`."),
         (

@@ -17,6 +17,7 @@ from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.decoders.precomputed import Precomputed
 from seq2seq_zoo.decoding import Beam, Greedy, Sample, Scorer, Search, Searcher, searches
 from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
+from seq2seq_zoo.models.prediction import Hypothesis, Prediction
 from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
 
 MODES = list(decoders.list())
@@ -382,6 +383,8 @@ MANY = {"greedy": {}, "sample": {"n_best": 4}, "beam": {"size": 4, "n_best": 4}}
         {"prefix": (6,) * 9},
         {"allowed": (5, 6)},
         {"allowed": ()},
+        {"forbidden": (3, 5, 6)},
+        {"forbidden": (5,), "allowed": (5, 6)},
     ],
     ids=str,
 )
@@ -390,8 +393,8 @@ def test_constraints_hold_and_log_probabilities_are_the_models_own(name, options
     model, own, given = various("peek"), dict(options), {}
     if "prefix" in own:
         given["prefix"] = [own.pop("prefix")] * len(SOURCES)
-    if "allowed" in own:
-        given["allowed"] = own.pop("allowed")
+    for constraint in {"allowed", "forbidden"} & own.keys():
+        given[constraint] = own.pop(constraint)
     found = model.search(SOURCES, {"name": name, **MANY[name], **own}, **given)
     close(found.log_probs, teacher_forced(model, SOURCES, found.ids)[0], atol=1e-4)
 
@@ -399,7 +402,9 @@ def test_constraints_hold_and_log_probabilities_are_the_models_own(name, options
         alive = found.ids[found.scores > -math.inf].tolist()
         return all(fits([id for id in ids if id], **options) for ids in alive)
 
-    def fits(ids, no_repeat_ngram=None, min_length=0, max_length=LENGTH, prefix=(), allowed=range(TOKENS)):
+    def fits(
+        ids, no_repeat_ngram=None, min_length=0, max_length=LENGTH, prefix=(), allowed=range(TOKENS), forbidden=()
+    ):
         n = no_repeat_ngram or len(ids) + 1
         runs = [tuple(ids[start : start + n]) for start in range(len(ids) - n + 1)]
         spoken = [id for id in ids if id != model.readout.end]
@@ -407,7 +412,7 @@ def test_constraints_hold_and_log_probabilities_are_the_models_own(name, options
             len(runs) == len(set(runs))
             and min_length <= len(spoken) <= len(ids) <= max_length
             and ids[: len(prefix)] == list(prefix)[:LENGTH]
-            and set(spoken) <= set(allowed)
+            and set(spoken) <= set(allowed) - set(forbidden)
         )
 
     assert kept(found)
@@ -635,6 +640,44 @@ def test_outputs_start_with_their_prefixes_and_have_only_allowed_tokens():
     assert set("".join(model.generate(TEXTS, allowed="a🙂"))) <= set("a🙂")
 
 
+def test_forbidden_tokens_are_never_generated():
+    model = taught()[0]["attention"]
+    assert set(model.generate(["8"] * 4, "sample", forbidden="9")) == {"88"}
+    assert set("".join(model.generate(TEXTS, allowed="a🙂", forbidden=["🙂"]))) <= {"a"}
+    assert model.generate(["8"], prefixes=["9"], forbidden="9")[0].startswith("9")
+    unknown = VOCABULARY.unknown
+    model.readout.bias.assign(np.asarray(model.readout.bias) + 50 * (np.arange(len(VOCABULARY)) == unknown))
+    try:
+        assert "<unk>" in model.generate(["aé漢"])[0]
+        assert model.generate(["aé漢"], forbidden=["<unk>"]) == ["漢éa"]
+        # Each unknown token becomes the source token that attention selects.
+        (plain,), (copied,) = (model.predictions(["aé漢"], copy_unknown=copy) for copy in (False, True))
+        weights = plain.hypotheses[0].alignment
+        expected = [
+            "aé漢"[weights[place].argmax()] if token == "<unk>" else token
+            for place, token in enumerate(plain.hypotheses[0].tokens)
+        ]
+        assert copied.hypotheses[0].tokens == expected
+        assert copied.text == "".join(expected)
+        assert "<unk>" not in copied.text
+        assert copied.hypotheses[0].token_log_probs == plain.hypotheses[0].token_log_probs
+        assert "<unk>" in model.generate([""], copy_unknown=True)[0]  # there is nothing to copy
+    finally:
+        model.readout.bias.assign(np.asarray(model.readout.bias) - 50 * (np.arange(len(VOCABULARY)) == unknown))
+
+
+def test_a_prediction_covers_a_probability_with_the_most_probable_hypotheses():
+    def hypothesis(text, probability):
+        return Hypothesis(text, list(text), 0.0, math.log(probability), [], True, None)
+
+    drawn = [hypothesis("a", 0.2), hypothesis("b", 0.5), hypothesis("b", 0.5), hypothesis("c", 0.1)]
+    prediction = Prediction("x", [], drawn)
+    close(prediction.mass(), 0.8)
+    for mass, texts in ((0.1, "b"), (0.49, "b"), (0.51, "ba"), (0.75, "bac"), (1.0, "bac")):
+        assert "".join(each.text for each in prediction.covering(mass).hypotheses) == texts
+    close(prediction.covering(0.1).hypotheses[0].probability, 0.5)
+
+
 def test_a_sample_depends_on_its_number_and_not_on_the_other_texts():
     model = taught()[0]["feedback"]
     options = {"name": "sample", "temperature": 3.0}
@@ -717,6 +760,8 @@ def test_invalid_options_are_refused_by_name(search, words):
         ({"prefixes": ["a", "z"]}, "The prefix contains 'z', which is not in the model's vocabulary."),
         ({"allowed": ["a", "<edn>"]}, "The allowed token contains '<', which is not in the model's vocabulary."),
         ({"stop": ["aé"]}, "Expected one token as stop token, got 'aé', which has 2 tokens."),
+        ({"forbidden": ["b"]}, "The forbidden token contains 'b', which is not in the model's vocabulary."),
+        ({"copy_unknown": True}, "copy_unknown replaces unknown tokens by the source tokens that attention selects"),
         ({"allowed": [""]}, "Expected one token as allowed token, got '', which has 0 tokens."),
         ({"batch_size": 0}, "Expected a batch_size of at least 1, got 0."),
     ],
