@@ -35,7 +35,7 @@ def trained(mode, expected=targets, **options):
 for mode in decoders.list():
     model = trained(mode, sampling="linear", dropout=0.1, recurrent_dropout=0.1)
     free, found = model.predict_on_batch(ids), model.search(ids)
-    assert free.dtype == "float64"
+    assert free.dtype == "float32"  # whatever the policy
     real = found.ids[:, 0] != 0
     assert (np.asarray(model.readout.predict(free))[real] == found.ids[:, 0][real]).all()
     beam = model.search(ids, {**BEAM, "coverage_penalty": 0.5 if model.has_attention else 0.0})

@@ -67,9 +67,9 @@ class Decoder(WithConfig, keras.layers.Layer):
         training: whether to apply dropout and scheduled sampling.
 
     Returns:
-        Logits `(batch, target length or max_length, vocabulary_size)` in float32 (in float64 with that policy), or
-        whatever else the readout puts out. They carry the mask of the targets for the losses and metrics of Keras. With
-        `return_attention_scores`, `(logits, weights)`, where the weights are `(batch, length, source length)`.
+        Logits `(batch, target length or max_length, vocabulary_size)` in float32, or whatever else the readout puts
+        out. They carry the mask of the targets for the losses and metrics of Keras. With `return_attention_scores`,
+        `(logits, weights)`, where the weights are `(batch, length, source length)`.
     """
 
     feeds_back: bool = True
@@ -548,11 +548,11 @@ class Decoder(WithConfig, keras.layers.Layer):
         return_attention_scores: bool = False,
         training: bool | None = None,
     ) -> Any:
-        """What `call` returns for `keras.Input`s: the outputs have a type of their own; see the readout."""
+        """What `call` returns for `keras.Input`s: the outputs are float32 whatever the precision of the layer."""
         del training
         shapes = tree.map_structure(lambda each: each.shape, tuple(encoded))
         shape = self.compute_output_shape(shapes, None if targets is None else targets.shape)
-        outputs = keras.KerasTensor(shape, self.readout.output_dtype)
+        outputs = keras.KerasTensor(shape, self.masked.compute_dtype)
         if not return_attention_scores:
             return outputs
         self._require_attention()

@@ -205,7 +205,7 @@ class Searcher(keras.Model):
         advanced = hypotheses._replace(
             states=states, previous=(), totals=(), lengths=hypotheses.lengths + going_on, coverage=coverage
         )
-        return ops.log_softmax(ops.cast(logits, "float32")), () if weights is None else weights, advanced
+        return ops.log_softmax(logits), () if weights is None else weights, advanced
 
     def _constrain(self, log_probs: Tensor, hypotheses: Hypotheses, forbidden: Tensor, prefix: Tensor) -> Tensor:
         """The log-probabilities `(batch, hypotheses, vocabulary)` that the search selects by.

@@ -107,11 +107,6 @@ class Readout(Sublayer):
         """The width of what `read` returns."""
         raise NotImplementedError
 
-    @property
-    def output_dtype(self) -> str:
-        """The type of what `read` returns: float32, or float64 where the readout computes in that."""
-        return "float64" if self.compute_dtype == "float64" else "float32"
-
     # === From an output to the next step's input ===
 
     def initial_output(self, batch: Any) -> Tensor:

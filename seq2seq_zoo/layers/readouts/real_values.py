@@ -59,7 +59,7 @@ class RealValues(Readout):
 
     def initial_output(self, batch: Any) -> Tensor:
         """Zeros."""
-        return ops.zeros((batch, self.size), dtype=self.output_dtype)
+        return ops.zeros((batch, self.size), dtype="float32")
 
     def embed(self, outputs: Tensor) -> Tensor:
         """The outputs, unchanged."""
@@ -84,8 +84,8 @@ class RealValues(Readout):
         return unpadded_steps(targets, self.mask_value)
 
     def read(self, features: Tensor) -> Tensor:
-        """The numbers, in float32 whatever the policy (in float64 if it is that)."""
-        return ops.cast(matmul(features, self.kernel) + self.bias, self.output_dtype)
+        """The numbers, in float32 whatever the policy."""
+        return ops.cast(matmul(features, self.kernel) + self.bias, "float32")
 
     def loss(self, label_smoothing: float = 0.0) -> keras.losses.Loss:
         """`value_loss`."""

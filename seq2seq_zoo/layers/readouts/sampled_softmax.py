@@ -41,7 +41,7 @@ def draw_sample(targets: Tensor, mask: Tensor, vocabulary_size: int, samples: in
     real = ops.cast(ops.reshape(mask, (-1,)), "float32")
     is_target = ops.scatter_update(ops.zeros((vocabulary_size,), dtype="float32"), ops.reshape(targets, (-1, 1)), real)
     # The greatest of uniform numbers are a uniform sample; adding 1 puts the batch's targets before all others.
-    numbers = keras.random.uniform((vocabulary_size,), dtype="float32", seed=seed)
+    numbers = ops.cast(keras.random.uniform((vocabulary_size,), seed=seed), "float32")
     ids = ops.cast(ops.top_k(numbers + is_target, samples, sorted=False)[1], "int32")
     count = ops.sum(is_target)
     of_targets = ops.minimum(1.0, samples / ops.maximum(count, 1.0))
@@ -55,7 +55,6 @@ def sampled_logits(
     sample: tuple[Tensor, Tensor],
     output_vectors: Callable[[Tensor], Tensor],
     bias: Tensor,
-    dtype: str,
 ) -> Tensor:
     """The corrected logits of each target and of the drawn tokens.
 
@@ -65,11 +64,9 @@ def sampled_logits(
         sample: from `draw_sample`.
         output_vectors: the columns of the output matrix for given ids: `(n,)` to `(n, width)`.
         bias: of all tokens, `(vocabulary,)`.
-        dtype: the type of the logits.
 
     Returns:
-        `(batch, length, 1 + samples)` in the given type, the target's logit first. The target is excluded from the
-        rest.
+        `(batch, length, 1 + samples)` in float32, the target's logit first. The target is excluded from the rest.
     """
     drawn, probabilities = sample
     # One lookup for both: its gradient is as large as the whole output matrix.
@@ -80,5 +77,5 @@ def sampled_logits(
     vectors = ops.slice(vectors, (0, 0), (count, vectors.shape[1]))  # vectors[:count] would lose the static length
     of_drawn = matmul(features, ops.transpose(vectors)) + ops.slice(bias, (0,), (count,))
     is_target = ops.equal(ops.expand_dims(targets, -1), drawn)
-    of_drawn = ops.where(is_target, EXCLUDED, ops.cast(of_drawn, dtype) - ops.cast(ops.log(probabilities), dtype))
-    return ops.concatenate([ops.expand_dims(ops.cast(of_target, dtype), -1), of_drawn], axis=-1)
+    of_drawn = ops.where(is_target, EXCLUDED, ops.cast(of_drawn, "float32") - ops.log(probabilities))
+    return ops.concatenate([ops.expand_dims(ops.cast(of_target, "float32"), -1), of_drawn], axis=-1)

@@ -174,9 +174,9 @@ class Tokens(Readout):
         return matmul(features, self.vector_kernel) + self.vector_bias
 
     def read(self, features: Tensor) -> Tensor:
-        """Logits, in float32 whatever the policy (in float64 if it is that)."""
+        """Logits, in float32 whatever the policy."""
         kernel = ops.transpose(self.embedding) if self.tied else self.kernel
-        return ops.cast(matmul(self._projected(features), kernel) + self.bias, self.output_dtype)
+        return ops.cast(matmul(self._projected(features), kernel) + self.bias, "float32")
 
     def training_outputs(self, features: Tensor, targets: Tensor) -> Tensor:
         """Logits of all tokens; with `softmax_samples`, logits of the target and of the sample."""
@@ -186,8 +186,7 @@ class Tokens(Readout):
         sample = draw_sample(
             targets, self.mask(targets), self.vocabulary_size, self.softmax_samples, self.seed_generator
         )
-        features = self._projected(features)
-        return sampled_logits(features, targets, sample, self._output_vectors, self.bias, self.output_dtype)
+        return sampled_logits(self._projected(features), targets, sample, self._output_vectors, self.bias)
 
     def _projected(self, features: Tensor) -> Tensor:
         return features if self.projection is None else matmul(features, self.projection)
