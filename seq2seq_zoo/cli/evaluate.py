@@ -106,8 +106,8 @@ def evaluate(
         for pair in pairs:
             unknown.count(pair[side])
         unknown.report(("sources", "targets")[side])
-    if hasattr(model, "search") and model.has_source:  # nothing else generates outputs
-        for line in too_long_targets(data, model.max_length, ["test"]):
+    if not _instead_of_texts(model, model_path):  # nothing else has outputs that can be cut
+        for line in too_long_targets(data, model.searcher(chosen).max_length, ["test"]):
             note(line)
     metrics, outputs = evaluation.evaluate_fully(model, data, "test", further, chosen)
     if out is not None:
