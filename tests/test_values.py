@@ -165,7 +165,7 @@ def test_a_series_from_a_file_is_trained_on_evaluated_and_forecast(tmp_path, mon
         assert line["load (0.1)"] == same["load (0.1)"]
         assert float(line["load (0.1)"]) < float(line["load"]) < float(line["load (0.9)"])
 
-    assert "--metric compares generated texts, and run outputs real values" in refused(
+    assert "--metric is for generated texts, and run outputs real values" in refused(
         "evaluate", "run", "--metric", "rouge_l"
     )
     assert "run outputs real values: give it a --file" in refused("predict", "run", "abc")

@@ -60,8 +60,10 @@ def test_a_directory_is_named_after_its_configuration(folder, monkeypatch):
         (
             ["copy", "--set", "decoder.unts=3"],
             "--set decoder.unts=3: decoder.unts: is not an option of decoder mode 'attention'. Did you mean 'units'? "
-            "Known: attention, bridge, cell, depth, dropout, embedding_dim, feedback, input_feeding, max_length, "
-            "readout_context, recurrent_dropout, residual, sampling, shared_state, softmax_samples, tied, units.",
+            "Known: attention, bias_constraint, bias_initializer, bias_regularizer, bridge, cell, depth, dropout, "
+            "embedding_dim, embeddings_constraint, embeddings_initializer, embeddings_regularizer, feedback, "
+            "input_feeding, kernel_constraint, kernel_initializer, kernel_regularizer, max_length, readout_context, "
+            "recurrent_dropout, residual, sampling, shared_state, softmax_samples, tied, units.",
         ),
         (["copy", "--set", "seed"], "--set seed: must look like section.option=value."),
         (
