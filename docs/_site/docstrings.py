@@ -25,7 +25,8 @@ def reference(text: str) -> str:
 class Sections(Extension):
     """Rewrites each docstring before it is parsed."""
 
-    def on_instance(self, *, obj: Object, **_: Any) -> None:  # noqa: D102
+    def on_instance(self, *, obj: Object, **_: Any) -> None:
+        """Called by griffe for each object that it has read."""
         if obj.docstring:
             for pattern, replacement in RENAMED:
                 obj.docstring.value = pattern.sub(replacement, obj.docstring.value)

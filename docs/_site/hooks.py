@@ -72,14 +72,16 @@ def block_equation(source: str, *_: Any, **__: Any) -> str:
 class InlineEquation(InlineProcessor):
     """An equation within a line."""
 
-    def handleMatch(self, m: re.Match[str], data: str) -> Any:  # noqa: D102
+    def handleMatch(self, m: re.Match[str], data: str) -> Any:
+        """Called by Markdown for each match of the pattern."""
         return self.md.htmlStash.store(mathml(m[1], "inline")), m.start(0), m.end(0)
 
 
 class Equations(Extension):
     """Equations within lines: with backticks before code is looked for, without them after it."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: D102
+    def extendMarkdown(self, md: Markdown) -> None:
+        """Called by Markdown when it loads its extensions."""
         md.inlinePatterns.register(InlineEquation(r"\$`([^`]+)`\$", md), "equation", 195)
         plain = r"(?<![\w\\$])\$(?![\s$])([^$\n]+?)(?<!\s)\$(?![\w$])"
         md.inlinePatterns.register(InlineEquation(plain, md), "plain equation", 185)

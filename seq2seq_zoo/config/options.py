@@ -482,7 +482,7 @@ def _lists_for_tuples(annotation: Any) -> Any:
     if origin is Annotated:
         return Annotated[(_lists_for_tuples(parts[0]), *parts[1:])]
     if origin in (typing.Union, UnionType):
-        return typing.Union[tuple(map(_lists_for_tuples, parts))]  # noqa: UP007
+        return typing.Union[tuple(map(_lists_for_tuples, parts))]  # noqa: UP007  the types are known only when this runs
     return Annotated[annotation, Strict(False)] if origin is tuple else annotation
 
 

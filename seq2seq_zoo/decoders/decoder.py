@@ -149,7 +149,7 @@ class Decoder(WithConfig, keras.layers.Layer):
         Returns:
             The input parts, `(batch, time or 1, width)` each. The cell reads their concatenation.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # a mode defines it
 
     def attend(self, query: Tensor, source: Any) -> tuple[Tensor, Tensor]:
         """What a step reads that depends on the state; only a mode with attention defines it.
@@ -162,7 +162,7 @@ class Decoder(WithConfig, keras.layers.Layer):
         Returns:
             `(context, weights)` of shapes `(batch, time, width)` and `(batch, time, source length)`.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # a mode defines it
 
     def build_attention(self, width: int) -> None:
         """Create the weights of `prepare` and `attend`, for encoder outputs of the given width."""

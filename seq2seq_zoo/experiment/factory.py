@@ -46,6 +46,7 @@ schema = Schema(
         ),
         "readout": Option(
             "readout",
+            # Not `... | None`: as a value, it is an operation that type checkers do not know for Annotated.
             Optional[Annotated[Any, Named(readouts, exclude={"size", "mask_value", "vocabulary_size"})]],  # noqa: UP045
             None,
             "what an output is where targets are real values; `vectors` if not given.",

@@ -68,7 +68,7 @@ class Attention(Sublayer):
         `weights` are `score_weights`. A score may also read its weights from `self`; such a class cannot be one of
         `standard_attentions`.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # an attention defines it
 
     def score_weights(self) -> tuple[Any, ...]:
         """The weights that `score` takes as arguments."""

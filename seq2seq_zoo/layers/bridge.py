@@ -31,7 +31,7 @@ class Bridge(Sublayer):
 
     def call(self, encoded: Encoded) -> States:
         """The initial states."""
-        raise NotImplementedError
+        raise NotImplementedError  # a bridge defines it
 
 
 bridges: Registry[Bridge] = Registry("bridge", base=Bridge, serializable=keras.saving.register_keras_serializable)

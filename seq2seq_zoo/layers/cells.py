@@ -163,7 +163,7 @@ class Cell(Sublayer):
         Returns:
             The next states.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # a cell defines it
 
 
 cells: Registry[Cell] = Registry("cell", base=Cell, serializable=keras.saving.register_keras_serializable)

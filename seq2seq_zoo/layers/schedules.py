@@ -21,7 +21,7 @@ class Schedule:
 
     def __call__(self, step: Any) -> Any:
         """The probability at a training step, a scalar tensor of type float32."""
-        raise NotImplementedError
+        raise NotImplementedError  # a schedule defines it
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -9,4 +9,4 @@ import seq2seq_zoo.layers.readouts.real_values
 import seq2seq_zoo.layers.readouts.tokens
 import seq2seq_zoo.models.encoder_only
 import seq2seq_zoo.models.ensemble
-import seq2seq_zoo.models.seq2seq  # noqa: F401
+import seq2seq_zoo.models.seq2seq  # noqa: F401  each import registers classes

@@ -1,5 +1,6 @@
 """The cells' adjoints: the gradient of `Cell.combine`, in a table by exact class."""
 
+import abc
 from collections.abc import Callable
 from typing import Any
 
@@ -11,17 +12,18 @@ from seq2seq_zoo.layers.cells import Cell, GRUCell, LayerStates, LSTMCell, Simpl
 from seq2seq_zoo.layers.sublayer import Tensor
 
 
-class Adjoint:
+class Adjoint(abc.ABC):
     """The gradient of one cell's `combine` with the default activations. Abstract."""
 
+    @abc.abstractmethod
     def forward(self, projected: Tensor, product: Tensor, states: LayerStates) -> tuple[LayerStates, Any]:
         """The cell's `combine`, which also returns the values that `backward` needs.
 
         Returns:
             `(states, saved)`: the next states, exactly as `combine` returns them, and the saved values.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def backward(self, saved: Any, d_states: LayerStates) -> tuple[Tensor, Tensor, LayerStates]:
         """The gradients of `combine`'s arguments.
 
@@ -33,7 +35,6 @@ class Adjoint:
             `(d_projected, d_product, d_states)`; the last are those of the states before, without what reaches them
             through the recurrent product.
         """
-        raise NotImplementedError
 
 
 _adjoints: dict[type[Cell], Adjoint] = {}

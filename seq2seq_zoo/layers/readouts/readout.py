@@ -95,27 +95,27 @@ class Readout(Sublayer):
             features: width of a step's features.
             feeds_back: whether the decoder reads its own outputs.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     @property
     def width(self) -> int:
         """The width of an embedded output, as the next step reads it."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     @property
     def output_width(self) -> int:
         """The width of what `read` returns."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     # === From an output to the next step's input ===
 
     def initial_output(self, batch: Any) -> Tensor:
         """What the first step reads as its previous output, for a batch of the given size."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     def embed(self, outputs: Tensor) -> Tensor:
         """Outputs as the next step reads them, with a last axis of `width`."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     def lookup(self, outputs: Tensor) -> EmbeddingLookup | None:
         """`embed` as a lookup in a matrix, which may be multiplied by a kernel first; `None` if it is not a lookup."""
@@ -123,21 +123,21 @@ class Readout(Sublayer):
 
     def project_feedback(self, features: Tensor) -> Tensor:
         """What the next step reads if `feeds_back_features`; `read` then takes it in place of the features."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     # === From features to an output ===
 
     def read(self, features: Tensor) -> Tensor:
         """Logits, or whatever else the distribution of an output takes, from a step's features."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     def predict(self, logits: Tensor) -> Tensor:
         """The most likely output, given what `read` returns."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     def is_end(self, outputs: Tensor) -> Tensor:
         """Which outputs end their sequence: boolean."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     # === Training ===
 
@@ -154,7 +154,7 @@ class Readout(Sublayer):
 
     def mask(self, targets: Tensor) -> Tensor:
         """Which targets are real, not padding: boolean `(batch, length)`."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
     def training_outputs(self, features: Tensor, targets: Tensor) -> Tensor:
         """What a teacher-forced training step puts out: as `read`, or less if the loss needs no more."""
@@ -175,7 +175,7 @@ class Readout(Sublayer):
         Raises:
             ValueError: label smoothing, where outputs are real values.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of output defines it
 
 
 class ReadoutLossModel(keras.Model):

@@ -98,7 +98,7 @@ class RealValues(Readout):
 
     def value_loss(self) -> keras.losses.Loss:
         """The loss to minimise."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of readout defines it
 
 
 @readouts.register("vectors", "real-valued vectors, fed back unchanged; trained by squared error")
