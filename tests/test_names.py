@@ -10,7 +10,7 @@ import pytest
 import seq2seq_zoo
 
 PACKAGE = Path(seq2seq_zoo.__file__).parent
-ROOT = PACKAGE.parent
+ROOT = Path(__file__).parents[1]
 MODULES = [pytest.param(path, id=str(path.relative_to(PACKAGE))) for path in sorted(PACKAGE.rglob("*.py"))]
 PAGES = [pytest.param(path, id=path.name) for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
 
@@ -85,7 +85,7 @@ def retired(module: Path) -> Iterator[str]:
         if is_function:
             found += [instead for pattern, instead in functions.items() if re.fullmatch(pattern, name)]
         for instead in found:
-            yield f"{module.relative_to(ROOT)}:{line}: `{name}`: use {instead}"
+            yield f"{module.relative_to(PACKAGE.parent)}:{line}: `{name}`: use {instead}"
 
 
 @pytest.mark.parametrize("module", MODULES)
