@@ -16,6 +16,7 @@ from seq2seq_zoo.tasks import melodies as melodies
 from seq2seq_zoo.tasks import parallel as parallel
 from seq2seq_zoo.tasks import pig_latin as pig_latin
 from seq2seq_zoo.tasks import reverse as reverse
+from seq2seq_zoo.tasks import scan as scan
 from seq2seq_zoo.tasks import seasons as seasons
 from seq2seq_zoo.tasks.task import Data as Data
 from seq2seq_zoo.tasks.task import Task as Task

@@ -46,6 +46,7 @@ PRESETS = [
     "parallel",
     "pig_latin",
     "reverse",
+    "scan",
     "stream",
     "textsum",
 ]

@@ -45,6 +45,7 @@ SMALL = {
         {"train_source": "SOURCES", "train_target": "TARGETS", "shared_vocabulary": True},
     ],
     "seasons": [{"steps": 800}],
+    "scan": [{}, {"split": "length", "train_size": 50, "dev_size": 5}],
     "pig_latin": [{}, {"words": "WORDS", "dev_size": 3, "test_size": 3}],
 }
 
