@@ -99,8 +99,25 @@ def make_search(
     return search
 
 
-def read_pairs_for(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequence[tuple[str, str]], int]:
-    """The pairs of a file in the form that the model needs, and the number of bad lines skipped."""
+def counts_references(path: Path) -> bool:
+    """Whether a path is that of a run whose task counts all targets of a source as right."""
+    from seq2seq_zoo.experiment.directory import CONFIG
+    from seq2seq_zoo.experiment.run import read_config
+
+    return (path / CONFIG).exists() and read_config(path)["task"].get("references", False)
+
+
+def read_pairs_for(
+    model: "TextModel", file: Path, skip_bad_lines: bool, references: bool
+) -> tuple[Sequence[tuple[str, str]], int]:
+    """The pairs of a file in the form that the model needs, and the number of bad lines skipped.
+
+    Args:
+        model: that is to read them.
+        file: the file.
+        skip_bad_lines: whether to skip and count bad lines.
+        references: whether further columns are further targets.
+    """
     from seq2seq_zoo.data.delimited import read_pairs
     from seq2seq_zoo.data.mapped import Mapped
     from seq2seq_zoo.data.stream import read_stream
@@ -113,7 +130,7 @@ def read_pairs_for(model: "TextModel", file: Path, skip_bad_lines: bool) -> tupl
         check = functools.partial(check_labels, whole=model.whole, separator=separator)
         return read_pairs(file, skip_bad_lines, check=check)
     if model.has_source:
-        return read_pairs(file, skip_bad_lines)
+        return read_pairs(file, skip_bad_lines, references=references)
     if model.vocabularies[1].end is None:
         text, skipped = read_stream(file, skip_bad_lines)
         return [("", text)], skipped

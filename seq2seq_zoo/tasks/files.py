@@ -145,6 +145,8 @@ class PairTask(FileTask):
         source_tokens: whether the tokens of a source are characters, or words separated by white space.
         target_tokens: the same for targets.
         shared_vocabulary: whether sources and targets share one vocabulary, with the tokens of both.
+        references: whether all targets of a source are right. Training takes each of them as a pair of its own.
+            Evaluation generates one output for a source and compares it with the nearest target.
 
     Raises:
         ValueError: as `FileTask`; a shared vocabulary of characters and words.
@@ -156,16 +158,22 @@ class PairTask(FileTask):
         source_tokens: TokenKind = "characters",
         target_tokens: TokenKind = "characters",
         shared_vocabulary: bool = False,
+        references: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.separators = SEPARATORS[source_tokens], SEPARATORS[target_tokens]
         self.shared_vocabulary = shared_vocabulary
+        self.references = references
         if shared_vocabulary and source_tokens != target_tokens:
             raise ValueError(
                 "shared_vocabulary needs the same tokens on both sides, got "
                 f"source_tokens {source_tokens} and target_tokens {target_tokens}."
             )
+
+    def load(self) -> Data:
+        """The pairs, the vocabularies, and the numbers of bad lines and of too long pairs left out."""
+        return dataclasses.replace(super().load(), references=self.references)
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """The vocabularies of sources and of targets, built from the train pairs."""

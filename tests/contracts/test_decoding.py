@@ -705,7 +705,7 @@ def test_scores_are_log_probabilities_by_teacher_forcing():
     close(np.exp(scores[1].log_prob), 0.5, atol=0.1)
     assert scores[0].perplexity < 1.1 < scores[3].perplexity
     assert model.score([], []) == []
-    metrics, outputs = evaluate_generation(model, pairs[:1], Beam(size=2))
+    metrics, outputs = evaluate_generation(model, [(sources[0], targets[:1])], Beam(size=2))
     assert (metrics["exact_match"], outputs) == (1.0, [["漢", "é", "a"]])
 
 

@@ -16,6 +16,33 @@ def test_one_file_is_split_by_source(write, lists):
     assert lists(data) != lists(Delimited(path, dev_fraction=0.2, test_fraction=0.3, seed=1).load())
 
 
+def test_all_targets_of_a_source_on_lines_and_in_columns_are_right(write, lists):
+    train = write("a", "a\tx\ty", "b\tx", "a\tz", "a\t\t", "b\t\ty\t \tçz")
+    data = Delimited(train, train, train, references=True).load()
+    assert lists(data)["train"] == [
+        *[("a", "x"), ("a", "y"), ("b", "x"), ("a", "z"), ("a", "")],
+        *[("b", ""), ("b", "y"), ("b", "çz")],
+    ]
+    assert data.answers("dev") == [("a", ["x", "y", "z", ""]), ("b", ["x", "", "y", "çz"])]
+    assert data.target.tokens[4:] == ("x", "y", "z", "ç")
+    two = write("b", "a\tx", "b\tx", "a\tz")
+    assert Delimited(two, two, two).load().answers("dev") == [("a", ["x"]), ("b", ["x"]), ("a", ["z"])]
+    with pytest.raises(ValueError, match=re.escape(f"{train}, line 1: expected two columns of UTF-8 text")):
+        Delimited(train, train, train).load()
+    one = write("c", "a\tb", "a")
+    with pytest.raises(ValueError, match=r"line 2: expected two or more columns of .*, found 1 column\."):
+        Delimited(one, one, one, references=True).load()
+
+
+def test_with_references_each_source_is_in_one_split(write):
+    data = Delimited(write("a", *(f"{n % 20}\t{n}\t{-n}" for n in range(60))), references=True).load()
+    answers = {split: data.answers(split) for split in data.splits}
+    assert {split: len(rows) for split, rows in answers.items()} == {"train": 16, "dev": 2, "test": 2}
+    assert len({source for rows in answers.values() for source, _ in rows}) == 20
+    assert {len(targets) for rows in answers.values() for _, targets in rows} == {6}
+    assert data.size("train") == 6 * 16  # each target is a pair to train on
+
+
 def test_splits_with_their_own_files_are_not_drawn_from(write, lists):
     train, dev, test = write("a", "a\tb", "c\td"), write("b", "c\tz"), write("c", "q\tr")
     data = Delimited(train, dev, test).load()
