@@ -72,7 +72,9 @@ def export(
     if not model_path.is_dir():
         note("Not compared with the model: that needs the data of its run directory.")
         return
-    sources, targets = zip(*read_data(model_path).answers("dev")[:COMPARED], strict=True)
+    data = read_data(model_path)
+    sources, targets = zip(*data.answers("dev")[:COMPARED], strict=True)
+    targets = [[*map(data.target.normalized, each)] for each in targets]
     ours, theirs = model.generate(sources, chosen), generate(exported, model.vocabularies, sources)
     same = sum(a == b for a, b in zip(ours, theirs, strict=True))
     exact = [sum(map(operator.contains, targets, outputs)) / len(sources) for outputs in (theirs, ours)]

@@ -321,7 +321,8 @@ def _summary(data: Data | Series) -> dict[str, Any]:
         return {**summary, "source": [*data.source], "target": [*data.target], "kept": data.kept}
     digest = hashlib.sha256()
     for vocabulary in (data.source, data.target):
-        digest.update(json.dumps(vocabulary.get_config()).encode())
+        config = {key: value for key, value in vocabulary.get_config().items() if key != "normalize"}  # is no data
+        digest.update(json.dumps(config).encode())
     for split in ("dev", "test"):
         for pair in data.splits[split]:
             digest.update("\t".join((*pair, "\n")).encode())

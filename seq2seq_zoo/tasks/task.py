@@ -81,7 +81,7 @@ class Data:
             return [(source, [target]) for source, target in self.splits[split]]
         targets: dict[str, list[str]] = {}
         for source, target in self.splits[split]:
-            targets.setdefault(source, []).append(target)
+            targets.setdefault(self.source.normalized(source), []).append(target)
         return list(targets.items())
 
     def lengths(self, split: str) -> np.ndarray:
