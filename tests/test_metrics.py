@@ -3,7 +3,14 @@ import json
 
 import pytest
 
-from seq2seq_zoo.metrics.tokens import by_length, exact_match, token_accuracy, token_error_rate, token_metrics
+from seq2seq_zoo.metrics.tokens import (
+    by_length,
+    exact_match,
+    nearest_references,
+    token_accuracy,
+    token_error_rate,
+    token_metrics,
+)
 
 REFERENCES = [["a", "b", "c"], ["d"], []]
 
@@ -69,7 +76,17 @@ def test_by_length_groups_rows_by_source_length_and_is_plain_json():
     assert token_metrics(REFERENCES, REFERENCES, [["1"]] * 3)["by_length"][0]["count"] == 3
 
 
-@pytest.mark.parametrize("metric", [exact_match, token_accuracy, token_error_rate, token_metrics])
+def test_of_several_references_the_nearest_counts():
+    references = [[["a", "b", "c"], ["d"], ["d", "e"]], [["a"], ["b"]], [[], ["a"]]]
+    outputs = [["d", "e"], ["c"], ["x"]]
+    assert nearest_references(references, outputs) == [["d", "e"], ["a"], []]  # the first of equally near ones
+    nearest = token_metrics(nearest_references(references, outputs), outputs)
+    assert nearest == {"exact_match": 1 / 3, "token_accuracy": 4 / 6, "token_error_rate": 2 / 3}
+    one_each = [[row] for row in REFERENCES]
+    assert nearest_references(one_each, outputs) == REFERENCES
+
+
+@pytest.mark.parametrize("metric", [exact_match, nearest_references, token_accuracy, token_error_rate, token_metrics])
 def test_no_rows_and_unequal_numbers_of_rows_are_errors(metric):
     with pytest.raises(ValueError, match="at least one row to measure, got none"):
         metric([], [])

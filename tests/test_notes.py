@@ -81,3 +81,5 @@ def test_a_tiny_dev_is_noted_unless_it_is_train():
         "the last epoch, last.keras."
     ]
     assert noted(data_of(few, dev=few)) == []
+    several = data_of(few, dev=[(1, 2)] * 50, references=True)  # which are targets of one source
+    assert noted(several)[0].startswith("dev has only 1 sources, so")

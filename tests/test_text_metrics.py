@@ -15,7 +15,7 @@ OUTPUTS = [list("abcdfg"), list("abababa"), list("hgfedcab"), []]
 
 
 def score(name, references=REFERENCES, outputs=OUTPUTS):
-    return text_metrics.create(name)(references, outputs)
+    return text_metrics.create(name)([[reference] for reference in references], outputs)
 
 
 @pytest.fixture(params=text_metrics)
@@ -45,6 +45,16 @@ def test_a_token_with_white_space_or_punctuation_counts_as_one(name, tokens):
     renamed = [[[numbers[letter] for letter in row] for row in rows] for rows in (REFERENCES, OUTPUTS)]
     plain = [[[letters[token] for token in row] for row in rows] for rows in renamed]
     assert score(name, *renamed) == pytest.approx(score(name, *plain))
+
+
+def test_of_several_references_each_is_right(name):
+    metric = text_metrics.create(name)
+    several = [[other, row] for row, other in zip(REFERENCES, REFERENCES[::-1], strict=True)]
+    assert metric(several, REFERENCES) == metric(several, REFERENCES[::-1]) == pytest.approx(1)
+    assert metric([[row, row] for row in REFERENCES], OUTPUTS) == pytest.approx(score(name))
+    # The rows may have different numbers of references.
+    ragged = [[row, ["1"] * len(row)] if number % 2 else [row] for number, row in enumerate(REFERENCES)]
+    assert metric(ragged, OUTPUTS) == pytest.approx(score(name))
 
 
 def test_no_rows_and_unequal_numbers_of_rows_are_errors(name):
@@ -110,3 +120,21 @@ def test_rouge_agrees_with_rouge_score_on_the_same_tokens(name, theirs):
     scorer = RougeScorer([theirs], tokenizer=OurTokens())
     want = [scorer.score(" ".join(r), " ".join(o))[theirs].fmeasure for r, o in zip(rows, rows[::-1], strict=True)]
     assert score(name, rows, rows[::-1]) == pytest.approx(sum(want) / len(want))
+    several = [*zip(rows, rows[1:], rows[2:], strict=False)]
+    want = [
+        scorer.score_multi([" ".join(r) for r in references], " ".join(o))[theirs].fmeasure
+        for references, o in zip(several, rows[3:], strict=False)
+    ]
+    assert text_metrics.create(name)(several[: len(want)], rows[3:]) == pytest.approx(sum(want) / len(want))
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf"])
+def test_several_references_agree_with_sacrebleu_on_texts(name):
+    import sacrebleu
+
+    outputs = ["the cat sat on a mat today", "it rains in the old town"]
+    first = ["the cat sat on the mat today", "rain falls in the old town"]
+    second = ["a cat was sitting on a mat", "it is raining in the town"]
+    theirs = getattr(sacrebleu, f"corpus_{name}")(outputs, [first, second]).score / 100
+    references = [[one.split(), two.split()] for one, two in zip(first, second, strict=True)]
+    assert text_metrics.create(name)(references, [output.split() for output in outputs]) == pytest.approx(theirs)

@@ -151,7 +151,7 @@ def measure_searches(models: Sequence[Any], pairs: Sequence[tuple[str, str]], ro
     speeds = in_turn([functools.partial(speed, *job) for _, *job in jobs], rounds)
     rows = []
     for (label, model, search), each in zip(jobs, speeds, strict=True):
-        scores, _ = evaluate_generation(model, pairs, search, BATCH)
+        scores, _ = evaluate_generation(model, [(source, [target]) for source, target in pairs], search, BATCH)
         kept = {key: scores[key] for key in ("exact_match", "token_error_rate")}
         rows.append({"search": label, "options": search, **kept, "sources_per_second": each})
     return rows

@@ -11,6 +11,7 @@ import numpy as np
 
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.experiment import factory
+from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.seq2seq import Seq2Seq
 from seq2seq_zoo.models.text_model import Prediction
 from seq2seq_zoo.system.environment import peak_memory, reset_peak_memory
@@ -44,7 +45,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     training = factory.make_training(config)
     metrics = factory.make_metrics(config, data)
     model = fresh_model(config, data, training)
-    evaluate_generation(model, data.splits["dev"])  # compiles the search, so that this does not count as training
+    evaluate_generation(model, data.answers("dev"))  # compiles the search, so that this does not count as training
     prepared = time.perf_counter()
 
     clock = _FirstStep()
@@ -61,10 +62,11 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     epochs = [{**record, "seconds": round(record["seconds"] - compiling, 3)} for record in epochs]
     model.set_weights(best)
 
-    dev, _ = evaluate_generation(model, data.splits["dev"], metrics=metrics)
-    test, outputs = evaluate_generation(model, data.splits["test"], metrics=metrics)
+    dev, _ = evaluate_generation(model, data.answers("dev"), metrics=metrics)
+    answers = data.answers("test")
+    test, outputs = evaluate_generation(model, answers, metrics=metrics)
     start = time.perf_counter()
-    predictions = model.predictions([source for source, _ in data.splits["test"]], batch_size=256)
+    predictions = model.predictions([source for source, _ in answers], batch_size=256)
     generating = time.perf_counter() - start
     by_length = test.pop("by_length")
     dev.pop("by_length")
@@ -88,7 +90,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
             "tokens_per_second": round(sum(map(len, outputs)) / generating, 1),
         },
         "peak_memory_mb": None if memory is None else round(memory / 2**20, 1),
-        **_shown(data, predictions),
+        **_shown(data, answers, predictions),
     }
 
 
@@ -174,26 +176,24 @@ def fresh_model(config: Mapping[str, Any], data: Data, training: Training) -> An
     return compiled
 
 
-def _shown(data: Data, predictions: Sequence[Prediction]) -> dict[str, Any]:
+def _shown(
+    data: Data, answers: Sequence[tuple[str, Sequence[str]]], predictions: Sequence[Prediction]
+) -> dict[str, Any]:
     """A few examples from the test split, the same for every mode, and one attention map."""
-    pairs = data.splits["test"]
-    rows = np.linspace(0, len(pairs) - 1, min(EXAMPLES, len(pairs))).astype(int).tolist()
-    outputs = {row: predictions[row].hypotheses[0] for row in rows}
-    examples = [
-        {
-            "source": data.source.split(pairs[row][0]),
-            "reference": data.target.split(pairs[row][1]),
-            "output": outputs[row].tokens,
-        }
-        for row in rows
-    ]
+    rows = np.linspace(0, len(answers) - 1, min(EXAMPLES, len(answers))).astype(int).tolist()
+    sources = [data.source.split(answers[row][0]) for row in rows]
+    references = [[data.target.split(target) for target in answers[row][1]] for row in rows]
+    hypotheses = [predictions[row].hypotheses[0] for row in rows]
+    outputs = [each.tokens for each in hypotheses]
+    shown = zip(sources, nearest_references(references, outputs), outputs, strict=True)
+    examples = [{"source": source, "reference": reference, "output": output} for source, reference, output in shown]
     # The map is of the example of middle length: long enough to show something, short enough to be read.
-    middle = sorted(rows, key=lambda row: len(data.source.split(pairs[row][0])))[len(rows) // 2]
-    tokens, weights = outputs[middle].tokens, outputs[middle].alignment
+    middle = sorted(range(len(rows)), key=lambda place: len(sources[place]))[len(rows) // 2]
+    tokens, weights = outputs[middle], hypotheses[middle].alignment
     attention = None
     if weights is not None:
         attention = {
-            "source": data.source.split(pairs[middle][0]),
+            "source": sources[middle],
             "output": tokens,
             "weights": np.round(weights[: len(tokens)], 4).tolist(),
         }

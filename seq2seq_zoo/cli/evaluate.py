@@ -1,5 +1,6 @@
 """`seq2seq-zoo evaluate`: computes the metrics of a model."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from seq2seq_zoo.cli.models import (
     SearchName,
     SearchOptions,
     UnknownTokens,
+    counts_references,
     load_model,
     load_text_model,
     make_search,
@@ -60,6 +62,14 @@ def evaluate(
             metavar="TSV", help="A new file for each source, its target and its output, by tabs.", show_default=False
         ),
     ] = None,
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references",
+            help="Count every target of a source as right: those of all its lines and, in FILE, of further columns. "
+            "The option 'references' of a run's task does the same.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     skip_bad_lines: SkipBadLines = False,
 ) -> None:
@@ -78,7 +88,7 @@ def evaluate(
     further = [text_metrics.create(name) for name in metric or ()]
     model = load_text_model(model_path) if file else load_model(model_path)
     searching = search != "greedy" or bool(overrides)
-    for option, given in (("--metric", further), ("--search", searching)):
+    for option, given in (("--metric", further), ("--search", searching), ("--references", references)):
         if given and (other := _instead_of_texts(model, model_path)):
             raise UsageError(f"{option} is for generated texts, and {other}: leave it out.")
     if out is not None and not getattr(model, "has_source", True):
@@ -93,19 +103,24 @@ def evaluate(
 
     if file is None:
         config, data = read_config(model_path), read_data(model_path)
+        data = dataclasses.replace(data, references=True) if references else data
         further = [*make_metrics(config, data), *further]
     else:
-        pairs, skipped = read_pairs_for(model, file, skip_bad_lines)
+        references = references or counts_references(model_path)
+        pairs, skipped = read_pairs_for(model, file, skip_bad_lines, references)
         source, target = model.vocabularies
-        data = Data({"test": pairs}, source, target)
+        data = Data({"test": pairs}, source, target, references=references)
         if skipped:
             note(f"Bad lines skipped: {skipped:,}")
     pairs = data.splits["test"]
-    for side, vocabulary in enumerate((data.source, data.target) if isinstance(data, Data) else ()):
-        unknown = UnknownTokens(vocabulary)
-        for pair in pairs:
-            unknown.count(pair[side])
-        unknown.report(("sources", "targets")[side])
+    if isinstance(data, Data):
+        answers = data.answers("test")
+        texts = {"sources": (source for source, _ in answers), "targets": (target for _, target in pairs)}
+        for side, vocabulary in zip(texts, (data.source, data.target), strict=True):
+            unknown = UnknownTokens(vocabulary)
+            for text in texts[side]:
+                unknown.count(text)
+            unknown.report(side)
     if not _instead_of_texts(model, model_path):  # nothing else has outputs that can be cut
         for line in too_long_targets(data, model.searcher(chosen).max_length, ["test"]):
             note(line)

@@ -1,5 +1,6 @@
 """`seq2seq-zoo export`: writes a model for another runtime."""
 
+import operator
 from pathlib import Path
 from typing import Annotated
 
@@ -71,10 +72,11 @@ def export(
     if not model_path.is_dir():
         note("Not compared with the model: that needs the data of its run directory.")
         return
-    pairs = read_data(model_path).splits["dev"][:COMPARED]
-    sources, targets = zip(*pairs, strict=True)
+    data = read_data(model_path)
+    sources, targets = zip(*data.answers("dev")[:COMPARED], strict=True)
+    targets = [[*map(data.target.normalized, each)] for each in targets]
     ours, theirs = model.generate(sources, chosen), generate(exported, model.vocabularies, sources)
     same = sum(a == b for a, b in zip(ours, theirs, strict=True))
-    exact = [sum(a == b for a, b in zip(outputs, targets, strict=True)) / len(pairs) for outputs in (theirs, ours)]
-    print(f"the same text as the model on {same:,} of {len(pairs):,} dev sources")
+    exact = [sum(map(operator.contains, targets, outputs)) / len(sources) for outputs in (theirs, ours)]
+    print(f"the same text as the model on {same:,} of {len(sources):,} dev sources")
     print(f"exact match {exact[0]:.1%}; the model's {exact[1]:.1%}")

@@ -19,7 +19,8 @@ def print_metrics(metrics: Mapping[str, Any], pairs: int) -> None:
     baselines = metrics.get("baselines", {})
     rows = [["", "model", *baselines]] if baselines else []
     size = ("tokens", metrics["tokens"]) if "tokens" in metrics else ("pairs", pairs)
-    rows.append([size[0], f"{size[1]:,}", *[""] * len(baselines)])
+    sources = [("sources", metrics["sources"])] if "sources" in metrics else []
+    rows += [[name, f"{count:,}", *[""] * len(baselines)] for name, count in (size, *sources)]
     for name, metric in METRICS.items():
         if name in metrics:
             columns = (metrics, *baselines.values())

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seq2seq_zoo.cli.shared import UsageError, note, start_backend
+from seq2seq_zoo.data.vocabulary import FORMS, in_form, name_of
 from seq2seq_zoo.system.model_file import ModelFileError, find_model
 
 if TYPE_CHECKING:
@@ -99,8 +101,25 @@ def make_search(
     return search
 
 
-def read_pairs_for(model: "TextModel", file: Path, skip_bad_lines: bool) -> tuple[Sequence[tuple[str, str]], int]:
-    """The pairs of a file in the form that the model needs, and the number of bad lines skipped."""
+def counts_references(path: Path) -> bool:
+    """Whether a path is that of a run whose task counts all targets of a source as right."""
+    from seq2seq_zoo.experiment.directory import CONFIG
+    from seq2seq_zoo.experiment.run import read_config
+
+    return (path / CONFIG).exists() and read_config(path)["task"].get("references", False)
+
+
+def read_pairs_for(
+    model: "TextModel", file: Path, skip_bad_lines: bool, references: bool
+) -> tuple[Sequence[tuple[str, str]], int]:
+    """The pairs of a file in the form that the model needs, and the number of bad lines skipped.
+
+    Args:
+        model: that is to read them.
+        file: the file.
+        skip_bad_lines: whether to skip and count bad lines.
+        references: whether further columns are further targets.
+    """
     from seq2seq_zoo.data.delimited import read_pairs
     from seq2seq_zoo.data.mapped import Mapped
     from seq2seq_zoo.data.stream import read_stream
@@ -109,11 +128,10 @@ def read_pairs_for(model: "TextModel", file: Path, skip_bad_lines: bool) -> tupl
     from seq2seq_zoo.tasks.labels import check_labels
 
     if isinstance(model, EncoderOnly):
-        separator = model.vocabularies[0].separator
-        check = functools.partial(check_labels, whole=model.whole, separator=separator)
+        check = functools.partial(check_labels, whole=model.whole, split=model.vocabularies[0].split)
         return read_pairs(file, skip_bad_lines, check=check)
     if model.has_source:
-        return read_pairs(file, skip_bad_lines)
+        return read_pairs(file, skip_bad_lines, references=references)
     if model.vocabularies[1].end is None:
         text, skipped = read_stream(file, skip_bad_lines)
         return [("", text)], skipped
@@ -122,7 +140,7 @@ def read_pairs_for(model: "TextModel", file: Path, skip_bad_lines: bool) -> tupl
 
 
 class UnknownTokens:
-    """Counts the tokens of texts that a vocabulary does not have."""
+    """Counts the tokens of texts that a vocabulary does not have, and finds what would help."""
 
     def __init__(self, vocabulary: "Vocabulary"):
         self._vocabulary = vocabulary
@@ -131,6 +149,7 @@ class UnknownTokens:
     def _reset(self) -> None:
         self._shown: dict[str, None] = {}
         self._tokens = self._texts = self._all_texts = 0
+        self._forms: Counter[str] = Counter()
 
     def count(self, text: str) -> None:
         """Count those of one more text."""
@@ -141,13 +160,31 @@ class UnknownTokens:
             self._texts += 1
             # Keep only as many as are printed: there may be any number.
             self._shown.update(dict.fromkeys(itertools.islice(tokens, SHOWN - len(self._shown))))
+            self._forms.update(form for form in FORMS if not self._vocabulary.unknown_in(in_form(text, form)))
 
     def report(self, side: str = "texts") -> None:
         """Print the counts in one line, if there were any, and start again from zero."""
         if self._tokens:
-            shown = ", ".join(map(repr, self._shown))
+            shown = ", ".join(map(name_of, self._shown))
             note(
                 f"Tokens that the model does not know: {self._tokens:,}, in {self._texts:,} of {self._all_texts:,} "
-                f"{side}: {shown}{', …' if len(self._shown) == SHOWN else ''}"
+                f"{side}: {shown}{', …' if len(self._shown) == SHOWN else ''}{self._advice(side)}"
             )
         self._reset()
+
+    def _advice(self, side: str) -> str:
+        """What would make unknown tokens known, if a normal form would."""
+        if self._forms:
+            form, count = self._forms.most_common(1)[0]
+            return (
+                f". In the normal form {FORMS[form]}, {count:,} of these {side} have none: convert them, or train with "
+                f"task.normalize: {form}"
+            )
+        parts = {part for token in self._vocabulary.ordinary for part in in_form(token, "nfd")}
+        marks = [token for token in self._shown if name_of(token) != repr(token) and token in parts]
+        if not marks:
+            return ""
+        return (
+            f". The model knows {name_of(marks[0])} only as a part of letters: with task.normalize: nfd in training, "
+            "marks are tokens of their own"
+        )

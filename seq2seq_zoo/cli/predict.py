@@ -152,7 +152,7 @@ def predict(
     show = _as_json if as_json else functools.partial(_as_text, numbered=numbered, scores=scores)
     unknown = UnknownTokens(model.vocabularies[0])
     largest = None if chosen is None or model.readout.end is None else model.searcher(chosen).max_length
-    cut = _CutOutputs(largest, stop)
+    cut = _CutOutputs(largest, None if stop is None else model.vocabularies[1].normalized(stop))
     number = uncovered = 0
     with contextlib.ExitStack() as stack:
         prompting = not texts and not file and sys.stdin.isatty()

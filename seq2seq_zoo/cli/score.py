@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seq2seq_zoo.cli.models import AT_ONCE, UnknownTokens, load_text_model, read_pairs_for
+from seq2seq_zoo.cli.models import AT_ONCE, UnknownTokens, counts_references, load_text_model, read_pairs_for
 from seq2seq_zoo.cli.shared import ModelPath, SkipBadLines, UsageError, app, examples, note, require_file
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def score(
         raise UsageError(
             f"{model_path} outputs labels, and scores no given ones: predict --scores gives its own labels' scores."
         )
-    pairs, skipped = read_pairs_for(model, file, skip_bad_lines)
+    pairs, skipped = read_pairs_for(model, file, skip_bad_lines, counts_references(model_path))
     if skipped:
         note(f"Bad lines skipped: {skipped:,}")
     texts: tuple[str, ...] = ("source", "target") if model.has_source else ("text",)

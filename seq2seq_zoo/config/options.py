@@ -463,6 +463,8 @@ def _words(schema: Mapping[str, Any]) -> str:
     if "not" in schema:
         return schema["title"]
     kind = _KINDS.get(schema.get("type", ""), "anything")
+    if "propertyNames" in schema:
+        return f"{kind} of {_words(schema['propertyNames'])}"
     if schema.get("type") == "array":
         items = [_words(item) for item in schema.get("prefixItems", [])]
         return f"a list of {len(items)} ({', '.join(items)})" if items else f"a list of {_words(schema['items'])}"

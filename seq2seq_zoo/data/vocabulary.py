@@ -1,14 +1,26 @@
 """The tokens of a task and their ids."""
 
 import itertools
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 from seq2seq_zoo.config.registry import nearest
 
 PADDING = 0
 """The id of padding in every vocabulary: masks are `ids != PADDING`."""
+
+Form = Literal["nfc", "nfd", "nfkc", "nfkd", "none"]
+"""A Unicode normal form of texts; `none` to leave them as they are."""
+
+FORMS: Mapping[str, Literal["NFC", "NFD", "NFKC", "NFKD"]] = {
+    "nfc": "NFC",
+    "nfd": "NFD",
+    "nfkc": "NFKC",
+    "nfkd": "NFKD",
+}
+"""The normal forms, by their names in options."""
 
 
 class Vocabulary:
@@ -23,10 +35,12 @@ class Vocabulary:
         start: the id of the start token, or `None`. Padding always has the id 0.
         end: the id of the end token, or `None`.
         unknown: the id that stands for every token outside the vocabulary, or `None`.
+        normalize: the Unicode normal form that texts are brought to before they are split. Texts of tokens are then
+            composed (NFC).
 
     Raises:
-        ValueError: the separator is unknown; two special ids are equal, or one has no token; an ordinary token occurs
-            twice, or the separator would split it.
+        ValueError: the separator or the normal form is unknown; two special ids are equal, or one has no token; an
+            ordinary token occurs twice, or splitting texts would change it.
 
     Example:
 
@@ -37,6 +51,9 @@ class Vocabulary:
     [4, 5, 3, 6]
     >>> vocabulary.decode([4, 6, 2, 5, 0])
     'four seven'
+    >>> jamo = Vocabulary.build(["한국"], separator="", normalize="nfd")
+    >>> len(jamo.split("한국")), jamo.decode(jamo.encode("한국"))
+    (6, '한국')
     """
 
     def __init__(
@@ -46,7 +63,10 @@ class Vocabulary:
         start: int | None = 1,
         end: int | None = 2,
         unknown: int | None = 3,
+        normalize: Form = "none",
     ):
+        if normalize not in (*FORMS, "none"):
+            raise ValueError(f"A vocabulary's normalize is {', '.join(FORMS)} or none, got {normalize!r}.")
         if separator not in ("", " "):
             raise ValueError(f"A vocabulary's separator is '' (characters) or ' ' (words), got {separator!r}.")
         self.tokens = tuple(tokens)
@@ -54,6 +74,7 @@ class Vocabulary:
         self.start = start
         self.end = end
         self.unknown = unknown
+        self.normalize: Form = normalize
         specials = {"padding": PADDING, "start": start, "end": end, "unknown": unknown}
         specials = {name: special for name, special in specials.items() if special is not None}
         if len(set(specials.values())) < len(specials):
@@ -73,7 +94,12 @@ class Vocabulary:
 
     @classmethod
     def build(
-        cls, texts: Iterable[str], separator: str, most: int | None = None, endless: bool = False
+        cls,
+        texts: Iterable[str],
+        separator: str,
+        most: int | None = None,
+        endless: bool = False,
+        normalize: Form = "none",
     ) -> "Vocabulary":
         """The vocabulary of some texts: the special tokens, then the ordinary ones sorted by code points.
 
@@ -83,6 +109,7 @@ class Vocabulary:
             most: the greatest number of ordinary tokens: the most frequent ones, equally frequent ones by code points.
                 All by default.
             endless: whether to leave out the end token, for texts without an end.
+            normalize: the normal form of texts, as in the constructor.
 
         Returns:
             A vocabulary that does not depend on the order of the texts, and is the same in every process.
@@ -92,11 +119,12 @@ class Vocabulary:
         >>> Vocabulary.build(["a c", "c b"], " ", most=2).tokens[4:]
         ('a', 'c')
         """
-        counts = Counter(itertools.chain.from_iterable(_split(text, separator) for text in texts))
+        counts = Counter(itertools.chain.from_iterable(split_text(text, separator, normalize) for text in texts))
         kept = sorted(counts, key=lambda token: (-counts[token], token))[:most]
         if endless:
-            return cls(["<pad>", "<start>", "<unk>", *sorted(kept)], separator, end=None, unknown=2)
-        return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted(kept)], separator)
+            tokens = ["<pad>", "<start>", "<unk>", *sorted(kept)]
+            return cls(tokens, separator, end=None, unknown=2, normalize=normalize)
+        return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted(kept)], separator, normalize=normalize)
 
     @property
     def ordinary(self) -> tuple[str, ...]:
@@ -105,11 +133,16 @@ class Vocabulary:
 
     def split(self, text: str) -> list[str]:
         """The tokens of a text."""
-        return _split(text, self.separator)
+        return split_text(text, self.separator, self.normalize)
 
     def join(self, tokens: Iterable[str]) -> str:
-        """The text of tokens."""
-        return self.separator.join(tokens)
+        """The text of tokens, composed (NFC) if the vocabulary has a normal form."""
+        text = self.separator.join(tokens)
+        return text if self.normalize == "none" else in_form(text, "nfc")
+
+    def normalized(self, text: str) -> str:
+        """A text as the model writes it: that of its tokens."""
+        return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's tokens, without start and end.
@@ -161,19 +194,21 @@ class Vocabulary:
             "start": self.start,
             "end": self.end,
             "unknown": self.unknown,
+            "normalize": self.normalize,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Vocabulary":
-        """The vocabulary of a `get_config`.
+        """The vocabulary of a `get_config`. Older ones have no `normalize`.
 
         Raises:
             ValueError: a key is missing or unknown.
         """
         keys = ["tokens", "separator", "start", "end", "unknown"]
+        known = [*keys, "normalize"]
         for key in config:
-            if key not in keys:
-                raise ValueError(f"A vocabulary has no '{key}'.{nearest(key, keys)} Known: {', '.join(keys)}.")
+            if key not in known:
+                raise ValueError(f"A vocabulary has no '{key}'.{nearest(key, known)} Known: {', '.join(known)}.")
         if missing := [key for key in keys if key not in config]:
             raise ValueError(f"The saved vocabulary has no {', '.join(missing)}: expected {', '.join(keys)}.")
         return cls(**config)
@@ -197,5 +232,25 @@ def input_vocabulary(source: Vocabulary, target: Vocabulary) -> Vocabulary:
     return source if source.ordinary else target
 
 
-def _split(text: str, separator: str) -> list[str]:
+def in_form(text: str, form: str) -> str:
+    """A text in a Unicode normal form."""
+    return text if form == "none" else unicodedata.normalize(FORMS[form], text)
+
+
+def split_text(text: str, separator: str, form: str = "none") -> list[str]:
+    """The tokens of a text: its words or, if the separator is empty, its characters, in a Unicode normal form."""
+    text = in_form(text, form)
     return text.split() if separator else list(text)
+
+
+def name_of(token: str) -> str:
+    """A token for a message: in quotes, but a combining mark, which cannot be read alone, by its name.
+
+    Example:
+
+    >>> name_of("é"), name_of("\u0302")
+    ("'é'", 'U+0302 COMBINING CIRCUMFLEX ACCENT')
+    """
+    if len(token) == 1 and unicodedata.category(token).startswith("M"):
+        return f"U+{ord(token):04X} {unicodedata.name(token, 'without a name')}"
+    return repr(token)

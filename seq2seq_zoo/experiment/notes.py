@@ -76,10 +76,12 @@ def _outliers(task: Mapping[str, Any], training: Training, data: Data | Series) 
 
 def _tiny_dev(data: Data | Series) -> list[str]:
     """A note if dev is too small to choose an epoch by."""
-    size = data.size("dev")
+    size, counted = data.size("dev"), data.counted
+    if isinstance(data, Data) and data.references:
+        size, counted = len(data.answers("dev")), "sources"
     if size >= FEW or (isinstance(data, Data) and data.splits["dev"] == data.splits["train"]):
         return []  # pairs that are trained on are memorised, which is not chance
     return [
-        f"dev has only {size} {data.counted}, so it is largely chance which epoch is the best by them. Add some, or "
+        f"dev has only {size} {counted}, so it is largely chance which epoch is the best by them. Add some, or "
         "use the model of the last epoch, last.keras."
     ]

@@ -28,6 +28,7 @@ from seq2seq_zoo.experiment.directory import (
 )
 from seq2seq_zoo.figures import image, trajectories
 from seq2seq_zoo.metrics import metric
+from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.loading import load
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import atomic_path, write
@@ -65,7 +66,8 @@ class Run:
     and after training:
 
     - `metrics.json`: the metrics of the best model on dev and test, with versions and machine.
-    - `predictions.tsv`: source, target and output of each row of the test split.
+    - `predictions.tsv`: source, target and output of each row of the test split; of several targets, the nearest to the
+      output.
     - `curves.png`: the loss and the dev metrics of each epoch.
     - `series.png`: a few rows of the test split, for real values.
 
@@ -319,7 +321,8 @@ def _summary(data: Data | Series) -> dict[str, Any]:
         return {**summary, "source": [*data.source], "target": [*data.target], "kept": data.kept}
     digest = hashlib.sha256()
     for vocabulary in (data.source, data.target):
-        digest.update(json.dumps(vocabulary.get_config()).encode())
+        config = {key: value for key, value in vocabulary.get_config().items() if key != "normalize"}  # is no data
+        digest.update(json.dumps(config).encode())
     for split in ("dev", "test"):
         for pair in data.splits[split]:
             digest.update("\t".join((*pair, "\n")).encode())
@@ -347,19 +350,22 @@ def _config_errors(config: Mapping[str, Any]) -> Iterator[None]:
 
 
 def predictions_table(data: Data | Series, outputs: Sequence[Any]) -> str:
-    """The test split and its outputs side by side, as tab-separated text with a line for each pair, or for each step of
-    real values.
+    """The test split and its outputs side by side, as tab-separated text with a line for each pair (for each source, if
+    all of its targets are right), or for each step of real values.
     """
     return "".join("\t".join(row) + "\n" for row in _predictions(data, outputs))
 
 
 def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequence[str]]:
-    """The rows of a table of the test split and its outputs: one for each pair, or for each step of real values."""
+    """The rows of `predictions_table`."""
     if isinstance(data, Data):
         yield "source", "target", "output"
-        for pair, output in zip(data.splits["test"], outputs, strict=True):
+        answers = data.answers("test")
+        references = [[data.target.split(target) for target in targets] for _, targets in answers]
+        rows = zip(answers, nearest_references(references, outputs), outputs, strict=True)
+        for (source, _), *tokens in rows:
             # A tab would end the column: it is written as two characters.
-            yield tuple(text.replace("\t", "\\t") for text in (*pair, data.target.join(output)))
+            yield tuple(text.replace("\t", "\\t") for text in (source, *map(data.target.join, tokens)))
         return
     yield from table(data.target, outputs, data.splits["test"], targets=True)
 

@@ -34,8 +34,10 @@ class Metric:
 
 METRICS = {
     "exact_match": Metric("exact match"),
+    "exact_match_first": Metric("exact match, first reference"),
     "token_accuracy": Metric("token accuracy"),
     "token_error_rate": Metric("token error rate", higher_is_better=False),
+    "token_error_rate_first": Metric("token error rate, first reference", higher_is_better=False),
     "perplexity": Metric("perplexity (teacher-forced)", percent=False, higher_is_better=False),
     "next_token_accuracy": Metric("next-token accuracy (teacher-forced)"),
     "accuracy": Metric("accuracy"),

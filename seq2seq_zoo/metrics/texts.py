@@ -6,8 +6,10 @@ cannot be compared with those of a model of words.
 """
 
 import abc
+import itertools
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from rapidfuzz.distance import LCSseq
 
@@ -27,18 +29,18 @@ class TextMetric(abc.ABC):
     """
 
     @abc.abstractmethod
-    def __call__(self, references: Rows, outputs: Rows) -> float:
+    def __call__(self, references: Sequence[Rows], outputs: Rows) -> float:
         """The score of the outputs.
 
         Args:
-            references: the target tokens of each row, without padding and end.
+            references: for each row its references, each of which is right: the target tokens without padding and end.
             outputs: the generated tokens of each row, without padding and end.
 
         Returns:
             From 0 to 1, higher is better; papers report it times 100.
 
         Raises:
-            ValueError: there are no rows, or not as many outputs as references.
+            ValueError: there are no rows, or not as many outputs as rows of references.
         """
 
 
@@ -58,73 +60,84 @@ class Sacrebleu(TextMetric):
             ) from None
         self._sacrebleu = sacrebleu
 
+    @staticmethod
+    def _streams(references: Sequence[Sequence[str]]) -> list[Any]:
+        """The references as sacrebleu takes them: the first of each row, then the second, ...; `None` for none."""
+        return list(itertools.zip_longest(*references))
+
 
 @text_metrics.register("bleu", "BLEU of the model's tokens, by sacrebleu")
 class Bleu(Sacrebleu):
     """The precision of n-grams of one to four tokens, with a penalty for outputs that are too short.
 
-    This is sacrebleu's `corpus_bleu` without a tokenizer, signature `nrefs:1|case:mixed|eff:no|tok:none|smooth:exp`.
+    An n-gram is right if a reference of its row has it. This is sacrebleu's `corpus_bleu` without a tokenizer,
+    signature `nrefs:1|case:mixed|eff:no|tok:none|smooth:exp`, or `nrefs:var` for several references.
 
     Example:
 
     >>> bleu = text_metrics.create("bleu")
-    >>> round(bleu([["TAG_DATE", "rain", "in", "Oslo"]], [["TAG_DATE", "rain", "in", "Oslo", "today"]]), 4)
+    >>> round(bleu([[["TAG_DATE", "rain", "in", "Oslo"]]], [["TAG_DATE", "rain", "in", "Oslo", "today"]]), 4)
     0.6687
 
     Reference:
         Post 2018, arXiv:1804.08771.
     """
 
-    def __call__(self, references: Rows, outputs: Rows) -> float:
+    def __call__(self, references: Sequence[Rows], outputs: Rows) -> float:
         """The BLEU of the corpus."""
         require_pairs(references, outputs)
         numbers: dict[str, str] = {}
-        # BLEU depends only on which tokens are equal. As numbers, tokens with white space in them stay whole.
-        expected, generated = (
-            [" ".join(numbers.setdefault(token, str(len(numbers))) for token in row) for row in rows]
-            for rows in (references, outputs)
-        )
-        return self._sacrebleu.corpus_bleu(generated, [expected], tokenize="none").score / 100
+
+        def text(tokens: Sequence[str]) -> str:
+            # BLEU depends only on which tokens are equal. As numbers, tokens with white space in them stay whole.
+            return " ".join(numbers.setdefault(token, str(len(numbers))) for token in tokens)
+
+        expected = self._streams([[*map(text, row)] for row in references])
+        return self._sacrebleu.corpus_bleu([*map(text, outputs)], expected, tokenize="none").score / 100
 
 
 @text_metrics.register("chrf", "chrF2: characters of the text without its white space, by sacrebleu")
 class Chrf(Sacrebleu):
     """The F-score of n-grams of one to six characters, with recall weighted twice as much as precision.
 
-    White space is ignored, so the segmentation of a text does not matter. This is sacrebleu's `corpus_chrf`, signature
-    `nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no`.
+    White space is ignored, so the segmentation of a text does not matter. Of several references, the one with the
+    highest score counts. This is sacrebleu's `corpus_chrf`, signature `nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no`,
+    or `nrefs:var` for several references.
 
     Example:
 
-    >>> text_metrics.create("chrf")([["奥斯陆", "有", "雨"]], [["奥斯陆有", "雨"]])
+    >>> text_metrics.create("chrf")([[["奥斯陆", "有", "雨"]]], [["奥斯陆有", "雨"]])
     1.0
 
     Reference:
         Popović 2015, aclanthology.org/W15-3049.
     """
 
-    def __call__(self, references: Rows, outputs: Rows) -> float:
+    def __call__(self, references: Sequence[Rows], outputs: Rows) -> float:
         """The chrF2 of the corpus."""
         require_pairs(references, outputs)
-        expected, generated = ([" ".join(row) for row in rows] for rows in (references, outputs))
-        return self._sacrebleu.corpus_chrf(generated, [expected]).score / 100
+        expected = self._streams([[*map(" ".join, row)] for row in references])
+        return self._sacrebleu.corpus_chrf([*map(" ".join, outputs)], expected).score / 100
 
 
 class Rouge(TextMetric):
     """The mean over rows of the F1 score, the harmonic mean of precision and recall. Abstract.
 
+    Of several references, the one with the highest F1 counts.
+
     Reference:
-        Lin 2004, aclanthology.org/W04-1013.
+        Lin 2004, aclanthology.org/W04-1013; section 2.1 for several references.
     """
 
-    def __call__(self, references: Rows, outputs: Rows) -> float:
+    def __call__(self, references: Sequence[Rows], outputs: Rows) -> float:
         """The mean F1 of the rows."""
         require_pairs(references, outputs)
-        return sum(map(self.f1, references, outputs)) / len(references)
+        rows = zip(references, outputs, strict=True)
+        return sum(max(self.f1(reference, output) for reference in row) for row, output in rows) / len(references)
 
     @abc.abstractmethod
     def f1(self, reference: Sequence[str], output: Sequence[str]) -> float:
-        """The F1 of one row."""
+        """The F1 of an output and one reference."""
 
 
 class RougeN(Rouge):
@@ -146,7 +159,7 @@ class Rouge1(RougeN):
 
     Example:
 
-    >>> text_metrics.create("rouge_1")([["奥斯陆", "今天", "有", "雨"]], [["今天", "奥斯陆", "晴"]]) == 4 / 7
+    >>> text_metrics.create("rouge_1")([[["奥斯陆", "今天", "有", "雨"]]], [["今天", "奥斯陆", "晴"]]) == 4 / 7
     True
     """
 
@@ -159,7 +172,7 @@ class Rouge2(RougeN):
 
     Example:
 
-    >>> text_metrics.create("rouge_2")([["奥斯陆", "今天", "有", "雨"]], [["今天", "有", "晴"]]) == 2 / 5
+    >>> text_metrics.create("rouge_2")([[["奥斯陆", "今天", "有", "雨"]]], [["今天", "有", "晴"]]) == 2 / 5
     True
     """
 
@@ -172,7 +185,7 @@ class RougeL(Rouge):
 
     Example:
 
-    >>> text_metrics.create("rouge_l")([["奥斯陆", "今天", "有", "雨"]], [["奥斯陆", "有", "雪"]]) == 4 / 7
+    >>> text_metrics.create("rouge_l")([[["奥斯陆", "今天", "有", "雨"]]], [["奥斯陆", "有", "雪"]]) == 4 / 7
     True
     """
 

@@ -1,5 +1,6 @@
 """Metrics of token sequences: pure functions over lists of tokens."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,31 @@ from rapidfuzz.distance import Levenshtein
 Rows = Sequence[Sequence[str]]
 
 _END = object()  # equal to no token
+
+
+def nearest_references(references: Sequence[Rows], outputs: Rows) -> Rows:
+    """Of several references, the one with the smallest edit distance to the output; the first of equally near ones.
+
+    Args:
+        references: for each row its references, each of which is right: the target tokens without padding and end.
+        outputs: the generated tokens of each row, without padding and end.
+
+    Returns:
+        One reference for each row. The metrics below compare the outputs with them.
+
+    Raises:
+        ValueError: there are no rows, or not as many outputs as rows of references.
+
+    Example:
+
+    >>> nearest_references([[["T", "AH"], ["T", "UW"]]], [["T", "UW", "Z"]])
+    [['T', 'UW']]
+    """
+    require_pairs(references, outputs)
+    return [
+        min(row, key=functools.partial(Levenshtein.distance, output))
+        for row, output in zip(references, outputs, strict=True)
+    ]
 
 
 def exact_match(references: Rows, outputs: Rows) -> float:

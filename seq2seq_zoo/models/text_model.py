@@ -11,7 +11,7 @@ import numpy as np
 
 from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.padding import few_shapes
-from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
+from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary, name_of
 from seq2seq_zoo.decoding.scorer import Scorer
 from seq2seq_zoo.decoding.search import Search, searches
 from seq2seq_zoo.decoding.searcher import Generated, Searcher
@@ -309,7 +309,8 @@ def _token_ids(vocabulary: Vocabulary, tokens: Iterable[str] | None, what: str) 
                 continue
         found = _known_ids(vocabulary, token, what)
         if len(found) != 1:
-            raise TextError(f"Expected one token as {what}, got {token!r}, which has {len(found)} tokens.")
+            form = "" if vocabulary.normalize == "none" else f" in the normal form {vocabulary.normalize}"
+            raise TextError(f"Expected one token as {what}, got {token!r}, which has {len(found)} tokens{form}.")
         ids += found
     return ids
 
@@ -319,7 +320,8 @@ def _known_ids(vocabulary: Vocabulary, text: str, what: str) -> list[int]:
     if unknown := vocabulary.unknown_in(text):
         token = unknown[0]
         raise TextError(
-            f"The {what} contains {token!r}, which is not in the model's vocabulary.{nearest(token, vocabulary.tokens)}"
+            f"The {what} contains {name_of(token)}, which is not in the model's vocabulary."
+            f"{nearest(token, vocabulary.tokens)}"
         )
     return vocabulary.encode(text)
 

@@ -36,6 +36,7 @@ class Autoencode(FileTask):
         super().__init__(**kwargs)
         self.paths = {"train": train, "dev": dev, "test": test}
         self.separators = SEPARATORS[tokens], SEPARATORS[tokens]
+        self._require_one_form("which are the same texts")
 
     def read(self, path: str) -> tuple[Pairs, int]:
         """The texts of a file, each paired with itself, and the number of bad lines left out."""
@@ -43,4 +44,5 @@ class Autoencode(FileTask):
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """One vocabulary for both sides, built from the train pairs."""
-        return [Vocabulary.build((text for text, _ in pairs), self.separators[0], self.max_tokens)] * 2
+        texts = (text for text, _ in pairs)
+        return [Vocabulary.build(texts, self.separators[0], self.max_tokens, normalize=self.forms[0])] * 2

@@ -11,7 +11,8 @@ from seq2seq_zoo.tasks.task import tasks
 
 @tasks.register("file", "your own tab-separated file of sources and targets, as characters or as words")
 class Delimited(PairTask):
-    """Pairs from files with a source, a tab and a target on each line.
+    """Pairs from files with a source, a tab and a target on each line. With `references`, further columns are further
+    targets of the source.
 
     Arguments are `PairTask`'s, and:
 
@@ -28,4 +29,4 @@ class Delimited(PairTask):
 
     def read(self, path: str) -> tuple[Pairs, int]:
         """The pairs of a file, and the number of bad lines left out."""
-        return read_pairs(path, self.skip_bad_lines, self.separators)
+        return read_pairs(path, self.skip_bad_lines, self.separators, references=self.references)

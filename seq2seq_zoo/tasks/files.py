@@ -4,15 +4,15 @@ import abc
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from seq2seq_zoo.config.options import Fraction, NonNegative, Positive, checked
+from seq2seq_zoo.config.options import Fraction, NonNegative, OptionError, Positive, checked, shown
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.pairs import Pairs
-from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.data.vocabulary import Form, Vocabulary, in_form, split_text
 from seq2seq_zoo.tasks.splits import check_fractions, draw_splits, hashes_of, shared_with_train
 from seq2seq_zoo.tasks.task import Data, Targets, Task
 
@@ -36,6 +36,10 @@ class FileTask(Task):
         max_source_tokens: the greatest number of tokens of a source. Pairs with a longer source are left out of all
             splits and counted; no limit if not given.
         max_target_tokens: the same for targets, without the end token.
+        normalize: the Unicode normal form in which texts are split into tokens: `nfc` composes letters and their marks,
+            `nfd` decomposes them (Hangul into jamo), `nfkc` and `nfkd` replace variants such as ligatures as well,
+            `none` leaves texts as they are. A mapping of `source` and `target` gives each side its own. The model does
+            the same with texts in use, and its outputs are composed.
         skip_bad_lines: leave out and count bad lines instead of stopping at the first one.
         seed: seed of drawing dev and test.
 
@@ -59,6 +63,7 @@ class FileTask(Task):
         max_tokens: Positive | None = None,
         max_source_tokens: Positive | None = None,
         max_target_tokens: Positive | None = None,
+        normalize: Form | dict[Literal["source", "target"], Form] = "nfc",
         skip_bad_lines: bool = False,
         seed: NonNegative = 0,
     ):
@@ -66,6 +71,12 @@ class FileTask(Task):
         self.max_tokens = max_tokens
         self.max_source_tokens = max_source_tokens
         self.max_target_tokens = max_target_tokens
+        self.normalize = normalize
+        self.forms: tuple[Form, Form] = (
+            (normalize.get("source", "nfc"), normalize.get("target", "nfc"))
+            if isinstance(normalize, dict)
+            else (normalize, normalize)
+        )
         self.skip_bad_lines = skip_bad_lines
         self.seed = seed
         check_fractions(self.fractions)
@@ -91,7 +102,7 @@ class FileTask(Task):
         splits = {split: splits[split] for split in ("train", "dev", "test")}
         skipped = sum(skipped for _, skipped in found.values())
         data = Data(splits, source, target, targets=self.targets, skipped=skipped, too_long=too_long)
-        sources = {split: (source for source, _ in splits[split]) for split in found}
+        sources = {split: self._sources(splits[split]) for split in found}
         return dataclasses.replace(data, notes=shared_with_train(sources, "sources" if data.has_sources else "texts"))
 
     def _short(self, pairs: Pairs) -> Pairs:
@@ -103,9 +114,7 @@ class FileTask(Task):
         limits = [limit or math.inf for limit in named.values()]
 
         def is_short(pair: tuple[str, str]) -> bool:
-            lengths = [
-                len(text.split() if separator else text) for text, separator in zip(pair, self.separators, strict=True)
-            ]
+            lengths = [len(split_text(*each)) for each in zip(pair, self.separators, self.forms, strict=True)]
             return lengths[0] <= limits[0] and lengths[1] <= limits[1]
 
         kept = np.flatnonzero(np.fromiter(map(is_short, pairs), bool, len(pairs)))
@@ -117,15 +126,25 @@ class FileTask(Task):
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """The vocabularies of sources and of targets, built from the train pairs."""
         return [
-            Vocabulary.build((pair[side] for pair in pairs), separator, self.max_tokens)
-            for side, separator in enumerate(self.separators)
+            Vocabulary.build((pair[side] for pair in pairs), separator, self.max_tokens, normalize=form)
+            for side, (separator, form) in enumerate(zip(self.separators, self.forms, strict=True))
         ]
+
+    def _sources(self, pairs: Pairs) -> Iterator[str]:
+        """The sources of pairs in their normal form, in which equal ones are equal texts."""
+        return (in_form(source, self.forms[0]) for source, _ in pairs)
+
+    def _require_one_form(self, reason: str) -> None:
+        """Refuse different normal forms of sources and targets."""
+        if self.forms[0] != self.forms[1]:
+            got = shown(self.normalize)
+            raise OptionError(("normalize",), f"must be one form for both sides, {reason}, got {got}.")
 
     def _draw(self, pairs: Pairs, fractions: Mapping[str, float]) -> dict[str, Pairs]:
         """The pairs of each split that is drawn, and of train."""
         # Two sources with the same hash go into the same split. The order of the hashes must not matter: it differs
         # between processes.
-        hashes = hashes_of(source for source, _ in pairs)
+        hashes = hashes_of(self._sources(pairs))
         _, first, source_of = np.unique(hashes, return_index=True, return_inverse=True)
         sources = np.argsort(first)  # in the order of the file, which is the same in every process
         split_of = np.empty(len(first), np.int8)
@@ -145,6 +164,8 @@ class PairTask(FileTask):
         source_tokens: whether the tokens of a source are characters, or words separated by white space.
         target_tokens: the same for targets.
         shared_vocabulary: whether sources and targets share one vocabulary, with the tokens of both.
+        references: whether all targets of a source are right. Training takes each of them as a pair of its own.
+            Evaluation generates one output for a source and compares it with the nearest target.
 
     Raises:
         ValueError: as `FileTask`; a shared vocabulary of characters and words.
@@ -156,19 +177,28 @@ class PairTask(FileTask):
         source_tokens: TokenKind = "characters",
         target_tokens: TokenKind = "characters",
         shared_vocabulary: bool = False,
+        references: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.separators = SEPARATORS[source_tokens], SEPARATORS[target_tokens]
         self.shared_vocabulary = shared_vocabulary
+        self.references = references
         if shared_vocabulary and source_tokens != target_tokens:
             raise ValueError(
                 "shared_vocabulary needs the same tokens on both sides, got "
                 f"source_tokens {source_tokens} and target_tokens {target_tokens}."
             )
+        if shared_vocabulary:
+            self._require_one_form("which share a vocabulary")
+
+    def load(self) -> Data:
+        """The pairs, the vocabularies, and the numbers of bad lines and of too long pairs left out."""
+        return dataclasses.replace(super().load(), references=self.references)
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """The vocabularies of sources and of targets, built from the train pairs."""
         if not self.shared_vocabulary:
             return super().vocabularies(pairs)
-        return [Vocabulary.build(itertools.chain.from_iterable(pairs), self.separators[0], self.max_tokens)] * 2
+        texts = itertools.chain.from_iterable(pairs)
+        return [Vocabulary.build(texts, self.separators[0], self.max_tokens, normalize=self.forms[0])] * 2

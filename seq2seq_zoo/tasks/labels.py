@@ -3,14 +3,14 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.data.delimited import read_pairs
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.texts import read_texts
-from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.data.vocabulary import Vocabulary, split_text
 from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, TokenKind
 from seq2seq_zoo.tasks.task import Data, tasks
 
@@ -66,7 +66,8 @@ class Labels(FileTask):
 
     def read(self, path: str) -> tuple[Pairs, int]:
         """The texts and labels of a file, and the number of bad lines left out."""
-        check = functools.partial(check_labels, whole=self.targets == "label", separator=self.separators[0])
+        split = functools.partial(split_text, separator=self.separators[0], form=self.forms[0])
+        check = functools.partial(check_labels, whole=self.targets == "label", split=split)
         return read_pairs(path, self.skip_bad_lines, self.separators, check)
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
@@ -76,24 +77,24 @@ class Labels(FileTask):
             further, self._skipped = read_texts(self.vocabulary, self.skip_bad_lines, self.separators[0])
             texts = itertools.chain(texts, (text for text, _ in further))
         return [
-            Vocabulary.build(texts, self.separators[0], self.max_tokens),
-            Vocabulary.build((label for _, label in pairs), " "),
+            Vocabulary.build(texts, self.separators[0], self.max_tokens, normalize=self.forms[0]),
+            Vocabulary.build((label for _, label in pairs), " ", normalize=self.forms[1]),
         ]
 
 
-def check_labels(text: str, label: str, whole: bool, separator: str) -> tuple[str, str] | None:
+def check_labels(text: str, label: str, whole: bool, split: Callable[[str], list[str]]) -> tuple[str, str] | None:
     """Check the number of labels of a text.
 
     Args:
         text: the text.
         label: its label, or its labels.
         whole: whether the text has one label, or one for each of its tokens.
-        separator: how the text is split into tokens.
+        split: how the text is split into tokens.
 
     Returns:
         What was expected and what was found where they differ, else `None`.
     """
-    tokens, labels = len(text.split() if separator else text), len(label.split())
+    tokens, labels = len(split(text)), len(label.split())
     found = f"{labels} label{'s' * (labels != 1)}"
     if whole:
         return None if labels == 1 else ("one label without white space after the tab", found)

@@ -10,7 +10,7 @@ from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.stream import read_stream
 from seq2seq_zoo.data.texts import read_texts
-from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.data.vocabulary import Vocabulary, in_form
 from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, TokenKind
 from seq2seq_zoo.tasks.task import Data, tasks
 
@@ -65,6 +65,7 @@ class Language(FileTask):
             )
         if window is not None and self.max_target_tokens is not None:
             raise OptionError(("max_target_tokens",), "is for lines, and a stream is one text: leave it out.")
+        self._require_one_form("since a language model has no sources")
         self.paths = {"train": train or str(_NAMES), "dev": dev, "test": test}
         self.separators = SEPARATORS[tokens], SEPARATORS[tokens]
         self.window = window
@@ -75,10 +76,10 @@ class Language(FileTask):
 
     def vocabularies(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Vocabulary]:
         """A vocabulary without ordinary tokens, and that of the train texts."""
-        texts = (text for _, text in pairs)
+        texts, form, endless = (text for _, text in pairs), self.forms[1], self.window is not None
         return [
             Vocabulary.build([], self.separators[0]),
-            Vocabulary.build(texts, self.separators[1], self.max_tokens, endless=self.window is not None),
+            Vocabulary.build(texts, self.separators[1], self.max_tokens, endless=endless, normalize=form),
         ]
 
     def load(self) -> Data:
@@ -91,7 +92,7 @@ class Language(FileTask):
 
     def _stream(self, window: int) -> Data:
         found = {split: read_stream(path, self.skip_bad_lines) for split, path in self.paths.items() if path}
-        texts = {split: text for split, (text, _) in found.items()}
+        texts = {split: in_form(text, self.forms[1]) for split, (text, _) in found.items()}
         separator = self.separators[1]
         rest: Any = texts["train"].split() if separator else texts["train"]
         count = len(rest)

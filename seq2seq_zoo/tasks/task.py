@@ -36,6 +36,8 @@ class Data:
             `None` if splits consist of many texts.
         notes: lines about the data that users should read before training.
         too_long: the number of pairs left out because they are longer than the task's limits.
+        references: whether all targets of a source in a split are right, so that evaluation compares its output with
+            each of them.
     """
 
     splits: Mapping[str, Sequence[Pair]]
@@ -47,6 +49,7 @@ class Data:
     window: int | None = None
     notes: Sequence[str] = ()
     too_long: int = 0
+    references: bool = False
     _lengths: dict[str, np.ndarray] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -68,6 +71,18 @@ class Data:
         """The number of pairs in a split, of texts if there are no sources, or of tokens in a stream."""
         pairs = self.splits[split]
         return len(pairs) if self.window is None else sum(len(self.target.split(text)) for _, text in pairs)
+
+    def answers(self, split: str) -> list[tuple[str, list[str]]]:
+        """What evaluation generates from, and compares with: each source of a split with the targets that are right.
+
+        With `references`, each source occurs once, with all of its targets. Otherwise, each pair stands alone.
+        """
+        if not self.references:
+            return [(source, [target]) for source, target in self.splits[split]]
+        targets: dict[str, list[str]] = {}
+        for source, target in self.splits[split]:
+            targets.setdefault(self.source.normalized(source), []).append(target)
+        return list(targets.items())
 
     def lengths(self, split: str) -> np.ndarray:
         """The number of tokens of each source and of each target in a split, without the end: `(pairs, 2)`."""

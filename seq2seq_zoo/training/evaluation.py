@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.metrics.texts import TextMetric, text_metrics
-from seq2seq_zoo.metrics.tokens import accuracy, token_metrics
+from seq2seq_zoo.metrics.tokens import accuracy, exact_match, nearest_references, token_error_rate, token_metrics
 from seq2seq_zoo.models.encoder_only import EncoderOnly
 from seq2seq_zoo.models.text_model import AnySearch, TextModel
 from seq2seq_zoo.tasks.task import Data, Pair, Series
@@ -34,7 +34,8 @@ def evaluate_split(
 
     Returns:
         `(metrics, outputs)`: the metrics by name, starting with the one that a training monitors by default; and for
-        each row its output tokens, or an `Output` of real values. A language model has no outputs.
+        each row of `Data.answers` its output tokens, or for each row an `Output` of real values. A language model has
+        no outputs.
     """
     if isinstance(data, Series):
         outputs = real_values.predict(model, data.splits[split], batch_size)
@@ -46,7 +47,7 @@ def evaluate_split(
         return {"accuracy": accuracy(references, outputs)}, outputs
     if not data.has_sources:
         return teacher_forced_metrics(model, rows, batch_size), []
-    return evaluate_generation(model, rows, search, batch_size, metrics)
+    return evaluate_generation(model, data.answers(split), search, batch_size, metrics)
 
 
 def monitorable_metrics(model: Any, data: Data | Series) -> list[str]:
@@ -64,31 +65,37 @@ def monitorable_metrics(model: Any, data: Data | Series) -> list[str]:
 
 def evaluate_generation(
     model: TextModel,
-    pairs: Sequence[Pair],
+    answers: Sequence[tuple[str, Sequence[str]]],
     search: AnySearch = "greedy",
     batch_size: int = 256,
     metrics: Sequence[TextMetric] = (),
 ) -> tuple[dict[str, Any], list[list[str]]]:
-    """Generate an output for each source and compare it with the target.
+    """Generate an output for each source and compare it with its target, or with the nearest of several.
 
     Args:
         model: with vocabularies.
-        pairs: source and target texts.
+        answers: each source with the targets that are right for it.
         search: how to generate; see `TextModel.search`.
         batch_size: how many sources are searched at once. It changes no result.
         metrics: further metrics of texts.
 
     Returns:
         `(metrics, outputs)`: the result of `token_metrics` and the further metrics, by name; and the tokens of each
-        output.
+        output. If a source has several targets, there are also the number of `sources`, and `exact_match_first` and
+        `token_error_rate_first`, for which only the first target is right.
     """
     source_vocabulary, target_vocabulary = model.vocabularies
-    sources = [source_vocabulary.split(source) for source, _ in pairs]
-    references = [target_vocabulary.split(target) for _, target in pairs]
-    predictions = model.predictions([source for source, _ in pairs], search, batch_size=batch_size)
+    sources = [source_vocabulary.split(source) for source, _ in answers]
+    references = [[target_vocabulary.split(target) for target in targets] for _, targets in answers]
+    predictions = model.predictions([source for source, _ in answers], search, batch_size=batch_size)
     outputs = [prediction.hypotheses[0].tokens if prediction.hypotheses else [] for prediction in predictions]
+    evaluated = token_metrics(nearest_references(references, outputs), outputs, sources)
+    if any(len(row) > 1 for row in references):
+        first = [row[0] for row in references]
+        evaluated |= {f"{metric.__name__}_first": metric(first, outputs) for metric in (exact_match, token_error_rate)}
+        evaluated["sources"] = len(sources)
     further = {text_metrics.name_of(type(metric)): metric(references, outputs) for metric in metrics}
-    return {**token_metrics(references, outputs, sources), **further}, outputs
+    return {**evaluated, **further}, outputs
 
 
 def evaluate_fully(

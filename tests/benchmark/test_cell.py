@@ -53,6 +53,18 @@ def test_a_record_depends_on_the_seed_and_not_on_earlier_cells(first):
     assert without_clocks(other) != without_clocks(first[0])
 
 
+def test_all_targets_of_a_source_are_right(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{n}\t{n}\t{n % 3}\n" for n in range(40)))
+    changed = config(epochs=1)
+    task = {"name": "file", "train": str(path), "references": True}
+    result = run_cell({"config": factory.schema.resolve({**changed, "task": task})}, lambda event: None)
+    assert result["metrics"]["sources"] == result["dev"]["sources"] == 4
+    assert sum(length["count"] for length in result["by_length"]) == len(result["examples"]) == 4
+    assert result["metrics"]["exact_match"] >= result["metrics"]["exact_match_first"]
+    assert "token_error_rate_first" in result["epochs"][0]
+
+
 def test_a_mode_without_attention_has_no_attention_map():
     assert run(mode="basic")[0]["attention"] is None
 

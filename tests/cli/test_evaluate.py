@@ -40,6 +40,29 @@ def test_targets_that_are_longer_than_outputs_are_counted(first_25, folder):
     assert done.stdout.splitlines()[1].split() == ["exact", "match", "50.0%"]
 
 
+def test_all_targets_of_a_source_are_right(first_25, folder):
+    from seq2seq_zoo.metrics.texts import text_metrics
+
+    directory = first_25.directory
+    five, ten = "one two three four five", "six seven eight nine ten"
+    lines = [f"1 2 3 4 5\tone\t{five}", "6 7 8 9 10\tsix seven eight", f"6 7 8 9 10\t{ten} ten\tten"]
+    (folder / "several.tsv").write_text("\n".join(lines))
+    assert "several.tsv, line 1: expected two columns" in refused("evaluate", directory, "several.tsv")
+    done = call("evaluate", directory, "several.tsv", "--references", "--json", "--out", "o.tsv", "--metric", "bleu")
+    found = json.loads(done.stdout)
+    assert (found["pairs"], found["sources"]) == (5, 2)
+    assert (found["exact_match"], found["exact_match_first"]) == (0.5, 0)
+    assert (found["token_error_rate"], found["token_error_rate_first"]) == (1 / 11, 6 / 4)
+    assert found["by_length"] == [{"length": 5, "count": 2, "exact_match": 0.5, "token_error_rate": 1 / 11}]
+    references = [[["one"], five.split()], [["six", "seven", "eight"], [*ten.split(), "ten"], ["ten"]]]
+    assert found["bleu"] == text_metrics.create("bleu")(references, [five.split(), ten.split()])
+    rows = [["source", "target", "output"], ["1 2 3 4 5", five, five], ["6 7 8 9 10", f"{ten} ten", ten]]
+    assert (folder / "o.tsv").read_text() == "".join("\t".join(row) + "\n" for row in rows)
+    table = call("evaluate", directory, "several.tsv", "--references").stdout.splitlines()
+    shown = {name.strip(): value for name, value in (line.rsplit(maxsplit=1) for line in table[:7])}
+    assert (shown["sources"], shown["exact match"], shown["exact match, first reference"]) == ("2", "50.0%", "0.0%")
+
+
 def test_evaluate_refuses(first_25, folder):
     directory = first_25.directory
     model = directory / "best.keras"
@@ -74,6 +97,7 @@ def test_a_language_model_is_evaluated_on_a_file_of_texts(names, folder):
     assert found["tokens"] == 9
     why = "is for generated texts, and a language model is evaluated without outputs: leave it out."
     assert refused("evaluate", directory, "--metric", "bleu") == f"--metric {why}"
+    assert refused("evaluate", directory, "--references") == f"--references {why}"
     assert refused("evaluate", directory, "--search", "beam") == f"--search {why}"
     assert refused("evaluate", directory, "--out", "outputs.tsv") == (
         "--out is for outputs, and a language model is evaluated without any: leave it out."

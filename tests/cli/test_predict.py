@@ -317,3 +317,30 @@ def test_predict_refuses_a_model_without_vocabularies(folder):
     model.save(folder / "ids.keras")
     message = "ids.keras: the model has no vocabularies, so it neither reads nor writes texts."
     assert refused("predict", "ids.keras", "a") == message
+
+
+def test_unknown_marks_are_named_with_what_may_help(capsys):
+    from seq2seq_zoo.cli.models import UnknownTokens
+    from seq2seq_zoo.data.vocabulary import Vocabulary
+
+    def report(known, texts, form="none"):
+        unknown = UnknownTokens(Vocabulary.build([known], "", normalize=form))
+        for text in texts:
+            unknown.count(text)
+        unknown.report()
+        return " ".join(capsys.readouterr().err.split())
+
+    mark = "U+0302 COMBINING CIRCUMFLEX ACCENT"
+    start = "Tokens that the model does not know:"
+    assert report("êeo", ["e\u0302", "ox\u0302"]) == (
+        f"{start} 3, in 2 of 2 texts: {mark}, 'x'. In the normal form NFC, 1 of these texts have none: convert them, "
+        "or train with task.normalize: nfc"
+    )
+    assert report("êeo", ["o\u0302x\u0302"], "none").startswith(f"{start} 3, in 1 of 1 texts: {mark}, 'x'. The model")
+    assert report("êo", ["e\u0302x\u0302"], "nfc") == (
+        f"{start} 2, in 1 of 1 texts: 'x', {mark}. The model knows {mark} only as a part of letters: with "
+        "task.normalize: nfd in training, marks are tokens of their own"
+    )
+    assert report("eo", ["o\u0302"], "nfc") == f"{start} 1, in 1 of 1 texts: 'ô'"
+    assert report("12", ["\uff11"], "nfc").endswith("train with task.normalize: nfkc")
+    assert report("ab", ["a"]) == ""

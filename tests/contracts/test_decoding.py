@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from scipy import stats
 
 from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.data.padding import pad
+from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders.precomputed import Precomputed
 from seq2seq_zoo.decoding import Beam, Greedy, Sample, Scorer, Search, Searcher, searches
 from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
 from seq2seq_zoo.models.prediction import Hypothesis, Prediction
+from seq2seq_zoo.models.text_model import TextError
 from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
 
 MODES = list(decoders.list())
@@ -687,6 +690,22 @@ def test_a_sample_depends_on_its_number_and_not_on_the_other_texts():
     assert [model.predictions(["8"], options, first=number)[0].text for number in range(6)] == together
 
 
+def test_texts_in_any_normal_form_are_the_same_text():
+    jamo = Vocabulary.build(["한국 é"], "", normalize="nfd")
+    decoder = decoders.FeedbackDecoder(4, readout=Tokens(len(jamo)), max_length=9)
+    model = Seq2Seq(Encoder(4, vocabulary_size=len(jamo)), decoder, jamo, jamo)
+    model.build((None, None))
+    for prefix in ("국", unicodedata.normalize("NFD", "국")):
+        outputs = [model.generate([source], prefixes=[prefix])[0] for source in ("한é", "\u1112\u1161\u11abe\u0301")]
+        assert outputs[0] == outputs[1] == unicodedata.normalize("NFC", outputs[0])
+        assert outputs[0].startswith(("국", "구"))  # a vowel may follow the last consonant
+    assert model.score(["한"], ["é"]) == model.score(["\u1112\u1161\u11ab"], ["e\u0301"])
+    with pytest.raises(TextError, match="got 'é', which has 2 tokens in the normal form nfd"):
+        model.generate(["한"], forbidden=["é"])
+    with pytest.raises(TextError, match=r"The prefix contains U\+0302 COMBINING CIRCUMFLEX ACCENT, which is not in"):
+        model.generate(["한"], prefixes=["\u0302"])
+
+
 def test_scores_are_log_probabilities_by_teacher_forcing():
     model = taught()[0]["peek"]
     pairs = [("aé漢", "漢éa"), ("8", "88"), ("", ""), ("xé", "?é" * 7), ("é" * 9, "a")]
@@ -705,7 +724,7 @@ def test_scores_are_log_probabilities_by_teacher_forcing():
     close(np.exp(scores[1].log_prob), 0.5, atol=0.1)
     assert scores[0].perplexity < 1.1 < scores[3].perplexity
     assert model.score([], []) == []
-    metrics, outputs = evaluate_generation(model, pairs[:1], Beam(size=2))
+    metrics, outputs = evaluate_generation(model, [(sources[0], targets[:1])], Beam(size=2))
     assert (metrics["exact_match"], outputs) == (1.0, [["漢", "é", "a"]])
 
 

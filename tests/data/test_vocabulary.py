@@ -68,6 +68,10 @@ SPECIALS = ["<pad>", "<start>", "<end>", "<unk>"]
     ("arguments", "words"),
     [
         ({"tokens": SPECIALS, "separator": ","}, r"separator is '' \(characters\) or ' ' \(words\), got ','"),
+        (
+            {"tokens": SPECIALS, "separator": "", "normalize": "NFC"},
+            "normalize is nfc, nfd, nfkc, nfkd or none, got 'NFC'",
+        ),
         ({"tokens": SPECIALS, "separator": "", "end": 1}, "four different ids, got .*'end': 1"),
         ({"tokens": SPECIALS, "separator": "", "start": 0}, "four different ids"),
         ({"tokens": SPECIALS[:3], "separator": ""}, "unknown id 3 has no token: the ids are 0 to 2"),
@@ -111,3 +115,32 @@ def test_an_endless_vocabulary_has_no_end_token():
     assert endless.encode("b c") == [4, endless.unknown]
     assert endless.decode([3, 4, 0, 4]) == "a b b"
     assert Vocabulary.from_config(endless.get_config()) == endless
+
+
+@pytest.mark.parametrize(
+    ("form", "tokens"),
+    [("nfc", "ﬁé"), ("nfd", "ﬁe\u0301"), ("nfkc", "fié"), ("nfkd", "fie\u0301"), ("none", "ﬁe\u0301")],
+)
+def test_texts_are_split_in_a_normal_form_and_come_back_composed(form, tokens):
+    vocabulary = Vocabulary.build(["ﬁe\u0301"], "", normalize=form)
+    assert vocabulary.split("ﬁe\u0301") == list(tokens)
+    again = Vocabulary.from_config(json.loads(json.dumps(vocabulary.get_config())))
+    assert again == vocabulary
+    assert again.normalize == form
+    composed = again.decode(again.encode("ﬁé"))
+    assert composed == {"none": "ﬁ<unk>", "nfkc": "fié", "nfkd": "fié"}.get(form, "ﬁé")
+    assert again.unknown_in("ﬁé") == (["é"] if form == "none" else [])
+
+
+def test_hangul_is_split_into_jamo_and_words_are_normalized_too():
+    jamo = Vocabulary.build(["한국"], "", normalize="nfd")
+    assert jamo.split("한국") == list("\u1112\u1161\u11ab\u1100\u116e\u11a8")
+    assert jamo.decode(jamo.encode("국한")) == "국한"
+    words = Vocabulary.build(["e\u0301té oui"], " ", normalize="nfc")
+    assert words.tokens[4:] == ("oui", "été")
+
+
+def test_a_vocabulary_saved_before_there_were_normal_forms_has_none():
+    config = Vocabulary.build(["é"], "").get_config()
+    assert config.pop("normalize") == "none"
+    assert Vocabulary.from_config(config).unknown_in("e\u0301") == ["e", "\u0301"]

@@ -16,6 +16,33 @@ def test_one_file_is_split_by_source(write, lists):
     assert lists(data) != lists(Delimited(path, dev_fraction=0.2, test_fraction=0.3, seed=1).load())
 
 
+def test_all_targets_of_a_source_on_lines_and_in_columns_are_right(write, lists):
+    train = write("a", "a\tx\ty", "b\tx", "a\tz", "a\t\t", "b\t\ty\t \tçz")
+    data = Delimited(train, train, train, references=True).load()
+    assert lists(data)["train"] == [
+        *[("a", "x"), ("a", "y"), ("b", "x"), ("a", "z"), ("a", "")],
+        *[("b", ""), ("b", "y"), ("b", "çz")],
+    ]
+    assert data.answers("dev") == [("a", ["x", "y", "z", ""]), ("b", ["x", "", "y", "çz"])]
+    assert data.target.tokens[4:] == ("x", "y", "z", "ç")
+    two = write("b", "a\tx", "b\tx", "a\tz")
+    assert Delimited(two, two, two).load().answers("dev") == [("a", ["x"]), ("b", ["x"]), ("a", ["z"])]
+    with pytest.raises(ValueError, match=re.escape(f"{train}, line 1: expected two columns of UTF-8 text")):
+        Delimited(train, train, train).load()
+    one = write("c", "a\tb", "a")
+    with pytest.raises(ValueError, match=r"line 2: expected two or more columns of .*, found 1 column\."):
+        Delimited(one, one, one, references=True).load()
+
+
+def test_with_references_each_source_is_in_one_split(write):
+    data = Delimited(write("a", *(f"{n % 20}\t{n}\t{-n}" for n in range(60))), references=True).load()
+    answers = {split: data.answers(split) for split in data.splits}
+    assert {split: len(rows) for split, rows in answers.items()} == {"train": 16, "dev": 2, "test": 2}
+    assert len({source for rows in answers.values() for source, _ in rows}) == 20
+    assert {len(targets) for rows in answers.values() for _, targets in rows} == {6}
+    assert data.size("train") == 6 * 16  # each target is a pair to train on
+
+
 def test_splits_with_their_own_files_are_not_drawn_from(write, lists):
     train, dev, test = write("a", "a\tb", "c\td"), write("b", "c\tz"), write("c", "q\tr")
     data = Delimited(train, dev, test).load()
@@ -99,3 +126,50 @@ def test_shared_texts_of_language_models_are_counted(write):
     train, dev, test = write("a", "one", "two", "three"), write("b", "two", "four"), write("c", "five")
     (note,) = tasks.create("language", train=train, dev=dev, test=test).load().notes
     assert note == "dev: 1 of its 2 texts are in train, too"
+
+
+def test_each_side_has_its_normal_form(write, lists):
+    path = write("a", "한é\te\u0301", "한e\u0301\té é")
+    default, mapped = (
+        Delimited(path, path, path, **options).load() for options in ({}, {"normalize": {"source": "nfd"}})
+    )
+    assert (default.source.tokens[4:], default.target.tokens[4:]) == (("é", "한"), (" ", "é"))
+    assert (mapped.source.tokens[4:], mapped.target) == (tuple("e\u0301\u1112\u1161\u11ab"), default.target)
+    assert mapped.lengths("train").tolist() == [[5, 1], [5, 3]]
+    assert Delimited(path, path, path, normalize={"source": "nfd"}, max_target_tokens=2).load().too_long == 3
+    raw = Delimited(path, path, path, normalize="none").load()
+    assert raw.target.tokens[4:] == (" ", "e", "é", "\u0301")
+    assert list(raw.splits["train"]) == list(mapped.splits["train"])  # texts remain as they are in the file
+    both = Delimited(path, path, path, references=True).load()
+    assert both.answers("dev") == [("한é", ["e\u0301", "é é"])]  # one source
+    assert len(raw.answers("dev")) == 2
+
+
+def test_no_source_is_in_two_splits_in_two_forms(write):
+    data = Delimited(write("a", *(f"{n}é\tx\n{n}e\u0301\ty" for n in range(20)))).load()
+    assert {split: len(pairs) for split, pairs in data.splits.items()} == {"train": 32, "dev": 4, "test": 4}
+    given = Delimited(write("b", "é\tx", "a\ty"), write("c", "e\u0301\tx"), write("d", "b\tx")).load()
+    assert given.notes == ["dev: 1 of its 1 sources are in train, too"]
+
+
+def test_normal_forms_that_are_refused(write):
+    with pytest.raises(ValueError, match=r"`normalize` must be 'nfc' or .* or a mapping of 'source' or 'target', got"):
+        Delimited("a", normalize={"sauce": "nfc"})
+    with pytest.raises(ValueError, match="Did you mean 'nfkd'"):
+        Delimited("a", normalize="nfkdd")
+    different = {"normalize": {"source": "nfd"}}
+    for name, options in (("file", {"shared_vocabulary": True}), ("autoencode", {}), ("language", {})):
+        with pytest.raises(ValueError, match="`normalize` must be one form for both sides"):
+            tasks.create(name, train="a", **different, **options)
+
+
+def test_language_models_and_labels_have_normal_forms(write, lists):
+    text = write("a", *("e\u0301" * n for n in range(1, 6)))
+    assert tasks.create("language", train=text).load().target.tokens[4:] == ("é",)
+    stream = tasks.create("language", train=text, window=2).load()
+    assert stream.target.tokens[3:] == ("\n", "é")
+    assert stream.size("train") + stream.size("dev") + stream.size("test") == 15 + 5
+    labelled = write("b", *(f"e\u0301 {n}\tX Y" for n in range(9)))
+    assert "é" in tasks.create("labels", train=labelled, of="tokens").load().source.tokens
+    with pytest.raises(ValueError, match="expected a label for each token, found 3 tokens and 4 labels"):
+        tasks.create("labels", train=write("c", "ae\u0301b\tX X X X"), of="tokens", tokens="characters").load()
