@@ -10,6 +10,12 @@ from seq2seq_zoo.config.registry import nearest
 PADDING = 0
 """The id of padding in every vocabulary: masks are `ids != PADDING`."""
 
+FEATURES = ";"
+"""The separator of features that precede single characters."""
+
+KINDS = {"": "characters", " ": "words", FEATURES: "features and characters"}
+"""What tokens are, by their separator."""
+
 
 class Vocabulary:
     """The tokens of the sources or of the targets. Converts texts to ids and back.
@@ -19,7 +25,9 @@ class Vocabulary:
 
     Args:
         tokens: all tokens in the order of their ids, special ones included.
-        separator: `""` if tokens are single characters, `" "` if tokens are separated by white space.
+        separator: `""` if tokens are single characters, `" "` if tokens are separated by white space, `";"` if texts
+            are features separated by semicolons, a space, and single characters. The token of the feature `PL` is
+            `PL;`, so that no feature is also a character.
         start: the id of the start token, or `None`. Padding always has the id 0.
         end: the id of the end token, or `None`.
         unknown: the id that stands for every token outside the vocabulary, or `None`.
@@ -47,8 +55,9 @@ class Vocabulary:
         end: int | None = 2,
         unknown: int | None = 3,
     ):
-        if separator not in ("", " "):
-            raise ValueError(f"A vocabulary's separator is '' (characters) or ' ' (words), got {separator!r}.")
+        if separator not in KINDS:
+            kinds = " or ".join(f"'{each}' ({kind})" for each, kind in KINDS.items())
+            raise ValueError(f"A vocabulary's separator is {kinds}, got {separator!r}.")
         self.tokens = tuple(tokens)
         self.separator = separator
         self.start = start
@@ -65,7 +74,7 @@ class Vocabulary:
         for id, token in enumerate(self.tokens):
             if id in specials.values():
                 continue
-            if self.split(token) != [token]:
+            if self.split(self.join([token])) != [token]:
                 raise ValueError(f"{token!r} (id {id}) is not one token when texts are split at {separator!r}.")
             if token in self._ids:
                 raise ValueError(f"The token {token!r} has two ids, {self._ids[token]} and {id}; give it one.")
@@ -92,7 +101,7 @@ class Vocabulary:
         >>> Vocabulary.build(["a c", "c b"], " ", most=2).tokens[4:]
         ('a', 'c')
         """
-        counts = Counter(itertools.chain.from_iterable(_split(text, separator) for text in texts))
+        counts = Counter(itertools.chain.from_iterable(split_text(text, separator) for text in texts))
         kept = sorted(counts, key=lambda token: (-counts[token], token))[:most]
         if endless:
             return cls(["<pad>", "<start>", "<unk>", *sorted(kept)], separator, end=None, unknown=2)
@@ -105,11 +114,15 @@ class Vocabulary:
 
     def split(self, text: str) -> list[str]:
         """The tokens of a text."""
-        return _split(text, self.separator)
+        return split_text(text, self.separator)
 
     def join(self, tokens: Iterable[str]) -> str:
         """The text of tokens."""
-        return self.separator.join(tokens)
+        if self.separator != FEATURES:
+            return self.separator.join(tokens)
+        tokens = list(tokens)
+        features = [token.removesuffix(FEATURES) for token in tokens if len(token) > 1]
+        return f"{FEATURES.join(features)} {''.join(token for token in tokens if len(token) == 1)}"
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's tokens, without start and end.
@@ -197,5 +210,19 @@ def input_vocabulary(source: Vocabulary, target: Vocabulary) -> Vocabulary:
     return source if source.ordinary else target
 
 
-def _split(text: str, separator: str) -> list[str]:
-    return text.split() if separator else list(text)
+def split_text(text: str, separator: str) -> list[str]:
+    """The tokens of a text.
+
+    Args:
+        text: the text.
+        separator: how it is split, as in `Vocabulary`.
+
+    Example:
+
+    >>> split_text("N;PL Kalb", ";")
+    ['N;', 'PL;', 'K', 'a', 'l', 'b']
+    """
+    if separator != FEATURES:
+        return text.split() if separator else list(text)
+    features, _, characters = text.partition(" ")
+    return [*(f"{feature}{FEATURES}" for feature in features.split(FEATURES) if feature), *characters]

@@ -358,8 +358,9 @@ def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequen
     if isinstance(data, Data):
         yield "source", "target", "output"
         for pair, output in zip(data.splits["test"], outputs, strict=True):
-            # A tab would end the column: it is written as two characters.
-            yield tuple(text.replace("\t", "\\t") for text in (*pair, data.target.join(output)))
+            # A tab or a line break would end the column: it is written as two characters.
+            texts = (*pair, data.target.join(output))
+            yield tuple(text.replace("\t", "\\t").replace("\n", "\\n") for text in texts)
         return
     yield from table(data.target, outputs, data.splits["test"], targets=True)
 

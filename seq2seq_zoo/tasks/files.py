@@ -12,7 +12,7 @@ import numpy as np
 from seq2seq_zoo.config.options import Fraction, NonNegative, Positive, checked
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.pairs import Pairs
-from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.data.vocabulary import Vocabulary, split_text
 from seq2seq_zoo.tasks.splits import check_fractions, draw_splits, hashes_of, shared_with_train
 from seq2seq_zoo.tasks.task import Data, Targets, Task
 
@@ -103,9 +103,7 @@ class FileTask(Task):
         limits = [limit or math.inf for limit in named.values()]
 
         def is_short(pair: tuple[str, str]) -> bool:
-            lengths = [
-                len(text.split() if separator else text) for text, separator in zip(pair, self.separators, strict=True)
-            ]
+            lengths = [len(split_text(text, separator)) for text, separator in zip(pair, self.separators, strict=True)]
             return lengths[0] <= limits[0] and lengths[1] <= limits[1]
 
         kept = np.flatnonzero(np.fromiter(map(is_short, pairs), bool, len(pairs)))

@@ -99,3 +99,26 @@ def test_shared_texts_of_language_models_are_counted(write):
     train, dev, test = write("a", "one", "two", "three"), write("b", "two", "four"), write("c", "five")
     (note,) = tasks.create("language", train=train, dev=dev, test=test).load().notes
     assert note == "dev: 1 of its 2 texts are in train, too"
+
+
+def test_unimorph_files_have_features_as_tokens_of_their_own(write, lists):
+    path = write("deu", *(f"{lemma}\t{lemma}e\tN;{case};PL" for lemma in ("Nuss", "Tag") for case in ("NOM", "GEN")))
+    data = Delimited(path, path, path, features=3).load()
+    assert lists(data)["train"][0] == ("N;NOM;PL Nuss", "Nusse")
+    assert {"N;", "NOM;", "GEN;", "PL;", "N", "T"} < set(data.source.tokens)
+    assert data.target.tokens[4:] == tuple(sorted(set("NussTage")))
+    assert data.source.tokens_of(data.encode("train")[0][0]) == ["N;", "NOM;", "PL;", *"Nuss"]
+    assert max(data.lengths("train")[:, 0]) == 7
+    assert Delimited(path, path, path, features=3, max_source_tokens=6).load().too_long == 6
+    words = Delimited(path, path, path, features=3, source_tokens="words").load()
+    assert lists(words)["train"][0] == ("N NOM PL Nuss", "Nusse")
+    with pytest.raises(ValueError, match="`shared_vocabulary`: needs the same tokens on both sides"):
+        Delimited(path, features=3, shared_vocabulary=True)
+
+
+def test_each_split_may_have_a_format_of_its_own(write, lists):
+    train, dev = write("a.csv", "id,word,ipa", '1,"a,b",x'), write("b.jsonl", '{"word": "c", "ipa": "y"}')
+    data = Delimited(train, dev, write("c.tsv", "ipa\tword", "z\td"), source="word", target="ipa").load()
+    assert lists(data) == {"train": [("a,b", "x")], "dev": [("c", "y")], "test": [("d", "z")]}
+    with pytest.raises(ValueError, match="`source` must be an integer of at least 1 or text or null, got 0"):
+        Delimited(train, source=0)
