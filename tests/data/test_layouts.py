@@ -5,7 +5,9 @@ import gzip
 import json
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from seq2seq_zoo.data.delimited import Layout, Records, read_pairs
 from seq2seq_zoo.data.lines import DataFileError
@@ -28,10 +30,7 @@ def write(tmp_path):
     return write
 
 
-def parquet(path, columns):
-    pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
+def write_parquet(path, columns):
     parquet.write_table(pyarrow.table(columns), path)
     return path
 
@@ -87,12 +86,12 @@ def test_each_format_gives_the_same_pairs(write, name, content, layout, ending):
 def test_parquet_columns_and_their_fields(tmp_path):
     path = tmp_path / "p.parquet"
     sources, targets = map(list, zip(*PAIRS, strict=True))
-    parquet(path, {"source": sources, "target": targets, "data": [b"\xff"] * 3})
+    write_parquet(path, {"source": sources, "target": targets, "data": [b"\xff"] * 3})
     assert read(path) == PAIRS
-    parquet(path, {"translation": [{"is": source, "en": target} for source, target in PAIRS]})
+    write_parquet(path, {"translation": [{"is": source, "en": target} for source, target in PAIRS]})
     assert read(path, source="translation.is", target="translation.en") == PAIRS
     assert "there is no column 'source'. Columns: translation." in refusal(path)
-    parquet(path, {"source": ["a", None], "target": ["x", "y"]})
+    write_parquet(path, {"source": ["a", None], "target": ["x", "y"]})
     assert refusal(path).startswith(f"{path}, row 2: expected text as 'source', found null. Fix the row, or skip")
     path.write_bytes(b"a\tb\n")
     assert refusal(path).startswith(f"Cannot read the data file '{path}' as Parquet: ")

@@ -63,5 +63,5 @@ def test_a_text_is_its_own_target_with_one_vocabulary(write, lists, tmp_path):
 
 def test_texts_and_labels_have_the_columns_of_any_file(write, lists):
     path = write("a.csv", "label,text", 'good,"not bad, at all"', "bad,bad")
-    data = tasks.create("labels", train=path, dev=path, test=path, source="text", target="label").load()
+    data = Labels(path, path, path, source="text", target="label").load()
     assert lists(data)["train"] == [("not bad, at all", "good"), ("bad", "bad")]
