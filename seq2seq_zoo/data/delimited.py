@@ -5,6 +5,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.hints import HEADER_WORDS, option, other_kind
 from seq2seq_zoo.data.lines import DataFileError, Lines, bad_line
 from seq2seq_zoo.data.pairs import Pairs
-from seq2seq_zoo.data.records import BadRecord, Delimiter, Quoted, format_of, no_column
+from seq2seq_zoo.data.records import BadRecord, Delimiter, Parquet, Quoted, format_of, no_column
 
 Column = Positive | str
 """The number of a column, counted from 1, or its name."""
@@ -149,6 +150,13 @@ class Records:
                 yield start, stop, texts
             self.skipped = bad + lines.skipped
         self.skipped = bad + lines.skipped
+
+    def peek(self) -> None:
+        """Read the first record. Parquet is not read, since all of it would be."""
+        if isinstance(self._format, Parquet):
+            Path(self.path).open("rb").close()
+        else:
+            next(iter(self), None)
 
     def parse(self, contents: Sequence[bytes]) -> Sequence[str]:
         """The texts of a record, from its bytes."""

@@ -22,7 +22,7 @@ Open = Callable[[str | os.PathLike[str]], BinaryIO]
 _NOT_TEXT = {
     b"\xff\xfe": "UTF-16, but expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8",
     b"\xfe\xff": "UTF-16, but expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8",
-    b"PAR1": "Parquet, which is read as pairs from a file whose name ends with .parquet: rename it",
+    b"PAR1": "Parquet, which only the tasks file and labels read, if its name ends with .parquet",
     b"PK\x03\x04": "a zip archive or a spreadsheet. Decompress it, or save it as CSV",
     b"BZh": "compressed with bzip2. Decompress it, or compress it with gzip",
     b"\xfd7zXZ": "compressed with xz. Decompress it, or compress it with gzip",

@@ -6,9 +6,10 @@ import functools
 import json
 import os
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import IO, Any, BinaryIO, Literal, NamedTuple
 
 from seq2seq_zoo.config.options import shown
 from seq2seq_zoo.config.registry import nearest
@@ -144,12 +145,25 @@ class Parquet(Objects):
 
     unit = "row"
 
+    def __init__(self) -> None:
+        self._number: int | None = None
+
     def open(self, path: str | os.PathLike[str]) -> BinaryIO:
-        """Write the rows to a temporary file, and open it.
+        """Open the temporary file, which is written the first time.
 
         Raises:
             DataFileError: the file cannot be read or has no such column, or pyarrow is not installed.
         """
+        if self._number is None:
+            with tempfile.TemporaryFile() as lines:
+                self._write(path, lines)
+                lines.flush()
+                self._number = os.dup(lines.fileno())
+            weakref.finalize(self, os.close, self._number)
+        os.lseek(self._number, 0, os.SEEK_SET)
+        return os.fdopen(os.dup(self._number), "rb")
+
+    def _write(self, path: str | os.PathLike[str], lines: IO[bytes]) -> None:
         try:
             import pyarrow
             from pyarrow import parquet
@@ -165,7 +179,6 @@ class Parquet(Objects):
             for name in names:
                 if name not in known:
                     raise no_column(str(path), name, known)
-            lines = tempfile.TemporaryFile()  # noqa: SIM115  the caller closes it
             for batch in file.iter_batches(columns=list(names)):
                 for row in batch.to_pylist():
                     lines.write(f"{json.dumps(row, ensure_ascii=False, default=str)}\n".encode())
@@ -174,8 +187,6 @@ class Parquet(Objects):
             raise DataFileError(f"Cannot read the data file '{path}': {message}. Check the path.") from None
         except pyarrow.ArrowException as error:
             raise DataFileError(f"Cannot read the data file '{path}' as Parquet: {error}.") from None
-        lines.seek(0)
-        return lines
 
 
 _ENDINGS = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from seq2seq_zoo.config.options import OptionError, checked
-from seq2seq_zoo.data.delimited import Column, Layout, read_pairs
+from seq2seq_zoo.data.delimited import Column, Layout, Records, read_pairs
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.records import Delimiter
 from seq2seq_zoo.data.vocabulary import FEATURES
@@ -61,6 +61,11 @@ class Delimited(PairTask):
                 raise OptionError(
                     ("shared_vocabulary",), "needs the same tokens on both sides, and targets have no features."
                 )
+
+    def peek(self) -> None:
+        """Read the first pair of each file."""
+        for path in self.files():
+            Records(path, self.layout, self.skip_bad_lines).peek()
 
     def read(self, path: str) -> tuple[Pairs, int]:
         """The pairs of a file, and the number of bad lines left out."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from seq2seq_zoo.config.options import checked
-from seq2seq_zoo.data.delimited import Column, Layout, read_pairs
+from seq2seq_zoo.data.delimited import Column, Layout, Records, read_pairs
+from seq2seq_zoo.data.lines import split_lines
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.records import Delimiter
 from seq2seq_zoo.data.texts import read_texts
@@ -73,6 +74,13 @@ class Labels(FileTask):
         """The texts, their labels, the vocabularies, and the number of bad lines left out in all files."""
         data = super().load()
         return dataclasses.replace(data, skipped=data.skipped + self._skipped)
+
+    def peek(self) -> None:
+        """Read the first pair of each file, and a line of the further texts."""
+        for path in super().files():
+            Records(path, self.layout, self.skip_bad_lines).peek()
+        if self.vocabulary is not None:
+            next(split_lines(self.vocabulary), None)
 
     def read(self, path: str) -> tuple[Pairs, int]:
         """The texts and labels of a file, and the number of bad lines left out."""

@@ -258,7 +258,7 @@ def test_features_precede_the_source(write):
         ),
         ("p", "a\tb\n".encode("utf-16"), " is UTF-16, but expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8."),
         ("p", "a\tb\n".encode("utf-16-le"), "found the byte 0x00, as in UTF-16. "),
-        ("p", b"PAR1", "is Parquet, which is read as pairs from a file whose name ends with .parquet: rename it."),
+        ("p", b"PAR1", "is Parquet, which only the tasks file and labels read, if its name ends with .parquet."),
         ("p.csv", b"PK\x03\x04", "is a zip archive or a spreadsheet. Decompress it, or save it as CSV."),
         ("p", b"\xfd7zXZ\x00", "is compressed with xz."),
     ],
