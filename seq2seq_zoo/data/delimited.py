@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.config.options import Positive, shown
+from seq2seq_zoo.config.options import OptionError, Positive, shown
 from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.hints import HEADER_WORDS, option, other_kind
 from seq2seq_zoo.data.lines import DataFileError, Lines, bad_line
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.records import BadRecord, Delimiter, Parquet, Quoted, format_of, no_column
+from seq2seq_zoo.data.vocabulary import FEATURES
 
 Column = Positive | str
 """The number of a column, counted from 1, or its name."""
@@ -34,6 +35,9 @@ class Layout:
         features: the column of the features that precede each source.
         header: whether the first line has the names of the columns.
         delimiter: what separates the cells of a line.
+
+    Raises:
+        OptionError: a column has a name, but the first line is said to have none.
     """
 
     source: Column | None = None
@@ -41,6 +45,11 @@ class Layout:
     features: Column | None = None
     header: bool | None = None
     delimiter: Delimiter | None = None
+
+    def __post_init__(self) -> None:
+        by_name = [column for column in (self.source, self.target, self.features) if isinstance(column, str)]
+        if by_name and self.header is False:
+            raise OptionError(("header",), f"must be true or left out, since '{by_name[0]}' is the name of a column.")
 
     def columns(self, named: bool, with_target: bool = True) -> dict[str, Column]:
         """The columns to read, by what is in them.
@@ -65,8 +74,8 @@ class Layout:
 
     @property
     def is_plain(self) -> bool:
-        """Whether a file of cells has just two columns, the source and the target."""
-        return (self.source, self.target, self.features, self.has_header) == (None, None, None, False)
+        """Whether no column is chosen, so that a file of cells has just two, the source and the target."""
+        return (self.source, self.target, self.features) == (None, None, None)
 
 
 class Records:
@@ -173,7 +182,7 @@ class Records:
         if self._format.named:
             return self._format.expected
         if self._names is not None:
-            return f"{len(self._names)} columns, as many as line 1 has names"
+            return f"{_counted(len(self._names))}, as many as line 1 has names"
         if self._width is not None:
             return f"two columns of UTF-8 text with one {self._format.delimiter} between them"
         least = max(self._positions.values(), default=0) + 1
@@ -194,7 +203,8 @@ class Records:
         source = values["source"]
         if "features" in values:
             features = [feature for feature in re.split(r"[;\s]+", values["features"]) if feature]
-            source = f"{(' ' if self._separators[0] == ' ' else ';').join(features)} {source}"
+            between = " " if self._separators[0] == " " else FEATURES
+            source = f"{between.join(features)} {source}"
         return (source, values["target"]) if "target" in values else (source,)
 
     def _read_names(self, number: int, text: str) -> None:
@@ -210,6 +220,11 @@ class Records:
                 if names.count(column) > 1:
                     raise DataFileError(f"{place}: two columns are named '{column}': set {option(role, 'NUMBER')}.")
                 self._positions[role] = names.index(column)
+        if self._width is not None and len(names) != self._width:
+            hint = f"{option('source', names[0])} and {option('target', names[-1])}"
+            raise DataFileError(
+                f"{place}: expected two names of columns, found {', '.join(names)}: choose, such as {hint}."
+            )
         self._names, self._width = names, len(names)
 
     def _refuse_names(self, number: int, values: Mapping[str, str]) -> None:

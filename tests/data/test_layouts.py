@@ -177,6 +177,15 @@ def test_columns_that_do_not_fit_are_refused(write, content, layout, message):
     assert message in refusal(write("p", content), **layout)
 
 
+def test_a_line_of_names_fits_the_columns(write):
+    with pytest.raises(ValueError, match="`header` must be true or left out, since 'a' is the name of a column"):
+        Layout(source="a", header=False)
+    message = (
+        "expected two names of columns, found a, b, c: choose, such as `source: a` (--read source=a) and `target: c`"
+    )
+    assert message in refusal(write("p", "a\tb\tc\n"), header=True)
+
+
 def test_a_first_line_of_names_may_be_a_pair(write):
     path = write("p", "word\tipa\na\tb\n")
     assert read(path, header=False) == [("word", "ipa"), ("a", "b")]
