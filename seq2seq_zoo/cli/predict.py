@@ -180,8 +180,8 @@ def predict(
             raise UsageError("--read is for sources, and a language model reads texts: leave it out.")
         else:
             stream = stack.enter_context(open_file(file)) if file else sys.stdin.buffer
-            size = None if isinstance(stream, Gzip) else os.fstat(stream.fileno())
-            batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(size)))
+            sized = None if isinstance(stream, Gzip) else stream
+            batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(sized)))
         stack.callback(cut.report)
         stack.callback(unknown.report)
         for batch in batches:
@@ -343,17 +343,18 @@ def _sources(records: "Records", on_progress: Callable[[int, int], None]) -> Ite
 
 
 @contextlib.contextmanager
-def _progress(status: os.stat_result | None) -> Iterator[Callable[[int, int], None]]:
+def _progress(stream: Any) -> Iterator[Callable[[int, int], None]]:
     """A progress bar with the number of lines, and for a file its fraction; if only standard error is a terminal.
 
     Args:
-        status: of the file; `None` if its size is not known.
+        stream: whose size is that of all lines; `None` if that is not known.
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     if sys.stdout.isatty() or not sys.stderr.isatty():
         yield lambda lines, read: None
         return
+    status = None if stream is None else os.fstat(stream.fileno())
     size = status.st_size if status and stat.S_ISREG(status.st_mode) else None
     columns = (TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
