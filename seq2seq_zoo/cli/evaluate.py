@@ -9,6 +9,7 @@ import typer
 
 from seq2seq_zoo.cli.metrics import print_metrics
 from seq2seq_zoo.cli.models import (
+    ReadOptions,
     SearchName,
     SearchOptions,
     UnknownTokens,
@@ -46,8 +47,8 @@ def evaluate(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="A file with a source, a tab and a target on each line, or with text for a language model; the run's "
-            "own test split if not given."
+            help="A file of pairs, such as a source, a tab and a target on each line, or with text for a language "
+            "model; the run's own test split if not given."
         ),
     ] = None,
     metric: Annotated[
@@ -72,10 +73,13 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     skip_bad_lines: SkipBadLines = False,
+    read: ReadOptions = None,
 ) -> None:
     """Evaluate a model on the test split of its task, or on a file."""
     if file is None and model_path.is_file():
         raise UsageError(f"{model_path} is a model without a task: give a FILE of pairs as well, or the run directory.")
+    if file is None and read:
+        raise UsageError("--read is for a FILE, and the run's own test split is read as its task says: give a FILE.")
     find_model(model_path)
     if file is None:
         require_run(model_path)
@@ -107,7 +111,7 @@ def evaluate(
         further = [*make_metrics(config, data), *further]
     else:
         references = references or counts_references(model_path)
-        pairs, skipped = read_pairs_for(model, file, skip_bad_lines, references)
+        pairs, skipped = read_pairs_for(model, model_path, file, skip_bad_lines, read, references)
         source, target = model.vocabularies
         data = Data({"test": pairs}, source, target, references=references)
         if skipped:

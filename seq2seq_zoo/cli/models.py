@@ -14,6 +14,7 @@ from seq2seq_zoo.data.vocabulary import FORMS, in_form, name_of
 from seq2seq_zoo.system.model_file import ModelFileError, find_model
 
 if TYPE_CHECKING:
+    from seq2seq_zoo.data.delimited import Layout
     from seq2seq_zoo.data.vocabulary import Vocabulary
     from seq2seq_zoo.decoding import Search
     from seq2seq_zoo.models.text_model import TextModel
@@ -29,6 +30,15 @@ SHOWN = 10
 
 SearchName = Annotated[
     str, typer.Option("--search", metavar="NAME", help="The search; see 'seq2seq-zoo list searches'.")
+]
+ReadOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--read",
+        metavar="KEY=VALUE",
+        help="Where sources and targets are in the file: source, target, features, header or delimiter, such as "
+        "target=3, as in the task 'file'; may be repeated. As in the run's own task if not given.",
+    ),
 ]
 SearchOptions = Annotated[
     list[str] | None,
@@ -103,21 +113,53 @@ def make_search(
 
 def counts_references(path: Path) -> bool:
     """Whether a path is that of a run whose task counts all targets of a source as right."""
+    return run_task(path).get("references", False)
+
+
+def run_task(path: Path) -> dict[str, Any]:
+    """The task of the configuration of a run; without options if the path is that of a model file."""
     from seq2seq_zoo.experiment.directory import CONFIG
     from seq2seq_zoo.experiment.run import read_config
 
-    return (path / CONFIG).exists() and read_config(path)["task"].get("references", False)
+    return read_config(path)["task"] if (path / CONFIG).exists() else {"name": ""}
+
+
+def layout_for(model: "TextModel", path: Path, overrides: Sequence[str] | None) -> "Layout":
+    """Where sources and targets are in a file: as in the run's own task, with changes such as "target=3".
+
+    Args:
+        model: that is given the pairs.
+        path: of the model, or its run directory.
+        overrides: the changes, which are options of the task `file`.
+    """
+    from seq2seq_zoo.config.reader import choose
+    from seq2seq_zoo.config.schema import Options
+    from seq2seq_zoo.data.delimited import Layout
+
+    section, task = Options(Layout), run_task(path)
+    given = {name: task[name] for name in section.options if name in task and task["name"] in ("file", "labels")}
+    layout = Layout(**choose(section, given, str(path), overrides or (), "--read"))
+    if layout.features is not None and not model.vocabularies[0].separator:
+        raise UsageError("--read features: the sources of this model are characters without features: leave it out.")
+    return layout
 
 
 def read_pairs_for(
-    model: "TextModel", file: Path, skip_bad_lines: bool, references: bool
+    model: "TextModel",
+    path: Path,
+    file: Path,
+    skip_bad_lines: bool,
+    overrides: Sequence[str] | None,
+    references: bool,
 ) -> tuple[Sequence[tuple[str, str]], int]:
     """The pairs of a file in the form that the model needs, and the number of bad lines skipped.
 
     Args:
-        model: that is to read them.
+        model: that is given the pairs.
+        path: of the model, or its run directory.
         file: the file.
-        skip_bad_lines: whether to skip and count bad lines.
+        skip_bad_lines: whether to leave out and count bad lines instead of raising an error.
+        overrides: how the file is read, if not as in the run's own task: see `layout_for`.
         references: whether further columns are further targets.
     """
     from seq2seq_zoo.data.delimited import read_pairs
@@ -129,9 +171,13 @@ def read_pairs_for(
 
     if isinstance(model, EncoderOnly):
         check = functools.partial(check_labels, whole=model.whole, split=model.vocabularies[0].split)
-        return read_pairs(file, skip_bad_lines, check=check)
+        return read_pairs(file, skip_bad_lines, check=check, layout=layout_for(model, path, overrides))
     if model.has_source:
-        return read_pairs(file, skip_bad_lines, references=references)
+        source, target = (vocabulary.separator for vocabulary in model.vocabularies)
+        layout = layout_for(model, path, overrides)
+        return read_pairs(file, skip_bad_lines, (source, target), layout=layout, references=references)
+    if overrides:
+        raise UsageError("--read is for pairs, and a language model reads texts: leave it out.")
     if model.vocabularies[1].end is None:
         text, skipped = read_stream(file, skip_bad_lines)
         return [("", text)], skipped

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import functools
+import itertools
 import json
 import math
 import os
@@ -17,9 +18,11 @@ from rich.console import Console
 
 from seq2seq_zoo.cli.models import (
     AT_ONCE,
+    ReadOptions,
     SearchName,
     SearchOptions,
     UnknownTokens,
+    layout_for,
     load_model,
     make_search,
     require_vocabularies,
@@ -27,6 +30,7 @@ from seq2seq_zoo.cli.models import (
 from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note, require_file
 
 if TYPE_CHECKING:
+    from seq2seq_zoo.data.delimited import Records
     from seq2seq_zoo.data.vocabulary import Vocabulary
     from seq2seq_zoo.models.text_model import Prediction
 
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
         "seq2seq-zoo predict runs/copy-attention-1 abc --alignments map.png",
         "seq2seq-zoo predict runs/names-feedback-1 jo --search sample --n-best 5 --set temperature=0.8",
         "seq2seq-zoo predict runs/copy-attention-1    (prompts, on a terminal)",
+        "seq2seq-zoo predict runs/copy-attention-1 --file sources.csv --read source=text",
         "seq2seq-zoo predict runs/forecast-attention-1 --file until_tomorrow.csv > next.csv",
     )
 )
@@ -55,10 +60,12 @@ def predict(
     file: Annotated[
         Path | None,
         typer.Option(
-            help="A file with one source on each line; for real values, a CSV file in the format of the task.",
+            help="A file with one source on each line, or with columns (.tsv, .csv, .jsonl, .parquet), of which the "
+            "targets are not read; for real values, a CSV file in the format of the task.",
             show_default=False,
         ),
     ] = None,
+    read: ReadOptions = None,
     search: SearchName = "greedy",
     overrides: SearchOptions = None,
     n_best: Annotated[
@@ -115,6 +122,8 @@ def predict(
     """
     if texts and file:
         raise UsageError("Give texts as arguments or a --file of them, not both.")
+    if read and not file:
+        raise UsageError("--read is for a --file with columns: give one, or leave --read out.")
     if alignments is not None and not texts:
         raise UsageError("--alignments draws the texts that are given as arguments: give one or more.")
     if mass is not None and not 0 < mass <= 1:
@@ -125,12 +134,15 @@ def predict(
     searching = search != "greedy" or overrides or any(option is not None for option in given)
     model = load_model(model_path)
     if model.readout.vocabulary_size is None:
-        if texts or file is None or searching or scores or as_json:
+        if texts or file is None or searching or scores or as_json or read:
             raise UsageError(
                 f"{model_path} outputs real values: give it a --file in the format of its task, and no other option."
             )
         return _predict_values(model, model_path, file)
     model = require_vocabularies(model, model_path)
+    from seq2seq_zoo.data.delimited import Records
+    from seq2seq_zoo.data.lines import Gzip, open_file
+    from seq2seq_zoo.data.records import has_columns
     from seq2seq_zoo.models.encoder_only import EncoderOnly
 
     chosen = None
@@ -160,9 +172,16 @@ def predict(
             batches: Iterable[list[str]] = [texts]
         elif prompting:
             batches = _prompted()
+        elif file and model.has_source and (read or has_columns(file)):
+            separators = model.vocabularies[0].separator, model.vocabularies[1].separator
+            records = Records(file, layout_for(model, model_path, read), separators=separators, with_target=False)
+            batches = _sources(records, stack.enter_context(_progress(None)))
+        elif file and read:
+            raise UsageError("--read is for sources, and a language model reads texts: leave it out.")
         else:
-            stream = stack.enter_context(file.open("rb")) if file else sys.stdin.buffer
-            batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(stream)))
+            stream = stack.enter_context(open_file(file)) if file else sys.stdin.buffer
+            sized = None if isinstance(stream, Gzip) else stream
+            batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(sized)))
         stack.callback(cut.report)
         stack.callback(unknown.report)
         for batch in batches:
@@ -313,16 +332,30 @@ def _piped(stream: Any, name: str, on_progress: Callable[[int, int], None]) -> I
             on_progress(number, read)
 
 
+def _sources(records: "Records", on_progress: Callable[[int, int], None]) -> Iterator[list[str]]:
+    """The sources of a file with columns, in batches of at most `AT_ONCE`."""
+    sources = ((source, stop) for _, stop, (source,) in records)
+    number = 0
+    while batch := list(itertools.islice(sources, AT_ONCE)):
+        yield [source for source, _ in batch]
+        number += len(batch)
+        on_progress(number, batch[-1][1])
+
+
 @contextlib.contextmanager
 def _progress(stream: Any) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with the number of lines, and for a file its fraction; if only standard error is a terminal."""
+    """A progress bar with the number of lines, and for a file its fraction; if only standard error is a terminal.
+
+    Args:
+        stream: whose size is that of all lines; `None` if that is not known.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     if sys.stdout.isatty() or not sys.stderr.isatty():
         yield lambda lines, read: None
         return
-    status = os.fstat(stream.fileno())
-    size = status.st_size if stat.S_ISREG(status.st_mode) else None
+    status = None if stream is None else os.fstat(stream.fileno())
+    size = status.st_size if status and stat.S_ISREG(status.st_mode) else None
     columns = (TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("", total=size, lines=0)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seq2seq_zoo.cli.models import AT_ONCE, UnknownTokens, counts_references, load_text_model, read_pairs_for
+from seq2seq_zoo.cli.models import (
+    AT_ONCE,
+    ReadOptions,
+    UnknownTokens,
+    counts_references,
+    load_text_model,
+    read_pairs_for,
+)
 from seq2seq_zoo.cli.shared import ModelPath, SkipBadLines, UsageError, app, examples, note, require_file
 
 if TYPE_CHECKING:
@@ -28,13 +35,15 @@ def score(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A file with a source, a tab and a target on each line, or with text for a language model."
+            help="A file of pairs, such as a source, a tab and a target on each line, or with text for a language "
+            "model."
         ),
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each pair, with its tokens.")
     ] = False,
     skip_bad_lines: SkipBadLines = False,
+    read: ReadOptions = None,
 ) -> None:
     """Print how likely given outputs are: log-probability, perplexity, and the probability of each token.
 
@@ -47,7 +56,8 @@ def score(
         raise UsageError(
             f"{model_path} outputs labels, and scores no given ones: predict --scores gives its own labels' scores."
         )
-    pairs, skipped = read_pairs_for(model, file, skip_bad_lines, counts_references(model_path))
+    references = counts_references(model_path)
+    pairs, skipped = read_pairs_for(model, model_path, file, skip_bad_lines, read, references)
     if skipped:
         note(f"Bad lines skipped: {skipped:,}")
     texts: tuple[str, ...] = ("source", "target") if model.has_source else ("text",)

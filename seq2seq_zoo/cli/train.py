@@ -92,7 +92,6 @@ def _require_files(path: Path, changes: Sequence[str]) -> None:
     from seq2seq_zoo.config.options import OptionError, errors_at
     from seq2seq_zoo.config.reader import read
     from seq2seq_zoo.config.schema import Choice, ConfigError, Schema
-    from seq2seq_zoo.data.lines import split_lines
     from seq2seq_zoo.tasks import tasks
 
     try:
@@ -101,8 +100,7 @@ def _require_files(path: Path, changes: Sequence[str]) -> None:
         return  # it is reported with the whole configuration
     try:
         with errors_at("task", refusals=ValueError):
-            for file in tasks.create(config["task"]).files():
-                next(split_lines(file), None)
+            tasks.create(config["task"]).peek()
     except OptionError as error:
         raise ConfigError.at(error, config.origins) from None
 

@@ -13,7 +13,7 @@ from seq2seq_zoo.config.options import (
     shown,
 )
 from seq2seq_zoo.config.registry import nearest
-from seq2seq_zoo.config.schema import Choice, Config, ConfigError, Keys, Schema, plain
+from seq2seq_zoo.config.schema import Choice, Config, ConfigError, Keys, Options, Schema, plain
 
 
 def read(path: str | os.PathLike[str], schema: Schema, overrides: Iterable[str] = (), partial: bool = False) -> Config:
@@ -63,21 +63,28 @@ def content_of(path: str | os.PathLike[str]) -> bytes:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
 
 
-def choose(choice: Choice, given: Mapping[str, Any], origin: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
+def choose(
+    choice: Choice | Options,
+    given: Mapping[str, Any],
+    origin: str,
+    overrides: Iterable[str] = (),
+    option: str = "--set",
+) -> dict[str, Any]:
     """Resolve one choice made on the command line.
 
     Args:
-        choice: the alternatives.
+        choice: the alternatives, or the only one.
         given: the chosen name, and arguments.
         origin: where these come from, for messages, such as "--search beam".
         overrides: further arguments, such as "size=10", whose values are YAML.
+        option: the option of the command line that gives them.
 
     Raises:
         ConfigError: the first mistake.
     """
     values, origins = dict(given), {(): origin}
     for override in overrides:
-        _override(values, override, origins)
+        _override(values, override, origins, option)
     try:
         return choice.resolve(values)
     except OptionError as error:
@@ -186,8 +193,8 @@ def _value(node: yaml.Node, where: Callable[[int], str], path: Keys, origins: di
     return values
 
 
-def _override(given: Any, override: str, origins: dict[Keys, str]) -> None:
-    place = f"--set {override}"
+def _override(given: Any, override: str, origins: dict[Keys, str], option: str = "--set") -> None:
+    place = f"{option} {override}"
     dotted, equals, text = override.partition("=")
     keys = tuple(dotted.strip().split("."))
     if not equals or not all(keys):

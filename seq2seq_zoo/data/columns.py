@@ -1,7 +1,6 @@
 """Columns of numbers from files of comma-separated values (CSV)."""
 
 import array
-import csv
 import dataclasses
 import itertools
 import math
@@ -11,13 +10,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.lines import DataFileError, NotTextError, split_lines, text_of
+from seq2seq_zoo.data.records import CHARACTERS, Delimiter, Line, no_column, quoted_records
 
-Delimiter = Literal["comma", "semicolon", "tab"]
 DecimalMark = Literal["point", "comma"]
-
-CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t", "point": "."}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,9 +132,7 @@ def read_columns(
             hint = (
                 f" If a {others[0]} separates cells, set `delimiter: {others[0]}`." if others and not header[1:] else ""
             )
-            raise DataFileError(
-                f"{path}, line 1: there is no column '{name}'.{nearest(name, header)} Columns: {known}.{hint}"
-            )
+            raise no_column(f"{path}, line 1", name, header, hint)
     positions = {name: header.index(name) for name in names}
     numbers, line_numbers, kept = array.array("d"), array.array("q"), {name: [] for name in texts}
     for line_number, cells in _rows(path, file_format, first=1, limit=limit):
@@ -152,7 +146,7 @@ def read_columns(
             if math.isnan(number) and name not in optional:
                 found = cells[position].strip()
                 other = "point" if file_format.decimal == "comma" else "comma"
-                hint = f", or set `decimal: {other}`" if CHARACTERS[other] in found else ""
+                hint = f", or set `decimal: {other}`" if {"point": ".", "comma": ","}[other] in found else ""
                 raise DataFileError(
                     f"{path}, line {line_number}: expected a finite number in column '{name}', found '{found}'. "
                     f"Fix it, or leave the column out{hint}."
@@ -171,29 +165,13 @@ def _rows(
 ) -> Iterator[tuple[int, list[str]]]:
     """Each row that is not blank: the number of its first line, and its cells."""
 
-    def decoded() -> Iterator[str]:
-        for number, (_, line) in enumerate(split_lines(path), start=1):
+    def lines() -> Iterator[Line]:
+        for number, (start, line) in enumerate(split_lines(path), start=1):
             try:
-                yield text_of(line)
+                yield Line(number, start, start + len(line), text_of(line))
             except NotTextError as error:
                 message = f"{path}, line {number}: expected UTF-8 text, found {error}. Fix the line."
                 raise DataFileError(message) from None
 
-    # Strict: otherwise an unclosed quotation mark would put the rest of the file into its cell.
-    reader = csv.reader(decoded(), delimiter=CHARACTERS[file_format.delimiter], strict=True)
-    row_start = 1
-
-    def numbered() -> Iterator[tuple[int, list[str]]]:
-        nonlocal row_start
-        for cells in reader:
-            if len(cells) > 1 or "".join(cells).strip():
-                yield row_start, cells
-            row_start = reader.line_num + 1
-
-    try:
-        yield from itertools.islice(numbered(), first, None if limit is None else first + limit)
-    except csv.Error as error:
-        raise DataFileError(
-            f"{path}, line {row_start}: expected cells separated by a {file_format.delimiter}, with every quotation "
-            f"mark closed: {error}."
-        ) from None
+    numbered = ((own[0].number, cells) for own, cells in quoted_records(path, lines(), file_format.delimiter))
+    return itertools.islice(numbered, first, None if limit is None else first + limit)

@@ -1,29 +1,42 @@
 """Pairs of texts that stay in their files."""
 
-import codecs
 import copy
+import itertools
 import os
+import shutil
+import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
 
-from seq2seq_zoo.data.lines import BLOCK
+from seq2seq_zoo.data.lines import BLOCK, Gzip, Open, open_file
+
+
+def _columns(spans: Sequence[bytes]) -> Sequence[str]:
+    texts = [span.decode() for span in spans]
+    return texts if len(texts) > 1 else texts[0].split("\t")
 
 
 class Pairs(Sequence[tuple[str, str]]):
     """Pairs of texts that stay in their files. Each access reads its pair from the files.
 
     In memory, a pair is its start and end: 16 bytes for each file, whatever its length. The files must not change while
-    they are in use. A slice or an array of rows as index gives `Pairs` again.
+    they are in use. A slice or an array of rows as index gives `Pairs` again. A compressed file is decompressed into a
+    temporary one.
 
     Args:
-        paths: one UTF-8 file whose spans hold a source, a tab and a target; or a file of sources and a file of targets.
+        paths: one UTF-8 file whose spans hold a source and a target; or a file of sources and a file of targets.
         spans: the first byte of each pair and the byte after its last one, in each file: `(pairs, files, 2)`, in the
             order of the files.
         separators: how sources and targets are split into tokens, as in `Vocabulary`. Texts of words lose the white
             space around them, and have one space between words.
+        parse: takes the bytes of a pair's spans and returns the source and the target; by default, there is a tab
+            between them, or each has a file of its own.
+        open: opens a file.
+        places: for each pair, the place of its target among those that `parse` returns after the source; by default,
+            the first.
 
     Attributes:
         paths: the paths as given.
@@ -40,12 +53,20 @@ class Pairs(Sequence[tuple[str, str]]):
     """
 
     def __init__(
-        self, paths: Sequence[str | os.PathLike[str]], spans: np.ndarray, separators: tuple[str, str] = ("", "")
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        spans: np.ndarray,
+        separators: tuple[str, str] = ("", ""),
+        parse: Callable[[Sequence[bytes]], Sequence[str]] = _columns,
+        open: Open = open_file,
+        places: np.ndarray | None = None,
     ):
         self.paths = tuple(paths)
-        self._files = [_File(path) for path in paths]
+        self._files = [_File(path, open) for path in paths]
         self._spans = spans
         self._separators = separators
+        self._parse = parse
+        self._places = places
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -57,30 +78,40 @@ class Pairs(Sequence[tuple[str, str]]):
     def __getitem__(self, at: Any) -> Any:
         spans = self._spans[at]
         if isinstance(at, int):
-            return self._pair([file.read(*span) for file, span in zip(self._files, spans.tolist(), strict=True)])
+            contents = [file.read(*span) for file, span in zip(self._files, spans.tolist(), strict=True)]
+            return self._pair(contents, 0 if self._places is None else self._places[at])
         chosen = copy.copy(self)
         chosen._spans = spans
+        chosen._places = None if self._places is None else self._places[at]
         return chosen
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         sides = (file.read_all(self._spans[:, number]) for number, file in enumerate(self._files))
-        return map(self._pair, zip(*sides, strict=True))
+        places = itertools.repeat(0) if self._places is None else self._places
+        return map(self._pair, zip(*sides, strict=True), places)
 
-    def _pair(self, contents: Sequence[bytes]) -> tuple[str, str]:
-        source, target = contents if len(contents) == 2 else contents[0].split(b"\t")
-        return self._text(source, 0), self._text(target, 1)
+    def _pair(self, contents: Sequence[bytes], place: int) -> tuple[str, str]:
+        source, *targets = self._parse(contents)
+        return self._text(source, 0), self._text(targets[place], 1)
 
-    def _text(self, content: bytes, side: int) -> str:
+    def _text(self, text: str, side: int) -> str:
         # Files that were pasted side by side have a byte-order mark before their first target.
-        text = content.removeprefix(codecs.BOM_UTF8).decode()
-        return " ".join(text.split()) if self._separators[side] else text
+        text = text.removeprefix("\ufeff")
+        return " ".join(text.split()) if self._separators[side] == " " else text
 
 
 class _File:
     """A file that stays open until this object is deleted. Any thread may read."""
 
-    def __init__(self, path: str | os.PathLike[str]):
-        self._number = os.open(path, os.O_RDONLY)
+    def __init__(self, path: str | os.PathLike[str], open: Open):
+        with open(path) as file:
+            if isinstance(file, Gzip):
+                with tempfile.TemporaryFile() as decompressed:
+                    shutil.copyfileobj(file, decompressed, BLOCK)
+                    decompressed.flush()
+                    self._number = os.dup(decompressed.fileno())
+            else:
+                self._number = os.dup(file.fileno())
         weakref.finalize(self, os.close, self._number)
 
     def read(self, start: int, stop: int) -> bytes:

@@ -21,6 +21,11 @@ FORMS: Mapping[str, Literal["NFC", "NFD", "NFKC", "NFKD"]] = {
     "nfkd": "NFKD",
 }
 """The normal forms, by their names in options."""
+FEATURES = ";"
+"""The separator of features that precede single characters."""
+
+KINDS = {"": "characters", " ": "words", FEATURES: "features and characters"}
+"""What tokens are, by their separator."""
 
 
 class Vocabulary:
@@ -31,7 +36,9 @@ class Vocabulary:
 
     Args:
         tokens: all tokens in the order of their ids, special ones included.
-        separator: `""` if tokens are single characters, `" "` if tokens are separated by white space.
+        separator: `""` if tokens are single characters, `" "` if tokens are separated by white space, `";"` if texts
+            are features separated by semicolons, a space, and single characters. The token of the feature `PL` is
+            `PL;`, so that no feature is also a character.
         start: the id of the start token, or `None`. Padding always has the id 0.
         end: the id of the end token, or `None`.
         unknown: the id that stands for every token outside the vocabulary, or `None`.
@@ -67,8 +74,9 @@ class Vocabulary:
     ):
         if normalize not in (*FORMS, "none"):
             raise ValueError(f"A vocabulary's normalize is {', '.join(FORMS)} or none, got {normalize!r}.")
-        if separator not in ("", " "):
-            raise ValueError(f"A vocabulary's separator is '' (characters) or ' ' (words), got {separator!r}.")
+        if separator not in KINDS:
+            kinds = " or ".join(f"'{each}' ({kind})" for each, kind in KINDS.items())
+            raise ValueError(f"A vocabulary's separator is {kinds}, got {separator!r}.")
         self.tokens = tuple(tokens)
         self.separator = separator
         self.start = start
@@ -86,7 +94,7 @@ class Vocabulary:
         for id, token in enumerate(self.tokens):
             if id in specials.values():
                 continue
-            if self.split(token) != [token]:
+            if self.split(self.join([token])) != [token]:
                 raise ValueError(f"{token!r} (id {id}) is not one token when texts are split at {separator!r}.")
             if token in self._ids:
                 raise ValueError(f"The token {token!r} has two ids, {self._ids[token]} and {id}; give it one.")
@@ -137,7 +145,12 @@ class Vocabulary:
 
     def join(self, tokens: Iterable[str]) -> str:
         """The text of tokens, composed (NFC) if the vocabulary has a normal form."""
-        text = self.separator.join(tokens)
+        if self.separator == FEATURES:
+            tokens = list(tokens)
+            features = [token.removesuffix(FEATURES) for token in tokens if len(token) > 1]
+            text = f"{FEATURES.join(features)} {''.join(token for token in tokens if len(token) == 1)}"
+        else:
+            text = self.separator.join(tokens)
         return text if self.normalize == "none" else in_form(text, "nfc")
 
     def normalized(self, text: str) -> str:
@@ -238,9 +251,23 @@ def in_form(text: str, form: str) -> str:
 
 
 def split_text(text: str, separator: str, form: str = "none") -> list[str]:
-    """The tokens of a text: its words or, if the separator is empty, its characters, in a Unicode normal form."""
+    """The tokens of a text.
+
+    Args:
+        text: the text.
+        separator: how it is split, as in `Vocabulary`.
+        form: the Unicode normal form of the tokens.
+
+    Example:
+
+    >>> split_text("N;PL Kalb", ";")
+    ['N;', 'PL;', 'K', 'a', 'l', 'b']
+    """
     text = in_form(text, form)
-    return text.split() if separator else list(text)
+    if separator != FEATURES:
+        return text.split() if separator else list(text)
+    features, _, characters = text.partition(" ")
+    return [*(f"{feature}{FEATURES}" for feature in features.split(FEATURES) if feature), *characters]
 
 
 def name_of(token: str) -> str:

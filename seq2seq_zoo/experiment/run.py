@@ -364,8 +364,9 @@ def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequen
         references = [[data.target.split(target) for target in targets] for _, targets in answers]
         rows = zip(answers, nearest_references(references, outputs), outputs, strict=True)
         for (source, _), *tokens in rows:
-            # A tab would end the column: it is written as two characters.
-            yield tuple(text.replace("\t", "\\t") for text in (source, *map(data.target.join, tokens)))
+            # A tab or a line break would end the column: it is written as two characters.
+            texts = (source, *map(data.target.join, tokens))
+            yield tuple(text.replace("\t", "\\t").replace("\n", "\\n") for text in texts)
         return
     yield from table(data.target, outputs, data.splits["test"], targets=True)
 

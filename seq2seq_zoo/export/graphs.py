@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from keras import tree
 
-from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary, input_vocabulary
+from seq2seq_zoo.data.vocabulary import FEATURES, PADDING, Vocabulary, input_vocabulary
 from seq2seq_zoo.layers.backend import exporting
 from seq2seq_zoo.models.text_model import TextModel
 
@@ -59,10 +59,7 @@ class Graphs(tf.Module):
         self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tokens, ids), source.unknown)
 
         def text(texts: Any) -> dict[str, Any]:
-            if source.separator:
-                split = tf.strings.split(tf.strings.regex_replace(texts, SPACES, " "))
-            else:
-                split = tf.strings.unicode_split(texts, "UTF-8")
+            split = _split(texts, source.separator)
             # With one more column of padding, so that there is at least one if all texts are empty.
             generated = search(tf.pad(self.table.lookup(split).to_tensor(PADDING), ((0, 0), (0, 1))))
             ids = generated["ids"]
@@ -75,6 +72,18 @@ class Graphs(tf.Module):
             }
 
         return _traced(text, tf.TensorSpec((None,), tf.string, "texts"))
+
+
+def _split(texts: Any, separator: str) -> Any:
+    """The tokens of texts, as `Vocabulary.split` gives them."""
+    if separator == " ":
+        return tf.strings.split(tf.strings.regex_replace(texts, SPACES, " "))
+    if separator == FEATURES:
+        features = tf.strings.split(tf.strings.regex_replace(texts, "(?s) .*", ""), FEATURES)
+        features = tf.ragged.boolean_mask(features, features != "")
+        characters = tf.strings.unicode_split(tf.strings.regex_replace(texts, "^[^ ]* ?", ""), "UTF-8")
+        return tf.concat([features + FEATURES, characters], axis=1)
+    return tf.strings.unicode_split(texts, "UTF-8")
 
 
 def _encode_and_step(model: TextModel, sources: tf.TensorSpec, batch: int | None) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.config.options import KERAS_ARGUMENTS, OptionError, checked, errors_at
-from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
+from seq2seq_zoo.data.vocabulary import KINDS, PADDING, Vocabulary
 from seq2seq_zoo.decoders import FeedbackDecoder, modes
 from seq2seq_zoo.layers.cells import cells
 from seq2seq_zoo.layers.encoder import Encoder
@@ -155,10 +155,11 @@ def _same_tokens(path: str, new: Vocabulary | None, old: Vocabulary | None) -> n
         whose = "the new model" if new is None else path
         raise OptionError((), f"weights are matched by token, but {whose} has no vocabulary.")
     if new.separator != old.separator:
-        wanted, found = ("words" if each.separator else "characters" for each in (new, old))
+        wanted, found = (KINDS[each.separator] for each in (new, old))
         raise OptionError((), f"{path} does not fit: expected {wanted}, found {found}.")
     known = set(old.ordinary)
-    both = [(*new.encode(token), *old.encode(token)) for token in new.ordinary if token in known]
+    texts = [new.join([token]) for token in new.ordinary if token in known]
+    both = [(*new.encode(text), *old.encode(text)) for text in texts]
     special = [(PADDING, PADDING), (new.start, old.start), (new.end, old.end), (new.unknown, old.unknown)]
     return np.array([ids for ids in [*special, *both] if None not in ids]).T
 

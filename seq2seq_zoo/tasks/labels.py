@@ -1,4 +1,4 @@
-"""Your own texts and labels, from tab-separated files."""
+"""Your own texts and labels."""
 
 import dataclasses
 import functools
@@ -7,19 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from seq2seq_zoo.config.options import checked
-from seq2seq_zoo.data.delimited import read_pairs
+from seq2seq_zoo.data.delimited import Column, Layout, Records, read_pairs
+from seq2seq_zoo.data.lines import split_lines
 from seq2seq_zoo.data.pairs import Pairs
+from seq2seq_zoo.data.records import Delimiter
 from seq2seq_zoo.data.texts import read_texts
 from seq2seq_zoo.data.vocabulary import Vocabulary, split_text
 from seq2seq_zoo.tasks.files import SEPARATORS, FileTask, TokenKind
 from seq2seq_zoo.tasks.task import Data, tasks
 
 
-@tasks.register(
-    "labels", "your own tab-separated file of texts and their labels, or a label for each of a text's tokens"
-)
+@tasks.register("labels", "your own file of texts and their labels, or a label for each of a text's tokens")
 class Labels(FileTask):
-    """Labels from files with a text, a tab, and the label of the text or the labels of its tokens on each line.
+    """Labels from files with a text, a tab, and the label of the text or the labels of its tokens on each line, or in
+    any other format of the task `file`.
 
     A label has no white space in it. Labels of tokens are separated by white space. Arguments are `FileTask`'s, and:
 
@@ -31,6 +32,11 @@ class Labels(FileTask):
         tokens: whether the tokens of a text are characters, or words separated by white space.
         vocabulary: path of further texts, one on each line, whose tokens are added to the vocabulary of the texts, such
             as the texts for pretraining. `max_tokens` limits all of them together.
+        source: the column of the texts, by its number, counted from 1, or its name; by default the first one, or
+            `source` in JSON Lines and Parquet.
+        target: the column of the labels; by default the second one, or `target` in JSON Lines and Parquet.
+        header: whether the first line has the names of the columns; by default if a column is given by its name.
+        delimiter: what separates the cells of a line; by default a comma in a `.csv` file and a tab in others.
 
     Raises:
         ValueError: as `FileTask`; on loading, a label has white space in it, or a text has not as many labels as
@@ -46,6 +52,10 @@ class Labels(FileTask):
         of: Literal["texts", "tokens"] = "texts",
         tokens: TokenKind = "words",
         vocabulary: str | None = None,
+        source: Column | None = None,
+        target: Column | None = None,
+        header: bool | None = None,
+        delimiter: Delimiter | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -53,6 +63,7 @@ class Labels(FileTask):
         self.targets = "label" if of == "texts" else "steps"
         self.separators = SEPARATORS[tokens], " "
         self.vocabulary = vocabulary
+        self.layout = Layout(source, target, None, header, delimiter)
         self._skipped = 0
 
     def files(self) -> Sequence[str]:
@@ -64,11 +75,18 @@ class Labels(FileTask):
         data = super().load()
         return dataclasses.replace(data, skipped=data.skipped + self._skipped)
 
+    def peek(self) -> None:
+        """Read the first pair of each file, and a line of the further texts."""
+        for path in super().files():
+            Records(path, self.layout, self.skip_bad_lines).peek()
+        if self.vocabulary is not None:
+            next(split_lines(self.vocabulary), None)
+
     def read(self, path: str) -> tuple[Pairs, int]:
         """The texts and labels of a file, and the number of bad lines left out."""
         split = functools.partial(split_text, separator=self.separators[0], form=self.forms[0])
         check = functools.partial(check_labels, whole=self.targets == "label", split=split)
-        return read_pairs(path, self.skip_bad_lines, self.separators, check)
+        return read_pairs(path, self.skip_bad_lines, self.separators, check, self.layout)
 
     def vocabularies(self, pairs: Pairs) -> Sequence[Vocabulary]:
         """The vocabularies of texts and of labels, built from the train pairs."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from seq2seq_zoo.config.registry import Registry
-from seq2seq_zoo.data.lines import DataFileError
+from seq2seq_zoo.data.lines import DataFileError, split_lines
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Side
 from seq2seq_zoo.data.vocabulary import Vocabulary
@@ -176,6 +176,16 @@ class Task(abc.ABC):
         """The paths of the files that the task reads. Tasks that read files override this, so that a missing one is
         reported at once."""
         return ()
+
+    def peek(self) -> None:
+        """Read the beginning of each file, so that a wrong one is reported before anything slow is done. Tasks whose
+        files are not lines of text override this.
+
+        Raises:
+            ValueError: a file cannot be read.
+        """
+        for file in self.files():
+            next(split_lines(file), None)
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of a file without targets, for prediction. Tasks that read files override this.

@@ -1,3 +1,4 @@
+import gzip
 import re
 
 import pytest
@@ -89,3 +90,9 @@ def test_marks_of_concatenated_files_are_not_text(write):
     mark = b"\xef\xbb\xbf"
     paths = write(mark + b"a\n" + mark + b"b\n", mark + b"x\n" + mark + b"y\n")
     assert list(read_parallel(*paths)[0]) == [("a", "x"), ("b", "y")]
+
+
+def test_compressed_files(write):
+    source, target = write(gzip.compress(b"a\nb\n"), b"x\ny\n")
+    pairs, _ = read_parallel(source, target)
+    assert list(pairs) == [pairs[0], pairs[1]] == [("a", "x"), ("b", "y")]

@@ -13,7 +13,9 @@ def test_ids_follow_code_points_and_not_the_order_of_the_texts():
     assert len({0, forwards.start, forwards.end, forwards.unknown}) == 4
 
 
-@pytest.mark.parametrize(("separator", "text"), [("", "naïve 🦓 <end>"), (" ", "four hundred <end> and <pad>")])
+@pytest.mark.parametrize(
+    ("separator", "text"), [("", "naïve 🦓 <end>"), (" ", "four hundred <end> and <pad>"), (";", "N;PL naïve; <end>")]
+)
 def test_decode_is_the_inverse_of_encode(separator, text):
     vocabulary = Vocabulary.build([text], separator)
     ids = vocabulary.encode(text)
@@ -67,7 +69,10 @@ SPECIALS = ["<pad>", "<start>", "<end>", "<unk>"]
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"tokens": SPECIALS, "separator": ","}, r"separator is '' \(characters\) or ' ' \(words\), got ','"),
+        (
+            {"tokens": SPECIALS, "separator": ","},
+            r"separator is '' \(characters\) or ' ' \(words\) or ';' \(features and characters\), got ','",
+        ),
         (
             {"tokens": SPECIALS, "separator": "", "normalize": "NFC"},
             "normalize is nfc, nfd, nfkc, nfkd or none, got 'NFC'",
@@ -79,11 +84,20 @@ SPECIALS = ["<pad>", "<start>", "<end>", "<unk>"]
         ({"tokens": [*SPECIALS, "ab"], "separator": ""}, r"'ab' \(id 4\) is not one token"),
         ({"tokens": [*SPECIALS, "a b"], "separator": " "}, r"'a b' \(id 4\) is not one token"),
         ({"tokens": [*SPECIALS, ""], "separator": " "}, r"'' \(id 4\) is not one token"),
+        ({"tokens": [*SPECIALS, "PL"], "separator": ";"}, r"'PL' \(id 4\) is not one token"),
     ],
 )
 def test_invalid_arguments(arguments, words):
     with pytest.raises(ValueError, match=words):
         Vocabulary(**arguments)
+
+
+def test_a_feature_is_no_character():
+    vocabulary = Vocabulary.build(["N;PL Nuß", ";;N ;L", "L", " ab"], ";")
+    assert vocabulary.tokens[4:] == tuple(sorted([*"Nuß;Lab", "N;", "PL;", "L;"]))
+    assert vocabulary.split("N;PL N L") == ["N;", "PL;", "N", " ", "L"]
+    assert vocabulary.unknown_in("SG;N x") == ["SG;", "x"]
+    assert Vocabulary.from_config(vocabulary.get_config()) == vocabulary
 
 
 def test_ids_without_tokens_and_invalid_configs():

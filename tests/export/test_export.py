@@ -24,6 +24,7 @@ from seq2seq_zoo.export import ExportError, export, formats, generate
 
 CHARACTERS = Vocabulary(["<pad>", "<start>", "<end>", "<unk>", "a", "é", "語", "d", " "], separator="")
 WORDS = Vocabulary(["<pad>", "<start>", "<end>", "<unk>", "four", "hundert", "fünf", "七", "nine"], separator=" ")
+FEATURES = Vocabulary(["<pad>", "<start>", "<end>", "<unk>", "a;", "é;", "é", "a", " "], separator=";")
 TEXTS = ["aé語d", "", " a  x ", "語" * 9, "é"]
 
 
@@ -67,12 +68,12 @@ def test_a_fixed_batch_is_filled_up(tmp_path):
     assert generate(found, model.vocabularies, TEXTS) == model.generate(TEXTS)
 
 
-@pytest.mark.parametrize("source", [CHARACTERS, WORDS], ids=["characters", "words"])
+@pytest.mark.parametrize("source", [CHARACTERS, WORDS, FEATURES], ids=["characters", "words", "features"])
 def test_a_savedmodel_maps_texts_to_texts(source, tmp_path):
     model = with_vocabularies("peek", source, CHARACTERS)
     search = {"name": "beam", "size": 3, "n_best": 2}
     export(model, tmp_path / "model", "savedmodel", search)
-    texts = [*TEXTS, "four　nine", "\tfünf\x1c七 \n", "<end> <unk> a"]
+    texts = [*TEXTS, "four　nine", "\tfünf\x1c七 \n", "<end> <unk> a", "a;;é;x a éa"]
     outputs = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](texts=tf.constant(texts))
     expected = model.predictions(texts, search)
     for prediction, row, scores in zip(expected, outputs["texts"].numpy(), outputs["scores"].numpy(), strict=True):

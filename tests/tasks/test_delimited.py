@@ -30,7 +30,7 @@ def test_all_targets_of_a_source_on_lines_and_in_columns_are_right(write, lists)
     with pytest.raises(ValueError, match=re.escape(f"{train}, line 1: expected two columns of UTF-8 text")):
         Delimited(train, train, train).load()
     one = write("c", "a\tb", "a")
-    with pytest.raises(ValueError, match=r"line 2: expected two or more columns of .*, found 1 column\."):
+    with pytest.raises(ValueError, match=r"line 2: expected at least 2 columns of UTF-8 text, found 1 column\."):
         Delimited(one, one, one, references=True).load()
 
 
@@ -173,3 +173,26 @@ def test_language_models_and_labels_have_normal_forms(write, lists):
     assert "é" in tasks.create("labels", train=labelled, of="tokens").load().source.tokens
     with pytest.raises(ValueError, match="expected a label for each token, found 3 tokens and 4 labels"):
         tasks.create("labels", train=write("c", "ae\u0301b\tX X X X"), of="tokens", tokens="characters").load()
+
+
+def test_unimorph_files_have_features_as_tokens_of_their_own(write, lists):
+    path = write("deu", *(f"{lemma}\t{lemma}e\tN;{case};PL" for lemma in ("Nuss", "Tag") for case in ("NOM", "GEN")))
+    data = Delimited(path, path, path, features=3).load()
+    assert lists(data)["train"][0] == ("N;NOM;PL Nuss", "Nusse")
+    assert {"N;", "NOM;", "GEN;", "PL;", "N", "T"} < set(data.source.tokens)
+    assert data.target.tokens[4:] == tuple(sorted(set("NussTage")))
+    assert data.source.tokens_of(data.encode("train")[0][0]) == ["N;", "NOM;", "PL;", *"Nuss"]
+    assert max(data.lengths("train")[:, 0]) == 7
+    assert Delimited(path, path, path, features=3, max_source_tokens=6).load().too_long == 6
+    words = Delimited(path, path, path, features=3, source_tokens="words").load()
+    assert lists(words)["train"][0] == ("N NOM PL Nuss", "Nusse")
+    with pytest.raises(ValueError, match="`shared_vocabulary`: needs the same tokens on both sides"):
+        Delimited(path, features=3, shared_vocabulary=True)
+
+
+def test_each_split_may_have_a_format_of_its_own(write, lists):
+    train, dev = write("a.csv", "id,word,ipa", '1,"a,b",x'), write("b.jsonl", '{"word": "c", "ipa": "y"}')
+    data = Delimited(train, dev, write("c.tsv", "ipa\tword", "z\td"), source="word", target="ipa").load()
+    assert lists(data) == {"train": [("a,b", "x")], "dev": [("c", "y")], "test": [("d", "z")]}
+    with pytest.raises(ValueError, match="`source` must be an integer of at least 1 or text or null, got 0"):
+        Delimited(train, source=0)

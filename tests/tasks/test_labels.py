@@ -59,3 +59,9 @@ def test_a_text_is_its_own_target_with_one_vocabulary(write, lists, tmp_path):
         Autoencode(str(tmp_path / "c")).load()
     path = str(tmp_path / "c")
     assert Autoencode(path, path, path, skip_bad_lines=True).load().skipped == 3
+
+
+def test_texts_and_labels_have_the_columns_of_any_file(write, lists):
+    path = write("a.csv", "label,text", 'good,"not bad, at all"', "bad,bad")
+    data = Labels(path, path, path, source="text", target="label").load()
+    assert lists(data)["train"] == [("not bad, at all", "good"), ("bad", "bad")]
