@@ -17,6 +17,7 @@ from seq2seq_zoo.benchmark.suite import Cell, Suite
 from seq2seq_zoo.system.files import write
 
 REPLACED = "replaced"
+STUDIES = "studies"
 
 
 def run(
@@ -31,6 +32,9 @@ def run(
     Finished cells are never run again. Failed cells run again at the next start: most failures are due to the machine,
     such as too little memory. A cell whose configuration has changed is another cell: the record of the old one moves
     to `replaced/`, and back if the suite has that configuration again.
+
+    In a suite that tunes, the studies run first, and continue after their last finished trial. Then the other cells are
+    trained with the settings that the studies have chosen.
 
     Args:
         suite: the suite.
@@ -49,12 +53,17 @@ def run(
     directory = Path(directory)
     _claim(directory, suite)
     _sort_records(directory, {cell["id"] for cell in suite.cells})
-    finished = [record for record in read_records(directory) if record["status"] == "ok"]
-    done = {record["id"] for record in finished}
-    board = Board(suite, finished)
-    waiting = [cell for cell in suite.cells if cell["id"] not in done]
+    board = Board(suite, [record for record in read_records(directory) if record["status"] == "ok"])
+    studies = [cell for cell in suite.cells if "tune" in cell]
     try:
-        _run_cells(waiting, directory, executor, board, console, command)
+        _run_cells(studies, directory, executor, board, console, command)
+        chosen = {record["id"]: record["chosen_config"] for record in board.finished if "chosen_config" in record}
+        cells = [
+            {**cell, "config": {**chosen[cell["study"]], "seed": cell["seed"]}} if "study" in cell else cell
+            for cell in suite.cells
+            if "tune" not in cell and cell.get("study") in {None, *chosen}
+        ]
+        _run_cells(cells, directory, executor, board, console, command)
     except KeyboardInterrupt:
         _say(
             console,
@@ -73,14 +82,22 @@ def run(
 def _run_cells(
     cells: list[Cell], directory: Path, executor: Executor, board: Board, console: Console, command: str | None
 ) -> None:
-    by_id = {cell["id"]: cell for cell in cells}
+    finished = {record["id"]: record["config"] for record in board.finished}
+    # The configuration of a tuned cell differs if its study was repeated and has chosen another one.
+    by_id = {cell["id"]: cell for cell in cells if finished.get(cell["id"]) != cell["config"]}
+    if not by_id:
+        return
+    waiting = [_with_journal(cell, directory) for cell in by_id.values()]
     live = Live(board, console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
-    with contextlib.closing(executor.run(cells, directory)) as events, live or contextlib.nullcontext():
+    with contextlib.closing(executor.run(waiting, directory)) as events, live or contextlib.nullcontext():
         for event in events:
             identity = event["id"]
             if event["event"] == "started":
                 board.start(by_id[identity], event["worker"])
             elif event["event"] == "progress":
+                journal = event["progress"].pop("journal", None)
+                if journal is not None:
+                    write(_journal(directory, identity), "".join(json.dumps(entry) + "\n" for entry in journal))
                 board.progress(identity, event["progress"])
             else:
                 record = _record(by_id[identity], event, board.seconds(identity), command)
@@ -105,6 +122,19 @@ def _record(cell: Cell, event: Event, seconds: float, command: str | None) -> Re
         **result,
         "seconds": {**result.get("seconds", {}), "cell": round(seconds, 3)},
     }
+
+
+def _journal(directory: Path, identity: str) -> Path:
+    """The trials of a study so far, as a journal of Optuna."""
+    return directory / STUDIES / f"{identity}.jsonl"
+
+
+def _with_journal(cell: Cell, directory: Path) -> Cell:
+    """A study with its trials so far. Any other cell is returned unchanged."""
+    path = _journal(directory, cell["id"])
+    if "tune" not in cell or not path.is_file():
+        return cell
+    return {**cell, "journal": [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]}
 
 
 def _claim(directory: Path, suite: Suite) -> None:
