@@ -333,7 +333,7 @@ def _settings(results: Results, studies: Mapping[str, Record | None]) -> Piece:
     def trials(study: Record) -> Inline:
         states = [trial["state"] for trial in study["trials"]]
         details = [f"{states.count(state)} {state}" for state in ("pruned", "failed") if state in states]
-        return detailed(str(len(states)), *details)
+        return detailed(str(len(states)), ", ".join(details))
 
     some = next((study for study in studies.values() if study is not None), None)
     keys = [] if some is None else some["tune"]["space"]

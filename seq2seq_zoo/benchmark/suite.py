@@ -378,10 +378,8 @@ def _tune(plan: dict[str, Any]) -> dict[str, Any]:
         used = range(tune["seed"], tune["seed"] + tune["trials"])
         for seed in plan["seeds"]:
             if seed in used:
-                raise OptionError(
-                    ("seed",),
-                    f"must keep the seeds of trials, {used[0]} to {used[-1]}, apart from `seeds`, got {seed}.",
-                )
+                message = f"gives trials the seeds {used[0]} to {used[-1]}, and the suite has {seed}: keep them apart."
+                raise OptionError(("seed",), message)
     return tune
 
 
