@@ -51,8 +51,8 @@ class Tune:
         trials: the number of settings to try, each in one training. Trials that are pruned or fail count as well.
         sampler: how Optuna chooses the setting of a trial: `tpe` from the scores of the trials before it, `random`, or
             `grid` for all combinations in random order, at most `trials` of them.
-        pruner: how Optuna stops trials early by their dev scores after each epoch: `median` if a score is below the
-            median of earlier trials at that epoch, `asha` by successive halving, `none` never.
+        pruner: how Optuna stops trials early by their dev scores after each epoch: `median` if a score is worse than
+            the median of earlier trials at that epoch, `asha` by successive halving, `none` never.
         seed: seeds the sampler; trial i trains with the seed `seed + i`.
     """
 
