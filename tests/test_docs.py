@@ -251,7 +251,9 @@ BASE = {
 @pytest.mark.parametrize("page", pages_with("yaml"))
 def test_every_configuration_is_valid(page, folder):
     from seq2seq_zoo.benchmark.suite import read_suite
+    from seq2seq_zoo.benchmark.tuning import SEARCH
     from seq2seq_zoo.config import reader
+    from seq2seq_zoo.config.schema import Schema
     from seq2seq_zoo.config.space import resolve_space
     from seq2seq_zoo.experiment import factory
 
@@ -266,7 +268,8 @@ def test_every_configuration_is_valid(page, folder):
             path.write_text(block.text)
             read_suite(path, factory.schema, factory.modes, match=lambda configs: configs)
         elif "search" in given:
-            resolve_space(given["search"], BASE, factory.schema)
+            path.write_text(block.text)
+            resolve_space(reader.read(path, Schema({"search": SEARCH}))["search"], BASE, factory.schema)
         elif {"task", "encoder", "decoder"} <= set(given):
             path.write_text(block.text)
             reader.read(path, factory.schema)

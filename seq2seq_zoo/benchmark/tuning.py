@@ -25,7 +25,8 @@ JOURNAL = "trials.jsonl"
 BEST = "best.yaml"
 LOCK = ".lock"
 
-_SEARCH = Option("search", dict[str, Any] | None, None, "the values to search among, for options by their dotted keys.")
+SEARCH = Option("search", dict[str, Any] | None, None, "the values to search among, for options by their dotted keys.")
+"""The section of a search space."""
 
 
 class StorageError(ValueError):
@@ -71,7 +72,7 @@ def read_search(
     if space is not None:
         if found["search"] is not None:
             raise ConfigError(f"{path}: search: the section is in {space} as well: leave out one of them.")
-        search = read(space, Schema({"search": _SEARCH}))
+        search = read(space, Schema({"search": SEARCH}))
     given, metric = found["given"], _metric(Config(found["config"], found.origins))
     fixed = {"seed": "each trial has a seed of its own", "training.monitor": "it is the score of a trial"}
     try:
@@ -138,7 +139,7 @@ class _WithSearch(Schema):
     """
 
     def __init__(self):
-        super().__init__({**factory.schema.sections, "search": _SEARCH})
+        super().__init__({**factory.schema.sections, "search": SEARCH})
 
     def resolve(self, given: Any) -> dict[str, Any]:
         search = super().resolve(given)["search"]
