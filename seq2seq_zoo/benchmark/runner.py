@@ -55,15 +55,13 @@ def run(
     _sort_records(directory, {cell["id"] for cell in suite.cells})
     board = Board(suite, [record for record in read_records(directory) if record["status"] == "ok"])
     studies = [cell for cell in suite.cells if "tune" in cell]
+    live = Live(board, console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
     try:
-        _run_cells(studies, directory, executor, board, console, command)
-        chosen = {record["id"]: record["chosen_config"] for record in board.finished if "chosen_config" in record}
-        cells = [
-            {**cell, "config": {**chosen[cell["study"]], "seed": cell["seed"]}} if "study" in cell else cell
-            for cell in suite.cells
-            if "tune" not in cell and cell.get("study") in {None, *chosen}
-        ]
-        _run_cells(cells, directory, executor, board, console, command)
+        with live or contextlib.nullcontext():
+            _run_cells(studies, directory, executor, board, console, live, command)
+            _run_cells(_chosen_cells(suite, board.finished), directory, executor, board, console, live, command)
+        if live is not None:
+            console.print(board.table())
     except KeyboardInterrupt:
         _say(
             console,
@@ -79,17 +77,35 @@ def run(
     return 1 if board.failed else 0
 
 
+def _chosen_cells(suite: Suite, finished: list[Record]) -> list[Cell]:
+    """All cells but the studies, with the settings that finished studies have chosen. Cells of other studies wait."""
+    chosen = {record["id"]: record["chosen_config"] for record in finished if "chosen_config" in record}
+    return [
+        {**cell, "config": {**chosen[cell["study"]], "seed": cell["seed"]}} if "study" in cell else cell
+        for cell in suite.cells
+        if "tune" not in cell and cell.get("study") in {None, *chosen}
+    ]
+
+
 def _run_cells(
-    cells: list[Cell], directory: Path, executor: Executor, board: Board, console: Console, command: str | None
+    cells: list[Cell],
+    directory: Path,
+    executor: Executor,
+    board: Board,
+    console: Console,
+    live: Live | None,
+    command: str | None,
 ) -> None:
+    """Run the cells that have not finished."""
     finished = {record["id"]: record["config"] for record in board.finished}
-    # The configuration of a tuned cell differs if its study was repeated and has chosen another one.
-    by_id = {cell["id"]: cell for cell in cells if finished.get(cell["id"]) != cell["config"]}
-    if not by_id:
-        return
+
+    def is_done(cell: Cell) -> bool:
+        # A study that was repeated may have chosen another setting.
+        return cell["id"] in finished and ("study" not in cell or finished[cell["id"]] == cell["config"])
+
+    by_id = {cell["id"]: cell for cell in cells if not is_done(cell)}
     waiting = [_with_journal(cell, directory) for cell in by_id.values()]
-    live = Live(board, console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
-    with contextlib.closing(executor.run(waiting, directory)) as events, live or contextlib.nullcontext():
+    with contextlib.closing(executor.run(waiting, directory)) as events:
         for event in events:
             identity = event["id"]
             if event["event"] == "started":
@@ -107,8 +123,6 @@ def _run_cells(
                     _say(console, board.line(record))
             if live is not None and event["event"] != "progress":
                 live.refresh()
-    if live is not None:
-        console.print(board.table())
 
 
 def _record(cell: Cell, event: Event, seconds: float, command: str | None) -> Record:

@@ -10,6 +10,7 @@ from seq2seq_zoo.cli.shared import (
     ConfigName,
     Overrides,
     UsageError,
+    Workers,
     app,
     examples,
     find_file,
@@ -74,10 +75,7 @@ def tune(
         Path | None,
         typer.Option(help="The directory for the trials; runs/tune-CONFIG if not given.", show_default=False),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many processes train at once; one per core if not given.", show_default=False),
-    ] = None,
+    workers: Workers = None,
     overrides: Overrides = None,
 ) -> None:
     """Search for the best setting of a configuration, on dev alone.
