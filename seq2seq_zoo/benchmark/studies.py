@@ -80,7 +80,7 @@ def require_optuna() -> None:
         OptionError: it is not installed.
     """
     if importlib.util.find_spec("optuna") is None:
-        raise OptionError((), "tuning needs Optuna, which is not installed. Run: pip install 'seq2seq-zoo[tune]'")
+        raise OptionError((), "needs Optuna, which is not installed. Run: pip install 'seq2seq-zoo[tune]'")
 
 
 # === Studies ===

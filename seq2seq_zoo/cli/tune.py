@@ -91,7 +91,7 @@ def tune(
     try:
         studies.require_optuna()
     except OptionError as error:
-        raise UsageError(error.message) from None
+        raise UsageError(f"tune {error.message}") from None
     start_backend()
     from seq2seq_zoo.benchmark import tuning
     from seq2seq_zoo.benchmark.executor import LocalProcesses

@@ -331,5 +331,5 @@ def test_a_mistake_in_the_search_is_one_line_with_its_place(old, new, line, word
 
 def test_tuning_without_optuna_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ConfigError, match=r"suite\.yaml:17: tune: .*Optuna.*pip install 'seq2seq-zoo\[tune\]'"):
+    with pytest.raises(ConfigError, match=r"suite\.yaml:17: tune: needs Optuna.*pip install 'seq2seq-zoo\[tune\]'"):
         suite(tmp_path, FULL + TUNE)

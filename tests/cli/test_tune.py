@@ -85,7 +85,7 @@ def test_tune_refuses(files):
 def test_tune_without_optuna_says_what_to_install(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert refused("tune", "mine.yaml", "space.yaml") == (
-        "tuning needs Optuna, which is not installed. Run: pip install 'seq2seq-zoo[tune]'"
+        "tune needs Optuna, which is not installed. Run: pip install 'seq2seq-zoo[tune]'"
     )
 
 
