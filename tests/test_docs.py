@@ -251,7 +251,10 @@ BASE = {
 @pytest.mark.parametrize("page", pages_with("yaml"))
 def test_every_configuration_is_valid(page, folder):
     from seq2seq_zoo.benchmark.suite import read_suite
+    from seq2seq_zoo.benchmark.tuning import SEARCH
     from seq2seq_zoo.config import reader
+    from seq2seq_zoo.config.schema import Schema
+    from seq2seq_zoo.config.space import resolve_space
     from seq2seq_zoo.experiment import factory
 
     importlib.import_module("seq2seq_zoo.decoders")
@@ -264,6 +267,9 @@ def test_every_configuration_is_valid(page, folder):
         if "questions" in given:
             path.write_text(block.text)
             read_suite(path, factory.schema, factory.modes, match=lambda configs: configs)
+        elif "search" in given:
+            path.write_text(block.text)
+            resolve_space(reader.read(path, Schema({"search": SEARCH}))["search"], BASE, factory.schema)
         elif {"task", "encoder", "decoder"} <= set(given):
             path.write_text(block.text)
             reader.read(path, factory.schema)
@@ -296,7 +302,9 @@ def config_value(value: Any) -> str:
 
 def tables() -> dict[str, str]:
     """Every table of options, by the name in the marks of the pages."""
+    from seq2seq_zoo.benchmark.studies import Tune
     from seq2seq_zoo.benchmark.suite import Plan, Question, X
+    from seq2seq_zoo.config.space import Range
     from seq2seq_zoo.decoding import Search, searches
     from seq2seq_zoo.experiment import factory
     from seq2seq_zoo.layers.readouts.readout import readouts
@@ -314,6 +322,8 @@ def tables() -> dict[str, str]:
         "plan": table(options_of(Plan)),
         "question": table(options_of(Question)),
         "x": table(options_of(X)),
+        "tune": table(options_of(Tune)),
+        "range": table(options_of(Range)),
     }
     found |= {
         f"decoder {name}": table({key: option for key, option in options.items() if key not in shared})

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seq2seq_zoo.benchmark.records import Record, values
+from seq2seq_zoo.benchmark.studies import number_of_trials
 from seq2seq_zoo.benchmark.suite import Cell, Suite
 from seq2seq_zoo.metrics.metric import METRICS
 
@@ -58,7 +59,11 @@ class Board:
 
     def remaining(self) -> float | None:
         """The estimated seconds left, from finished cells that are similar; `None` before the first one."""
-        durations = [(record, record["seconds"]["cell"]) for record in self.finished if "cell" in record["seconds"]]
+        durations = [
+            (record, record["seconds"]["cell"] / _trainings(record))
+            for record in self.finished
+            if "cell" in record["seconds"]
+        ]
         if not durations:
             return None
 
@@ -66,7 +71,7 @@ class Board:
             for keys in (("question", "x", "mode"), ("question", "x"), ("question",), ()):
                 similar = [seconds for record, seconds in durations if all(record[key] == cell[key] for key in keys)]
                 if similar:
-                    return sum(similar) / len(similar)
+                    return _trainings(cell) * sum(similar) / len(similar)
             raise AssertionError("with no keys, every finished cell is similar")
 
         running = list(self._running.values())
@@ -90,8 +95,11 @@ class Board:
         """One line about a cell that has just ended, for an output that is no terminal."""
         if record["status"] != "ok":
             return f"{record['id']}: failed: {record['reason']}"
-        metric = next(each["metric"] for each in self._suite.questions if each["name"] == record["question"])
-        score = f"{METRICS[metric].label} {_mean(metric, [record])}"
+        if "tune" in record:
+            score = f"{len(record['trials'])} trials, the best has {_best(record)} on dev"
+        else:
+            metric = next(each["metric"] for each in self._suite.questions if each["name"] == record["question"])
+            score = f"{METRICS[metric].label} {_mean(metric, [record])}"
         return f"{record['id']}: {score}, {duration(record['seconds']['cell'])}; {self.status()}"
 
     def table(self, height: int | None = None) -> Table:
@@ -138,10 +146,16 @@ class Board:
                 yield [*first, *(self._entry(group, question["metric"]) for group in groups)], unfinished
 
     def _entry(self, cells: list[Cell], metric: str) -> Text:
+        running = any(cell["id"] in self._running for cell in cells)
+        studies, cells = [cell for cell in cells if "tune" in cell], [cell for cell in cells if "tune" not in cell]
+        if any(self._records.get(cell["id"], {"status": ""})["status"] != "ok" for cell in studies):
+            failed = any(cell["id"] in self._records for cell in studies)
+            state = Text("failed", style="red") if failed else Text("tuning", style="cyan" if running else "dim")
+            return Text(" ").join([*([Text(RUNNING, style="cyan")] if running else []), state])
         records = [self._records[cell["id"]] for cell in cells if cell["id"] in self._records]
         finished = [record for record in records if record["status"] == "ok"]
         parts = []
-        if any(cell["id"] in self._running for cell in cells):
+        if running:
             parts.append((RUNNING, "cyan"))
         if finished:
             parts.append((_mean(metric, finished), ""))
@@ -164,8 +178,9 @@ class _Running:
 
     def line(self) -> str:
         progress = self.progress
+        trial = f"trial {progress['trial']} of {progress['trials']}, " if "trial" in progress else ""
         epoch = f"epoch {progress['epoch']} of {progress['epochs']}" if "epoch" in progress else "starting"
-        return f"worker {self.worker}: {self.cell['id']}, {epoch}, {duration(self.seconds)}"
+        return f"worker {self.worker}: {self.cell['id']}, {trial}{epoch}, {duration(self.seconds)}"
 
 
 def duration(seconds: float) -> str:
@@ -182,6 +197,17 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _trainings(cell: Cell) -> int:
+    """How many trainings a cell consists of."""
+    return number_of_trials(cell["tune"]) if "tune" in cell else 1
+
+
+def _best(study: Record) -> str:
+    """The dev score of the setting that a study has chosen."""
+    metric = METRICS[study["metric"]]
+    return f"{metric.label} {metric.shown(study['trials'][study['chosen']]['score'])}"
 
 
 def _mean(metric: str, records: list[Record]) -> str:

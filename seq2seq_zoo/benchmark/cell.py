@@ -1,4 +1,4 @@
-"""One cell of a suite: one configuration, trained and measured once."""
+"""What a worker process runs: one cell of a suite, trained and measured once; one study of its settings; one trial."""
 
 import functools
 import json
@@ -9,7 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from seq2seq_zoo.benchmark import studies
 from seq2seq_zoo.config.schema import ConfigError
+from seq2seq_zoo.config.space import with_values
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.seq2seq import Seq2Seq
@@ -17,7 +19,7 @@ from seq2seq_zoo.models.text_model import Prediction
 from seq2seq_zoo.system.environment import peak_memory, reset_peak_memory
 from seq2seq_zoo.tasks.task import Data
 from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
-from seq2seq_zoo.training.training import Training
+from seq2seq_zoo.training.training import Training, TrainingError
 
 EXAMPLES = 12
 
@@ -28,7 +30,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Train the configuration of a cell and measure the weights of the best epoch on dev.
 
     Args:
-        cell: a cell with its resolved `config`.
+        cell: a cell with its resolved `config`. A cell with `tune` is a study: see `run_study`.
         progress: called after each epoch.
 
     Returns:
@@ -38,6 +40,8 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         TrainingError: the loss is no longer a finite number.
     """
+    if "tune" in cell:
+        return run_study(cell, progress)
     config = cell["config"]
     reset_peak_memory()
     started = time.perf_counter()
@@ -94,19 +98,102 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     }
 
 
+def run_study(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Search for the best setting of a cell, on dev alone: one trial after another.
+
+    The study is a function of the cell: stopped and continued from its journal, it has the same trials.
+
+    Args:
+        cell: a cell with `given`, its configuration without defaults; `tune`, the arguments of `Tune`; and, to continue
+            a study, its `journal`.
+        progress: called after each epoch, and after each trial with the `journal` so far.
+
+    Returns:
+        `metric`, by which trials are compared; `trials`; `chosen`, the number of the best one; `chosen_config`, its
+        configuration; and the `importance` of each option.
+
+    Raises:
+        TuningError: no trial was trained to its end.
+    """
+    _load(json.dumps(cell["config"]["task"]))  # refuses tasks whose outputs a suite cannot compare
+    tune, metric = cell["tune"], cell["config"]["training"]["monitor"] or "exact_match"
+    journal = list(cell.get("journal", ()))
+    study = studies.open_study(studies.journal_storage(journal), cell["id"], metric, tune)
+    while left := studies.trials_left(study, tune):
+        count = studies.number_of_trials(tune)
+        shown = {"trial": count - left + 1, "trials": count}
+        train = functools.partial(_train, cell["given"], lambda epoch, shown=shown: progress({**shown, **epoch}))
+        studies.run_trial(study, tune, train, metric)
+        progress({**shown, "journal": journal})
+    chosen = studies.best_trial(study, tune["space"])
+    return {
+        "metric": metric,
+        "trials": studies.trials(study, tune["space"]),
+        "chosen": chosen["number"],
+        "chosen_config": with_values(cell["given"], chosen["params"], factory.schema),
+        "importance": studies.importances(study),
+    }
+
+
+def run_trial(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run one more trial of a study that several processes may share.
+
+    Args:
+        cell: a cell with `given`, the configuration without defaults; `tune`, the arguments of `Tune`; `storage`, a
+            URL, or the path of a journal; the name of the `study`; and the `metric` by which trials are compared.
+        progress: called after each epoch.
+
+    Returns:
+        The trial; nothing if others have started all trials meanwhile.
+    """
+    storage = studies.open_storage(cell["storage"])
+    study = studies.open_study(storage, cell["study"], cell["metric"], cell["tune"])
+    if not studies.trials_left(study, cell["tune"]):
+        return {}
+    return studies.run_trial(study, cell["tune"], functools.partial(_train, cell["given"], progress), cell["metric"])
+
+
+def _train(
+    given: Mapping[str, Any],
+    progress: Progress,
+    setting: Mapping[str, Any],
+    seed: int,
+    on_epoch: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Train with a setting, without saving or testing the model. Returns the record of the best epoch."""
+    config = {**with_values(given, setting, factory.schema), "seed": seed}
+    data, training = _data(json.dumps(config["task"])), factory.make_training(config)
+    keras.utils.set_random_seed(seed)
+    model = factory.make_model(config, data)
+    factory.make_pretrained(config).into(model)
+
+    def report(model: Any, record: dict[str, Any], better: bool) -> None:
+        progress({"epoch": record["epoch"], "epochs": training.epochs})
+        on_epoch(record)
+
+    try:
+        return training.best_epoch(training.fit(model, data, seed, on_epoch=report))
+    except TrainingError as error:
+        raise studies.Diverged(str(error)) from None
+
+
 @functools.lru_cache(maxsize=1)
+def _data(task: str) -> Any:
+    """The data of a task, cached for the next cell with the same task."""
+    return factory.make_task({"task": json.loads(task)}).load()
+
+
 def _load(task: str) -> Data:
-    """The data of a task, cached for the next cell with the same task.
+    """The data of a task of a suite.
 
     Raises:
         ConfigError: the task does not generate texts from texts, so a suite cannot compare its outputs.
     """
-    options = json.loads(task)
-    data = factory.make_task({"task": options}).load()
+    data = _data(task)
     if not isinstance(data, Data) or data.targets != "sequence" or not data.has_sources:
         raise ConfigError(
-            f"task: expected a task that generates texts from texts, got '{options['name']}', whose outputs a suite "
-            "cannot compare. Train its models one by one."
+            f"task: expected a task that generates texts from texts, got '{json.loads(task)['name']}', whose outputs a "
+            "suite cannot compare. Train its models one by one."
         )
     return data
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from seq2seq_zoo.benchmark.records import Results, values
-from seq2seq_zoo.benchmark.statistics import band, estimate
+from seq2seq_zoo.benchmark.records import Results, trial_scores, values
+from seq2seq_zoo.benchmark.statistics import band, estimate, expected_best
 from seq2seq_zoo.figures import INK, WIDTH, image, styled
 from seq2seq_zoo.metrics.metric import METRICS, Metric
 
@@ -176,6 +176,30 @@ def _curve(axes: Axes, x: np.ndarray, value: Any, low: Any, high: Any, index: in
     every = max(1, math.ceil(len(x) / 6))
     axes.plot(x, value, color=style.color, marker=style.marker, markevery=(index % every, every), alpha=0.9)
     axes.fill_between(x, low, high, color=style.color, alpha=0.2, linewidth=0)
+
+
+# === Scores against trials ===
+
+
+@styled
+def expected_scores(results: Results, question: dict[str, Any]) -> Figure:
+    """The expected best dev score after n trials: a panel for each condition."""
+    figure, panels = _panels(question, columns=1 if len(values(question)) == 1 else 2)
+    metric = METRICS["exact_match"]
+    for x, axes in zip(values(question), panels, strict=True):
+        for index, (mode, style) in enumerate(_styled_modes(results)):
+            study = results.study(question["name"], x, mode)
+            if study is None:
+                continue
+            metric = METRICS[study["metric"]]
+            expected = metric.scale * expected_best(trial_scores(study), metric.higher_is_better)
+            _curve(axes, np.arange(1, len(expected) + 1), expected, expected, expected, index=index, style=style)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        _percent_axis(axes, metric)
+    figure.supxlabel("trials", fontsize=10)
+    figure.supylabel(f"best {metric.title} (dev)", fontsize=10)
+    _legend(figure, results)
+    return figure
 
 
 # === Shared ===

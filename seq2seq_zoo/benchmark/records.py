@@ -3,10 +3,11 @@
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seq2seq_zoo.metrics.metric import METRICS
 from seq2seq_zoo.system.files import write
 
 Record = dict[str, Any]
@@ -28,10 +29,12 @@ class Results:
     Args:
         suite: the resolved suite.
         records: the records of finished and failed cells.
+        studies: the records of finished and failed studies, in a suite that tunes.
     """
 
     suite: dict[str, Any]
     records: list[Record]
+    studies: list[Record] = field(default_factory=list)
 
     @property
     def questions(self) -> list[dict[str, Any]]:
@@ -59,6 +62,13 @@ class Results:
         """The records of one condition and mode that finished, one for each seed."""
         return [record for record in self.cells(question, x, mode) if record["status"] == "ok"]
 
+    def study(self, question: str, x: Any, mode: str) -> Record | None:
+        """The finished study of one condition and mode, if there is one."""
+        for record in self.studies:
+            if (record["question"], record["x"], record["mode"], record["status"]) == (question, x, mode, "ok"):
+                return record
+        return None
+
     def scores(self, question: dict[str, Any], x: Any, mode: str) -> list[float]:
         """The metric of the question on test, one number for each seed."""
         found = [record["metrics"].get(question["metric"]) for record in self.runs(question["name"], x, mode)]
@@ -79,6 +89,20 @@ class Results:
 def values(question: dict[str, Any]) -> list[Any]:
     """The values of the x of a question; a single `None` if it varies nothing."""
     return question["x"]["values"] if question["x"] else [None]
+
+
+def trial_scores(study: Record) -> list[float]:
+    """The dev score of each trial of a study. One that failed before its first score counts as the worst of the others.
+
+    Example:
+
+    >>> trials = [{"score": 0.5}, {"score": None}, {"score": 0.25}]
+    >>> trial_scores({"metric": "exact_match", "trials": trials})
+    [0.5, 0.25, 0.25]
+    """
+    worst = min if METRICS[study["metric"]].higher_is_better else max
+    known = [trial["score"] for trial in study["trials"] if trial["score"] is not None]
+    return [worst(known) if trial["score"] is None else trial["score"] for trial in study["trials"]]
 
 
 def write_record(directory: str | os.PathLike[str], record: Record) -> Path:
@@ -156,7 +180,9 @@ def read_results(directory: str | os.PathLike[str]) -> Results:
             record["seed"],
         )
 
-    return Results(suite, sorted(records, key=position))
+    ordered = sorted(records, key=position)
+    studies = [record for record in ordered if "tune" in record]
+    return Results(suite, [record for record in ordered if "tune" not in record], studies)
 
 
 def export_records(directory: str | os.PathLike[str], results: Results) -> Path:
@@ -166,7 +192,7 @@ def export_records(directory: str | os.PathLike[str], results: Results) -> Path:
         The path of the file.
     """
     path = Path(directory, EXPORT)
-    write(path, "".join(map(_line, results.records)))
+    write(path, "".join(map(_line, [*results.studies, *results.records])))
     return path
 
 
@@ -197,7 +223,8 @@ def _json(content: bytes, where: str, next_step: str) -> dict[str, Any]:
 def _parse(content: bytes, where: str, next_step: str) -> Record:
     record = _json(content, where, next_step)
     missing = [key for key in REQUIRED if key not in record]
-    missing += ["metrics"] if record.get("status") == "ok" and "metrics" not in record else []
+    result = "trials" if "tune" in record else "metrics"
+    missing += [result] if record.get("status") == "ok" and result not in record else []
     if missing:
         raise RecordError(
             f"{where}: expected the record of a cell, found one without {', '.join(missing)}. {next_step}"

@@ -98,6 +98,9 @@ def _progress(results: Results) -> str:
     failed = sum(record["status"] != "ok" for record in results.records)
     finished, expected = len(results.records) - failed, conditions * modes * seeds
     sizes = [_count(conditions, "condition"), _count(modes, "mode"), _count(seeds, "seed")]
+    if results.suite.get("tune"):
+        trials = sum(len(study["trials"]) for study in results.studies if study["status"] == "ok")
+        sizes[-1] += f" after {_count(trials, 'trial')} on dev"
     parts = [" \N{MULTIPLICATION SIGN} ".join(sizes), f"{finished} of {_count(expected, 'cell')} finished"]
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{expected - finished - failed} not run yet"] if expected > finished + failed else []
@@ -159,8 +162,10 @@ def _score(e: Estimate, metric: Metric, bold: bool = False, expected: int = 0) -
 def _question(results: Results, question: Question) -> list[Piece]:
     name, metric = question["name"], METRICS[question["metric"]]
     pieces = [heading(2, question["title"]), *([paragraph(question["why"])] if question.get("why") else [])]
+    tuned = _tuned(results, question)
     if not any(results.runs(name, x, each) for x in values(question) for each in results.modes):
-        return [*pieces, paragraph("No cell of this question has finished yet."), *_failures(results, question)]
+        none = paragraph("No cell of this question has finished yet.")
+        return [*pieces, none, *_failures(results, question), *tuned]
     by_length = picture(
         f"{name}-length",
         plots.against_length(results, question),
@@ -177,7 +182,7 @@ def _question(results: Results, question: Question) -> list[Piece]:
     several = [fold(plots.condition(question, x), made) for x, made in tables if question["x"]]
     pieces += [heading(3, "Findings"), bullets(_findings(results, question))]
     pieces += [heading(3, "All measures"), *(several or [made for _, made in tables])]
-    pieces += _failures(results, question)
+    pieces += [*_failures(results, question), *tuned]
     if question["curve"] != "length":
         pieces += [heading(3, "By source length"), by_length]
     curves = picture(
@@ -276,18 +281,71 @@ def _measures(results: Results, question: Question, x: Any) -> Piece:
 
 def _failures(results: Results, question: Question) -> list[Piece]:
     styles = plots.styles(results.modes)
-    failed = [r for r in results.records if r["question"] == question["name"] and r["status"] != "ok"]
+    records = [*results.studies, *results.records]
+    failed = [r for r in records if r["question"] == question["name"] and r["status"] != "ok"]
     rows: list[list[Inline]] = [
         [
             mode(record["mode"], styles[record["mode"]]),
             *([plots.number(record["x"])] if question["x"] else []),
-            str(record["seed"]),
+            "tuning" if "tune" in record else str(record["seed"]),
             record.get("reason") or "no reason recorded",
         ]
         for record in failed
     ]
     header: list[Inline] = ["mode", *([question["x"]["label"]] if question["x"] else []), "seed", "reason"]
     return [heading(3, "Failed cells"), table(header, rows, wordy=True)] if rows else []
+
+
+def _tuned(results: Results, question: Question) -> list[Piece]:
+    """The studies of a question: the expected best score, the chosen settings and the importance of each option."""
+    found = {x: {name: results.study(question["name"], x, name) for name in results.modes} for x in values(question)}
+    if not any(study for studies in found.values() for study in studies.values()):
+        return []
+    expected = picture(
+        f"{question['name']}-trials",
+        plots.expected_scores(results, question),
+        "Expected best dev score of n trials that are drawn from all trials of a mode.",
+        "expected best dev score of each mode against the number of trials",
+    )
+    tables = [(plots.condition(question, x) if question["x"] else "", _settings(results, s)) for x, s in found.items()]
+    note = (
+        "The chosen setting of each mode and, in small print, the importance of each option, in percent of all: how "
+        "much it decides whether a trial is among the best."
+    )
+    shown = [fold(title, made) if title else made for title, made in tables]
+    return [heading(3, "Tuning"), expected, *shown, paragraph(note, small=True)]
+
+
+def _settings(results: Results, studies: Mapping[str, Record | None]) -> Piece:
+    """The chosen settings of one condition, a column for each mode."""
+
+    def row(label: str, show: Callable[[Record], Inline]) -> list[Inline]:
+        return [label, *(NOTHING if study is None else show(study) for study in studies.values())]
+
+    def setting(study: Record, key: str) -> Inline:
+        value, share = study["trials"][study["chosen"]]["params"][key], study["importance"].get(key)
+        shown = _short(value) if isinstance(value, float) else str(value)
+        return detailed(shown, "" if share is None else f"{share:.0%}")
+
+    def score(study: Record) -> str:
+        return _number(METRICS[study["metric"]], study["trials"][study["chosen"]]["score"])
+
+    def trials(study: Record) -> Inline:
+        states = [trial["state"] for trial in study["trials"]]
+        details = [f"{states.count(state)} {state}" for state in ("pruned", "failed") if state in states]
+        return detailed(str(len(states)), ", ".join(details))
+
+    some = next((study for study in studies.values() if study is not None), None)
+    keys = [] if some is None else some["tune"]["space"]
+    title = "" if some is None else METRICS[some["metric"]].title
+    return table(
+        ["", *_heads(results)],
+        [
+            *(row(key, lambda study, key=key: setting(study, key)) for key in keys),
+            row(f"{title} (dev)", score),
+            row("trials", trials),
+        ],
+    )
 
 
 def _attention(results: Results, question: Question) -> list[Piece]:
@@ -383,7 +441,34 @@ def _how_to_read(results: Results) -> list[Piece]:
         "Perplexity is computed with teacher forcing: the model reads the target up to each token. All other scores "
         "are of generated outputs.",
     ]
+    if results.suite.get("tune"):
+        lines += _how_to_read_tuning(results.suite["tune"])
     return [heading(2, READING), bullets(lines)]
+
+
+def _how_to_read_tuning(tune: Mapping[str, Any]) -> list[str]:
+    curve = (
+        "Expected best dev score after n trials: the mean of the best of n draws, with replacement, from the scores of "
+        "all trials (Dodge et al. 2019, arXiv:1909.03004)."
+    )
+    reasons = []
+    if tune["sampler"] == "tpe":
+        reasons.append("the sampler tpe chooses later trials by the scores of earlier ones")
+    if tune["pruner"] != "none":
+        reasons.append(f"a trial that the pruner {tune['pruner']} stops counts with its best score until then")
+    if reasons:
+        curve += (
+            f" The estimate is meant for independent trials that run to their end. Here, {' and '.join(reasons)}: the "
+            "curve describes these trials in random order, and not a random search."
+        )
+    return [
+        f"Tuning: for each condition, each mode has the same number of trials, at most {tune['trials']}, in the same "
+        "space and with the same seeds. Only dev decides. Then the chosen setting is trained with the suite's seeds.",
+        curve,
+        "A trial that failed before its first score counts as the worst of its mode.",
+        "Importance: Optuna's PED-ANOVA (arXiv:2304.10255) of the trials that ran to their end. It is rough if they "
+        "are few. It is missing for fewer than five, and if all have the same score.",
+    ]
 
 
 def _environment(results: Results) -> list[Piece]:

@@ -17,6 +17,7 @@ from seq2seq_zoo.benchmark.suite import Cell, Suite
 from seq2seq_zoo.system.files import write
 
 REPLACED = "replaced"
+STUDIES = "studies"
 
 
 def run(
@@ -31,6 +32,9 @@ def run(
     Finished cells are never run again. Failed cells run again at the next start: most failures are due to the machine,
     such as too little memory. A cell whose configuration has changed is another cell: the record of the old one moves
     to `replaced/`, and back if the suite has that configuration again.
+
+    In a suite that tunes, the studies run first, and continue after their last finished trial. Then the other cells are
+    trained with the settings that the studies have chosen.
 
     Args:
         suite: the suite.
@@ -49,12 +53,15 @@ def run(
     directory = Path(directory)
     _claim(directory, suite)
     _sort_records(directory, {cell["id"] for cell in suite.cells})
-    finished = [record for record in read_records(directory) if record["status"] == "ok"]
-    done = {record["id"] for record in finished}
-    board = Board(suite, finished)
-    waiting = [cell for cell in suite.cells if cell["id"] not in done]
+    board = Board(suite, [record for record in read_records(directory) if record["status"] == "ok"])
+    studies = [cell for cell in suite.cells if "tune" in cell]
+    live = Live(board, console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
     try:
-        _run_cells(waiting, directory, executor, board, console, command)
+        with live or contextlib.nullcontext():
+            _run_cells(studies, directory, executor, board, console, live, command)
+            _run_cells(_chosen_cells(suite, board.finished), directory, executor, board, console, live, command)
+        if live is not None:
+            console.print(board.table())
     except KeyboardInterrupt:
         _say(
             console,
@@ -70,17 +77,43 @@ def run(
     return 1 if board.failed else 0
 
 
+def _chosen_cells(suite: Suite, finished: list[Record]) -> list[Cell]:
+    """All cells but the studies, with the settings that finished studies have chosen. Cells of other studies wait."""
+    chosen = {record["id"]: record["chosen_config"] for record in finished if "chosen_config" in record}
+    return [
+        {**cell, "config": {**chosen[cell["study"]], "seed": cell["seed"]}} if "study" in cell else cell
+        for cell in suite.cells
+        if "tune" not in cell and cell.get("study") in {None, *chosen}
+    ]
+
+
 def _run_cells(
-    cells: list[Cell], directory: Path, executor: Executor, board: Board, console: Console, command: str | None
+    cells: list[Cell],
+    directory: Path,
+    executor: Executor,
+    board: Board,
+    console: Console,
+    live: Live | None,
+    command: str | None,
 ) -> None:
-    by_id = {cell["id"]: cell for cell in cells}
-    live = Live(board, console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
-    with contextlib.closing(executor.run(cells, directory)) as events, live or contextlib.nullcontext():
+    """Run the cells that have not finished."""
+    finished = {record["id"]: record["config"] for record in board.finished}
+
+    def is_done(cell: Cell) -> bool:
+        # A study that was repeated may have chosen another setting.
+        return cell["id"] in finished and ("study" not in cell or finished[cell["id"]] == cell["config"])
+
+    by_id = {cell["id"]: cell for cell in cells if not is_done(cell)}
+    waiting = [_with_journal(cell, directory) for cell in by_id.values()]
+    with contextlib.closing(executor.run(waiting, directory)) as events:
         for event in events:
             identity = event["id"]
             if event["event"] == "started":
                 board.start(by_id[identity], event["worker"])
             elif event["event"] == "progress":
+                journal = event["progress"].pop("journal", None)
+                if journal is not None:
+                    write(_journal(directory, identity), "".join(json.dumps(entry) + "\n" for entry in journal))
                 board.progress(identity, event["progress"])
             else:
                 record = _record(by_id[identity], event, board.seconds(identity), command)
@@ -90,8 +123,6 @@ def _run_cells(
                     _say(console, board.line(record))
             if live is not None and event["event"] != "progress":
                 live.refresh()
-    if live is not None:
-        console.print(board.table())
 
 
 def _record(cell: Cell, event: Event, seconds: float, command: str | None) -> Record:
@@ -105,6 +136,19 @@ def _record(cell: Cell, event: Event, seconds: float, command: str | None) -> Re
         **result,
         "seconds": {**result.get("seconds", {}), "cell": round(seconds, 3)},
     }
+
+
+def _journal(directory: Path, identity: str) -> Path:
+    """The trials of a study so far, as a journal of Optuna."""
+    return directory / STUDIES / f"{identity}.jsonl"
+
+
+def _with_journal(cell: Cell, directory: Path) -> Cell:
+    """A study with its trials so far. Any other cell is returned unchanged."""
+    path = _journal(directory, cell["id"])
+    if "tune" not in cell or not path.is_file():
+        return cell
+    return {**cell, "journal": [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]}
 
 
 def _claim(directory: Path, suite: Suite) -> None:

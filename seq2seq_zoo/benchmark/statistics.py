@@ -143,6 +143,26 @@ def difference(before: Sequence[float], after: Sequence[float], resamples: int =
     return Estimate(value, float(low), float(high), runs)
 
 
+def expected_best(scores: Sequence[float], higher_is_better: bool = True) -> np.ndarray:  # (trials,)
+    """The expected best score after 1, 2, ... trials: that of n draws, with replacement, from all scores.
+
+    Of n independent draws from N scores, all are among the k worst with probability (k / N)^n. So the k-th worst score
+    is the best of the draws with probability (k / N)^n - ((k - 1) / N)^n.
+
+    Example:
+
+    >>> expected_best([0.0, 1.0]).tolist(), expected_best([3.0, 1.0], higher_is_better=False).tolist()
+    ([0.5, 0.75], [2.0, 1.5])
+
+    Reference: Dodge et al. 2019, https://arxiv.org/abs/1909.03004, equation 8.
+    """
+    worst_first = np.sort(np.asarray(scores, float))[:: 1 if higher_is_better else -1]
+    count = len(worst_first)
+    shares = np.arange(count + 1) / count
+    draws = np.arange(1, count + 1)[:, None]
+    return np.diff(shares**draws, axis=1) @ worst_first
+
+
 def separated(one: Estimate, other: Estimate) -> bool:
     """Whether two intervals do not overlap; false if an estimate has no interval.
 

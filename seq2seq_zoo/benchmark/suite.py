@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from seq2seq_zoo.config.options import NonNegative, OptionError, options_of, unknown
+from seq2seq_zoo.benchmark import studies
+from seq2seq_zoo.config.options import NonNegative, OptionError, errors_at, options_of, unknown
 from seq2seq_zoo.config.reader import read
-from seq2seq_zoo.config.schema import ConfigError, Keys, Schema
+from seq2seq_zoo.config.schema import ConfigError, Keys, Schema, plain
+from seq2seq_zoo.config.space import resolve_space
 
 Cell = dict[str, Any]
 Match = Callable[[Sequence[dict[str, Any]]], Sequence[dict[str, Any]]]
@@ -78,6 +80,8 @@ class Plan:
         seeds: the seeds; each gives one training of every configuration.
         match_parameters: whether to choose the decoders' units so that all modes have about as many parameters as the
             first.
+        tune: a search for the best setting of each mode and condition on dev, before its cells are trained with it:
+            `space` and the other options of a search.
         base: the configuration that all cells share.
         quick: changes to all of the above for `--quick`; a question set to null is left out.
     """
@@ -89,6 +93,7 @@ class Plan:
     modes: Annotated[list[str], Field(min_length=1)] | None = None
     seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (1, 2, 3)
     match_parameters: bool = False
+    tune: Section | None = None
     base: Section | None = None
     quick: Section | None = None
 
@@ -105,7 +110,10 @@ class Suite:
         seeds: as in `Plan`.
         match_parameters: as in `Plan`.
         questions: each with its `name` and the arguments of `Question`; `x` is `None` or the arguments of `X`.
-        cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON.
+        cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON. In a suite that
+            tunes, the studies come first: they have `tune` and `given` as well, see `run_study`. The other cells have
+            `study`, the id of the study that chooses their setting.
+        tune: the arguments of `Tune`; `None` if nothing is tuned.
     """
 
     name: str
@@ -116,6 +124,7 @@ class Suite:
     match_parameters: bool
     questions: list[dict[str, Any]]
     cells: list[Cell]
+    tune: dict[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
         """The suite as stored in a results directory, without the configurations, which are in the records."""
@@ -189,25 +198,71 @@ class SuiteSchema(Schema):
         modes = plan["modes"] or self._modes
         _check_distinct(("modes",), modes)
         _check_distinct(("seeds",), plan["seeds"])
-        questions, cells = [], []
+        tune = None if plan["tune"] is None else _tune(plan)
+        questions, study_cells, cells = [], [], []
         for name, given in plan["questions"].items():
-            with _under("questions", name):
+            with errors_at("questions", name):
                 question = _question(name, given)
             questions.append(question)
             x = question["x"]
             for index, value in enumerate(x["values"] if x else [None]):
-                configs = [self._config_of(plan, question, index, mode) for mode in modes]
+                pairs = [self._config_of(plan, question, index, mode) for mode in modes]
+                configs = [config for config, _ in pairs]
                 if plan["match_parameters"]:
                     configs = self._match(configs)
-                cells += [
-                    _cell(plan["name"], name, value, mode, {**config, "seed": seed})
-                    for mode, config in zip(modes, configs, strict=True)
-                    for seed in plan["seeds"]
-                ]
+                for mode, config, (_, given) in zip(modes, configs, pairs, strict=True):
+                    extra: dict[str, Any] = {}
+                    if tune is not None:
+                        study = self._study(plan, question, value, mode, config, given, tune)
+                        study_cells.append(study)
+                        extra = {"study": study["id"]}
+                    cells += [
+                        _cell(plan["name"], name, value, mode, {**config, "seed": seed}, **extra)
+                        for seed in plan["seeds"]
+                    ]
         kept = ("name", "title", "description", "seeds", "match_parameters")
-        return {**{key: plan[key] for key in kept}, "modes": modes, "questions": questions, "cells": cells}
+        return {
+            **{key: plan[key] for key in kept},
+            "modes": modes,
+            "tune": tune,
+            "questions": questions,
+            "cells": study_cells + cells,
+        }
 
-    def _config_of(self, plan: dict[str, Any], question: dict[str, Any], index: int, mode: str) -> dict[str, Any]:
+    def _study(
+        self,
+        plan: dict[str, Any],
+        question: dict[str, Any],
+        x: Any,
+        mode: str,
+        config: dict[str, Any],
+        given: dict[str, Any],
+        tune: dict[str, Any],
+    ) -> Cell:
+        """The cell that chooses the setting of a mode in a condition."""
+        if plan["match_parameters"]:
+            given = {**given, "decoder": {**given["decoder"], "units": config["decoder"]["units"]}}
+        fixed = {
+            "decoder.mode": "`modes` sets it for the whole suite",
+            "seed": "each trial has a seed of its own",
+            "training.monitor": "it is the score of a trial",
+        }
+        if plan["match_parameters"]:
+            fixed["decoder.units"] = "`match_parameters` chooses it"
+        if question["x"]:
+            keys = question["x"]["key"]
+            varied = [*([keys] if isinstance(keys, str) else keys), *(question["x"]["along"] or {})]
+            fixed |= dict.fromkeys(varied, f"the question `{question['name']}` varies it")
+        space = resolve_space(tune["space"], given, self._config, fixed, ("tune", "space"))
+        tune = {**tune, "space": space}
+        with errors_at("tune", "space"):
+            studies.number_of_trials(tune)
+        return _cell(plan["name"], question["name"], x, mode, {**config, "seed": tune["seed"]}, tune=tune, given=given)
+
+    def _config_of(
+        self, plan: dict[str, Any], question: dict[str, Any], index: int, mode: str
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The configuration of a mode in a condition, with defaults and without."""
         at, x = ("questions", question["name"]), question["x"]
         layers = _Layers(at)
         layers.merge(plan["base"] or {}, ("base",))
@@ -224,7 +279,7 @@ class SuiteSchema(Schema):
                 raise OptionError(found, f"is set by `{source}` for the whole suite: leave it out here.")
             layers.put(key, value, (source,))
         with layers.errors_at_source():
-            return self._config.resolve(layers.values)
+            return self._config.resolve(layers.values), plain(layers.values)
 
 
 class _Layers:
@@ -283,20 +338,12 @@ class _Layers:
         self._sources[keys] = source
 
 
-@contextlib.contextmanager
-def _under(*keys: str) -> Iterator[None]:
-    try:
-        yield
-    except OptionError as error:
-        raise OptionError((*keys, *error.path), error.message) from None
-
-
 def _without_nulls(questions: Any, known: Mapping[str, Any]) -> Any:
     if not isinstance(questions, dict):
         return questions
     for name, question in questions.items():
         if question is None and name not in known:
-            with _under("questions"):
+            with errors_at("questions"):
                 raise unknown(name, known)
     return {name: question for name, question in questions.items() if question is not None}
 
@@ -304,7 +351,7 @@ def _without_nulls(questions: Any, known: Mapping[str, Any]) -> Any:
 def _question(name: str, given: Any) -> dict[str, Any]:
     question = {"name": name, **Schema(options_of(Question)).resolve(given)}
     if question["x"] is not None:
-        with _under("x"):
+        with errors_at("x"):
             x = question["x"] = Schema(options_of(X)).resolve(question["x"])
             _check_distinct(("values",), x["values"])
             for key, values in (x["along"] or {}).items():
@@ -323,10 +370,23 @@ def _check_distinct(path: Keys, values: Sequence[Any]) -> None:
             raise OptionError(path, f"must all be different, got {value!r} twice.")
 
 
-def _cell(suite: str, question: str, x: Any, mode: str, config: dict[str, Any]) -> Cell:
+def _tune(plan: dict[str, Any]) -> dict[str, Any]:
+    """The search of a suite."""
+    with errors_at("tune"):
+        studies.require_optuna()
+        tune = Schema(options_of(studies.Tune)).resolve(plan["tune"])
+        used = range(tune["seed"], tune["seed"] + tune["trials"])
+        for seed in plan["seeds"]:
+            if seed in used:
+                message = f"gives trials the seeds {used[0]} to {used[-1]}, and the suite has {seed}: keep them apart."
+                raise OptionError(("seed",), message)
+    return tune
+
+
+def _cell(suite: str, question: str, x: Any, mode: str, config: dict[str, Any], **extra: Any) -> Cell:
     seed = config["seed"]
     # Everything that affects the training is part of the identity; names and texts of the suite are not.
-    contents = json.dumps([question, x, mode, seed, config], sort_keys=True)
+    contents = json.dumps([question, x, mode, seed, config, *extra.values()], sort_keys=True)
     readable = "-".join(str(part) for part in (question, x, mode, seed) if part is not None)
     name = re.sub(r"[^\w.-]+", "_", readable)  # the id is a file name
     return {
@@ -337,4 +397,5 @@ def _cell(suite: str, question: str, x: Any, mode: str, config: dict[str, Any]) 
         "mode": mode,
         "seed": seed,
         "config": config,
+        **extra,
     }

@@ -8,6 +8,7 @@ from seq2seq_zoo.cli import init as init
 from seq2seq_zoo.cli import show as show
 from seq2seq_zoo.cli import schema as schema
 from seq2seq_zoo.cli import train as train
+from seq2seq_zoo.cli import tune as tune
 from seq2seq_zoo.cli import evaluate as evaluate
 from seq2seq_zoo.cli import predict as predict
 from seq2seq_zoo.cli import score as score

@@ -25,24 +25,24 @@ def print_metrics(metrics: Mapping[str, Any], pairs: int) -> None:
         if name in metrics:
             columns = (metrics, *baselines.values())
             rows.append([metric.label, *(metric.shown(each[name]) if name in each else "" for each in columns)])
-    _print_columns(rows)
+    print_columns(rows)
     if "by_feature" in metrics:
         by_feature = {METRICS[name]: values for name, values in metrics["by_feature"].items()}
         rows = [["feature", *(metric.label for metric in by_feature)]]
         for feature in metrics["by_feature"]["rmse"]:
             rows.append([feature, *(metric.shown(values[feature]) for metric, values in by_feature.items())])
         print()
-        _print_columns(rows)
+        print_columns(rows)
     if "by_length" in metrics:
         rows = [["length", "pairs", "exact match", "token error rate"]]
         for entry in metrics["by_length"]:
             rates = [f"{entry[name]:.1%}" for name in ("exact_match", "token_error_rate")]
             rows.append([str(entry["length"]), f"{entry['count']:,}", *rates])
         print()
-        _print_columns(rows)
+        print_columns(rows)
 
 
-def _print_columns(rows: Sequence[Sequence[str]]) -> None:
+def print_columns(rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:

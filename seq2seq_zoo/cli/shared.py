@@ -181,6 +181,10 @@ ConfigName = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, 
 ModelPath = Annotated[
     Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory (its best model is used), or a .keras file.")
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many processes train at once; one per core if not given.", show_default=False),
+]
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Skip and count the lines of a data file that cannot be read.")
 ]

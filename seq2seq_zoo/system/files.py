@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -38,3 +38,24 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write a file as `atomic_path` does. Text becomes UTF-8, with lone surrogates (undecodable bytes) as escapes."""
     with atomic_path(path) as draft:
         draft.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def shared_lock(path: str | os.PathLike[str], alone: Callable[[], object]) -> Iterator[None]:
+    """Hold a file for the block, together with other processes. The system releases it even if the process is killed.
+
+    Args:
+        path: of the file, which is created if needed.
+        alone: called first if no other process holds the file. Others wait until it returns.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, where other processes stay unknown
+        yield
+        return
+    with open(path, "a") as file:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone()
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield

@@ -25,6 +25,16 @@ LONG = {
     "curve": "length",
     "metric": "exact_match",
 }
+TUNE = {
+    "trials": 8,
+    "sampler": "tpe",
+    "pruner": "median",
+    "seed": 1000,
+    "space": {
+        "training.learning_rate": {"low": 0.001, "high": 0.1, "log": True, "step": None},
+        "decoder.cell": ["lstm", "gru"],
+    },
+}
 
 
 def make_run(directory: Path, questions=(FEW, LONG), modes=tuple(MODES), seeds=(1, 2, 3)) -> Path:
@@ -45,6 +55,37 @@ def make_run(directory: Path, questions=(FEW, LONG), modes=tuple(MODES), seeds=(
                 for seed in seeds:
                     write_record(directory, make_record(question, x, mode, seed))
     return directory
+
+
+def make_study(question, x, mode, **changes):
+    """The record of a made-up study: scores rise with the number of the trial, one trial is pruned and one fails."""
+    ease = 0.1 * (1 + (MODES.index(mode) if mode in MODES else 0))
+    trials = [
+        {
+            "number": number,
+            "state": {3: "pruned", 4: "failed"}.get(number, "complete"),
+            "params": {"training.learning_rate": 0.001 * (1 + number), "decoder.cell": "gru"},
+            "score": None if number == 4 else ease + number / 20,
+            "epochs": 2,
+            "seconds": 1.5,
+        }
+        for number in range(8)
+    ]
+    record = {
+        "id": f"{question['name']}-{x}-{mode}-1000",
+        "question": question["name"],
+        "x": x,
+        "mode": mode,
+        "seed": 1000,
+        "status": "ok",
+        "tune": TUNE,
+        "metric": "exact_match",
+        "trials": trials,
+        "chosen": 7,
+        "chosen_config": {},
+        "importance": {"training.learning_rate": 0.9, "decoder.cell": 0.1},
+    }
+    return {**record, **changes}
 
 
 def make_record(question, x, mode, seed, **changes):

@@ -1,5 +1,7 @@
 """A cell, with the real layers: what it measures, and that compiled code which serves again changes nothing."""
 
+import copy
+
 import pytest
 
 from seq2seq_zoo.benchmark.cell import match_parameters, run_cell
@@ -67,6 +69,50 @@ def test_all_targets_of_a_source_are_right(tmp_path):
 
 def test_a_mode_without_attention_has_no_attention_map():
     assert run(mode="basic")[0]["attention"] is None
+
+
+@pytest.fixture(scope="module")
+def study():
+    pytest.importorskip("optuna")
+    return run_study_cell()
+
+
+def run_study_cell(**changes):
+    """The result of a study of two trials, and the progress that it reported."""
+    space = {"training.learning_rate": {"low": 1e-3, "high": 1e-1, "log": True, "step": None}}
+    tune = {"space": space, "trials": 2, "sampler": "tpe", "pruner": "median", "seed": 1000}
+    given = {section: config()[section] for section in ("task", "encoder", "decoder", "training")}
+    progress = []
+    cell = {"id": "study", "config": config(seed=1000), "given": given, "tune": tune, **changes}
+    return run_cell(cell, lambda event: progress.append(copy.deepcopy(event))), progress
+
+
+def test_a_study_tries_settings_and_chooses_one(study):
+    result, progress = study
+    assert [trial["state"] for trial in result["trials"]] == ["complete", "complete"]
+    chosen = result["trials"][result["chosen"]]
+    assert chosen["score"] == max(trial["score"] for trial in result["trials"])
+    assert result["chosen_config"]["training"]["learning_rate"] == chosen["params"]["training.learning_rate"]
+    assert result["metric"] == "exact_match"
+    shown = [(event["trial"], event.get("epoch"), "journal" in event) for event in progress]
+    assert shown == [(1, 1, False), (1, 2, False), (1, None, True), (2, 1, False), (2, 2, False), (2, None, True)]
+
+
+def test_a_study_that_is_continued_ends_like_one_that_was_not_stopped(study):
+    result, progress = study
+    continued, _ = run_study_cell(journal=progress[2]["journal"])
+
+    def without_clocks(result):
+        return [{key: value for key, value in trial.items() if key != "seconds"} for trial in result["trials"]]
+
+    assert without_clocks(continued) == without_clocks(result)
+
+
+def test_a_training_that_diverges_is_a_pruned_trial(study):
+    space = {"training.learning_rate": [1e30]}
+    tune = {"space": space, "trials": 1, "sampler": "random", "pruner": "none", "seed": 1000}
+    with pytest.raises(RuntimeError, match=r"no best setting\. The \w+ became"):
+        run_study_cell(tune=tune)
 
 
 def test_a_task_without_generated_texts_is_an_error():

@@ -1,15 +1,16 @@
+import json
 import re
 import shutil
 import xml.etree.ElementTree
 
 import pytest
-from synthetic import FEW, LONG, MODES, make_record, make_run
+from synthetic import FEW, LONG, MODES, TUNE, make_record, make_run, make_study
 
 from seq2seq_zoo.benchmark import plots
 from seq2seq_zoo.benchmark.compare import compare
 from seq2seq_zoo.benchmark.page import difference, plain, table
-from seq2seq_zoo.benchmark.records import RecordError, read_results, write_record
-from seq2seq_zoo.benchmark.report import report
+from seq2seq_zoo.benchmark.records import RecordError, read_results, trial_scores, write_record
+from seq2seq_zoo.benchmark.report import _how_to_read_tuning, report
 from seq2seq_zoo.figures import INK
 
 FEW_SHORT = {**FEW, "x": {**FEW["x"], "values": [250, 1000]}}
@@ -143,6 +144,56 @@ def test_a_broken_record_prevents_the_report(tmp_path):
     with pytest.raises(RecordError, match=r"broken\.json"):
         report(run)
     assert not (run / "report.html").exists()
+
+
+# === Tuning ===
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A reported run that was tuned, with one failed study and one that has not run."""
+    run = small(tmp_path_factory.mktemp("tuned") / "run", modes=MODES)
+    suite = json.loads((run / "suite.json").read_text())
+    (run / "suite.json").write_text(json.dumps({**suite, "tune": TUNE}))
+    for mode in MODES[1:]:
+        write_record(run, make_study(LONG, None, mode))
+    failed = make_study(LONG, None, "feedback")
+    del failed["trials"]
+    write_record(run, {**failed, "status": "failed", "reason": "No trial was trained to its end"})
+    report(run)
+    return run
+
+
+def test_the_report_has_the_chosen_settings_and_the_importance_of_options(tuned):
+    page = (tuned / "report.md").read_text().replace("\N{EN DASH}", "-").replace("\N{MULTIPLICATION SIGN}", "x")
+    assert "1 condition x 4 modes x 2 seeds after 16 trials on dev, 8 of 8 cells finished." in page
+    assert "| training.learning_rate | - | - | 0.008 <sub>90%</sub> | 0.008 <sub>90%</sub> |" in page
+    assert "| decoder.cell | - | - | gru <sub>10%</sub> | gru <sub>10%</sub> |" in page
+    assert "| exact match, % (dev) | - | - | 65.0 | 75.0 |" in page
+    assert "| trials | - | - | 8 <sub>1 pruned, 1 failed</sub> | 8 <sub>1 pruned, 1 failed</sub> |" in page
+    assert "| feedback | tuning | No trial was trained to its end |" in page
+    assert "figures/long-trials.png" in page
+    assert (tuned / "figures" / "long-trials.png").is_file()
+
+
+def test_the_report_says_what_the_expected_score_is_not(tuned):
+    page = (tuned / "report.md").read_text()
+    assert "the sampler tpe chooses later trials by the scores of earlier ones" in page
+    assert "a trial that the pruner median stops counts with its best score until then" in page
+    random = _how_to_read_tuning({**TUNE, "sampler": "random", "pruner": "none"})
+    assert not any("independent" in line for line in random)
+
+
+def test_studies_are_exported_with_the_records(tuned, tmp_path):
+    for name in ("suite.json", "records.jsonl"):
+        shutil.copy(tuned / name, tmp_path)
+    report(tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == (tuned / "report.html").read_bytes()
+    assert len(read_results(tmp_path).studies) == 3
+
+
+def test_a_failed_trial_without_a_score_counts_as_the_worst():
+    assert trial_scores(make_study(LONG, None, "basic"))[3:6] == pytest.approx([0.25, 0.1, 0.35])
 
 
 # === Few ===

@@ -187,6 +187,68 @@ def test_ctrl_c_keeps_finished_cells_and_tells_how_to_resume(tmp_path):
     assert set(by_id(directory)) == {"q-ok-basic-1-", "q-ok-basic-2-"}
 
 
+# === Tuning ===
+
+
+def make_tuned_suite(xs, seeds=(1, 2)):
+    """A study before the cells of each x, as `read_suite` makes them."""
+    suite = make_suite(xs, seeds)
+    tune = {"trials": 2, "sampler": "tpe", "space": {}}
+    studies = [{**make_suite([x], (1000,)).cells[0], "tune": tune, "given": {}} for x in xs]
+    ids = {study["x"]: study["id"] for study in studies}
+    cells = [{**cell, "study": ids[cell["x"]]} for cell in suite.cells]
+    return Suite(suite.name, "", "", suite.modes, list(seeds), False, suite.questions, studies + cells, tune)
+
+
+def test_cells_are_trained_with_the_setting_that_their_study_has_chosen(tmp_path, no_report):
+    code, output = run(make_tuned_suite(["ok"]), tmp_path)
+    records = by_id(tmp_path)
+    assert code == 0
+    assert [records[f"q-ok-basic-{seed}-"]["config"] for seed in (1, 2)] == [
+        {"units": 7, "seed": seed} for seed in (1, 2)
+    ]
+    assert len(records["q-ok-basic-1000-"]["trials"]) == 2
+    assert "q-ok-basic-1000-: 2 trials, the best has exact match 10.0% on dev, " in output
+    assert run(make_tuned_suite(["ok"]), tmp_path)[1].startswith("3 of 3 cells finished")  # nothing runs again
+
+
+def test_a_study_that_stopped_continues_and_its_cells_wait(tmp_path, no_report):
+    suite = make_tuned_suite(["stops", "ok"], seeds=(1,))
+    code, output = run(suite, tmp_path)
+    assert code == 1
+    assert "2 of 4 cells finished, 1 failed" in output
+    (before,) = (tmp_path / "studies" / "q-stops-basic-1000-.jsonl").read_text().splitlines()
+    assert run(suite, tmp_path)[0] == 0
+    study = by_id(tmp_path)["q-stops-basic-1000-"]
+    assert study["journal"][0] == json.loads(before)
+    assert len(study["journal"]) == 2
+
+
+def test_cells_run_again_if_another_setting_is_chosen(tmp_path, no_report):
+    suite = make_tuned_suite(["ok"], seeds=(1,))
+    run(suite, tmp_path)
+    path = tmp_path / "records" / "q-ok-basic-1000-.json"
+    path.write_text(path.read_text().replace('"units": 7', '"units": 8'))
+    run(suite, tmp_path)
+    assert by_id(tmp_path)["q-ok-basic-1-"]["config"] == {"units": 8, "seed": 1}
+
+
+def test_the_table_shows_studies():
+    suite = make_tuned_suite(["ok", "slow"], seeds=(1,))
+    board = Board(suite, [])
+    board.start(suite.cells[0], 1)
+    board.progress(suite.cells[0]["id"], {"trial": 2, "trials": 20, "epoch": 3, "epochs": 10})
+    shown = show(board)
+    assert re.search(r"ok +▸ tuning *\n +slow +tuning", shown)
+    assert "worker 1: q-ok-basic-1000-, trial 2 of 20, epoch 3 of 10, 0 s" in shown
+
+
+def test_the_time_left_counts_the_trials_of_a_study():
+    suite = make_tuned_suite(["ok", "slow"], seeds=(1,))
+    study = {**suite.cells[0], "status": "ok", "seconds": {"cell": 20.0}}
+    assert Board(suite, [study]).remaining() == pytest.approx(10 + 20 + 10)
+
+
 # === What is shown ===
 
 

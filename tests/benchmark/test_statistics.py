@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ from seq2seq_zoo.benchmark.statistics import (
     band,
     difference,
     estimate,
+    expected_best,
     interquartile_mean,
     ordering,
     separated,
@@ -29,6 +31,14 @@ def between(low, high):
 )
 def test_the_interquartile_mean_of_small_samples(scores, expected):
     assert interquartile_mean(np.array(scores, float)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_the_expected_best_score_is_the_mean_over_all_draws(better):
+    scores = [0.5, 0.25, 0.25, 1.0]
+    best = max if better else min
+    expected = [np.mean([best(draw) for draw in itertools.product(scores, repeat=n)]) for n in (1, 2, 3, 4)]
+    assert expected_best(scores, better) == pytest.approx(expected)
 
 
 def test_the_interval_of_three_seeds_is_their_range():

@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 import typing
 
 import pytest
@@ -259,3 +260,76 @@ def test_an_error_is_one_line_with_its_place(old, new, line, words, tmp_path):
 def test_quick_needs_a_quick_section(tmp_path):
     with pytest.raises(ConfigError, match=r"suite\.yaml: quick is missing"):
         suite(tmp_path, FULL, quick=True)
+
+
+# === Tuning ===
+
+TUNE = """\
+tune:
+  trials: 4
+  space: {training.rate: {low: 0.01, high: 1, log: true}, decoder.units: [4, 8]}
+"""
+
+
+def test_a_suite_that_tunes_has_a_study_for_each_mode_and_condition(tmp_path):
+    found = suite(tmp_path, FULL + TUNE)
+    studies, cells = found.cells[:6], found.cells[6:]
+    conditions = [(question, x) for question, x in (("few", 10), ("few", 20), ("long", None))]
+    assert identities(studies) == [(*condition, mode, 1000) for condition in conditions for mode in ("basic", "peek")]
+    assert [cell["study"] for cell in cells] == [study["id"] for study in studies for _ in found.seeds]
+    assert identities(cells) == identities(suite(tmp_path).cells)
+    study = studies[0]
+    assert study["tune"]["space"]["decoder.units"] == [4, 8]
+    assert study["given"]["decoder"] == {"units": 16, "mode": "basic"}  # without defaults
+    assert {"trials": 4, "sampler": "tpe", "pruner": "median", "seed": 1000}.items() <= found.tune.items()
+    assert json.loads(json.dumps(found.cells)) == found.cells
+
+
+@pytest.mark.parametrize(("old", "new"), [("trials: 4", "trials: 5"), ("[4, 8]", "[4, 9]"), ("rate: 0.5", "rate: 0.6")])
+def test_another_search_gives_other_cells(old, new, tmp_path):
+    before = {cell["id"] for cell in suite(tmp_path, FULL + TUNE).cells}
+    after = [cell["id"] for cell in suite(tmp_path, (FULL + TUNE).replace(old, new)).cells]
+    assert not before & {identity for identity in after if "long" in identity}
+
+
+def test_quick_changes_the_search(tmp_path):
+    quick = QUICK + "  tune: {trials: 2}\n"
+    assert suite(tmp_path, FULL + TUNE + quick, quick=True).tune["trials"] == 2
+    quick = QUICK + "  tune: null\n"
+    assert suite(tmp_path, FULL + TUNE + quick, quick=True).tune is None
+
+
+def test_matched_units_are_those_of_the_study(tmp_path):
+    def match(configs):
+        return [{**config, "decoder": {**config["decoder"], "units": 99}} for config in configs]
+
+    text = FULL + "match_parameters: true\ntune: {space: {training.rate: [0.1, 0.2]}}\n"
+    found = suite(tmp_path, text, match)
+    assert {study["given"]["decoder"]["units"] for study in found.cells if "tune" in study} == {99}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("training.rate", "training.rat", 19, r"tune\.space\.training\.rat: .* Did you mean 'rate'\?"),
+        ("trials: 4", "trails: 4", 18, r"tune\.trails: is not an option\. Did you mean 'trials'\?"),
+        ("trials: 4", "sampler: grid", 19, r"tune\.space\.training\.rate: .*for the sampler grid"),
+        ("trials: 4", "sampler: bayes", 18, r"tune\.sampler: must be 'tpe' or 'random' or 'grid', got 'bayes'"),
+        ("trials: 4", "seed: 2", 18, r"tune\.seed: gives trials the seeds 2 to 21, and the suite has 2"),
+        ("decoder.units", "decoder.mode", 19, r"tune\.space\.decoder\.mode: "),
+        ("decoder.units", "task.train", 19, r"cannot change `task\.train`: the question `few` varies it"),
+        ("decoder.units", "seed", 19, r"cannot change `seed`: each trial has a seed of its own"),
+    ],
+)
+def test_a_mistake_in_the_search_is_one_line_with_its_place(old, new, line, words, tmp_path):
+    assert TUNE.count(old) == 1
+    with pytest.raises(ConfigError) as error:
+        suite(tmp_path, FULL + TUNE.replace(old, new))
+    assert str(error.value).startswith(f"{tmp_path}/suite.yaml:{line}: ")
+    assert re.search(words, str(error.value))
+
+
+def test_tuning_without_optuna_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ConfigError, match=r"suite\.yaml:17: tune: needs Optuna.*pip install 'seq2seq-zoo\[tune\]'"):
+        suite(tmp_path, FULL + TUNE)

@@ -20,6 +20,7 @@ COMMANDS = [
     "show",
     "schema",
     "train",
+    "tune",
     "evaluate",
     "predict",
     "score",
