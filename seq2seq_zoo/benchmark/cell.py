@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 
 from seq2seq_zoo.config.schema import ConfigError
+from seq2seq_zoo.data.published import paths_in
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.seq2seq import Seq2Seq
@@ -28,7 +30,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Train the configuration of a cell and measure the weights of the best epoch on dev.
 
     Args:
-        cell: a cell with its resolved `config`.
+        cell: a cell with its resolved `config`, and the published data set `data` in which it finds its files, if any.
         progress: called after each epoch.
 
     Returns:
@@ -41,7 +43,8 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     config = cell["config"]
     reset_peak_memory()
     started = time.perf_counter()
-    data = _load(json.dumps(config["task"]))
+    with paths_in(cell.get("data")):
+        data = _load(json.dumps(config["task"]), os.getcwd())
     training = factory.make_training(config)
     metrics = factory.make_metrics(config, data)
     model = fresh_model(config, data, training)
@@ -95,8 +98,12 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=1)
-def _load(task: str) -> Data:
+def _load(task: str, folder: str) -> Data:
     """The data of a task, cached for the next cell with the same task.
+
+    Args:
+        task: the options of the task, as JSON.
+        folder: the current folder, to which relative paths refer.
 
     Raises:
         ConfigError: the task does not generate texts from texts, so a suite cannot compare its outputs.
@@ -117,7 +124,7 @@ def match_parameters(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     Args:
         configs: resolved configurations, one for each mode, equal except for the mode.
     """
-    data = _load(json.dumps(configs[0]["task"]))
+    data = _load(json.dumps(configs[0]["task"]), os.getcwd())
 
     def parameters(config: dict[str, Any], units: int) -> int:
         keras.backend.clear_session()

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from seq2seq_zoo.config.options import NonNegative, OptionError, options_of, unknown
+from seq2seq_zoo.config.options import NonNegative, OptionError, errors_at, options_of, unknown
 from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.config.registry import UnknownNameError
 from seq2seq_zoo.config.schema import ConfigError, Keys, Schema
+from seq2seq_zoo.data.published import data_set, paths_in
 
 Cell = dict[str, Any]
 Match = Callable[[Sequence[dict[str, Any]]], Sequence[dict[str, Any]]]
@@ -78,6 +80,8 @@ class Plan:
         seeds: the seeds; each gives one training of every configuration.
         match_parameters: whether to choose the decoders' units so that all modes have about as many parameters as the
             first.
+        data: the published data set that the suite needs. Relative paths of its tasks refer to the folder of this data
+            set, wherever it is; without one, to the current folder.
         base: the configuration that all cells share.
         quick: changes to all of the above for `--quick`; a question set to null is left out.
     """
@@ -89,6 +93,7 @@ class Plan:
     modes: Annotated[list[str], Field(min_length=1)] | None = None
     seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (1, 2, 3)
     match_parameters: bool = False
+    data: str | None = None
     base: Section | None = None
     quick: Section | None = None
 
@@ -105,7 +110,9 @@ class Suite:
         seeds: as in `Plan`.
         match_parameters: as in `Plan`.
         questions: each with its `name` and the arguments of `Question`; `x` is `None` or the arguments of `X`.
-        cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON.
+        cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON; and with `data`, if
+            the suite needs a published data set.
+        data: as in `Plan`.
     """
 
     name: str
@@ -116,6 +123,7 @@ class Suite:
     match_parameters: bool
     questions: list[dict[str, Any]]
     cells: list[Cell]
+    data: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The suite as stored in a results directory, without the configurations, which are in the records."""
@@ -189,6 +197,10 @@ class SuiteSchema(Schema):
         modes = plan["modes"] or self._modes
         _check_distinct(("modes",), modes)
         _check_distinct(("seeds",), plan["seeds"])
+        data = {} if plan["data"] is None else {"data": plan["data"]}
+        with errors_at("data", refusals=UnknownNameError):
+            for name in data.values():
+                data_set(name)
         questions, cells = [], []
         for name, given in plan["questions"].items():
             with _under("questions", name):
@@ -198,13 +210,14 @@ class SuiteSchema(Schema):
             for index, value in enumerate(x["values"] if x else [None]):
                 configs = [self._config_of(plan, question, index, mode) for mode in modes]
                 if plan["match_parameters"]:
-                    configs = self._match(configs)
+                    with paths_in(plan["data"]):
+                        configs = self._match(configs)
                 cells += [
-                    _cell(plan["name"], name, value, mode, {**config, "seed": seed})
+                    _cell(plan["name"], name, value, mode, {**config, "seed": seed}, data)
                     for mode, config in zip(modes, configs, strict=True)
                     for seed in plan["seeds"]
                 ]
-        kept = ("name", "title", "description", "seeds", "match_parameters")
+        kept = ("name", "title", "description", "seeds", "match_parameters", "data")
         return {**{key: plan[key] for key in kept}, "modes": modes, "questions": questions, "cells": cells}
 
     def _config_of(self, plan: dict[str, Any], question: dict[str, Any], index: int, mode: str) -> dict[str, Any]:
@@ -323,10 +336,10 @@ def _check_distinct(path: Keys, values: Sequence[Any]) -> None:
             raise OptionError(path, f"must all be different, got {value!r} twice.")
 
 
-def _cell(suite: str, question: str, x: Any, mode: str, config: dict[str, Any]) -> Cell:
+def _cell(suite: str, question: str, x: Any, mode: str, config: dict[str, Any], data: dict[str, str]) -> Cell:
     seed = config["seed"]
     # Everything that affects the training is part of the identity; names and texts of the suite are not.
-    contents = json.dumps([question, x, mode, seed, config], sort_keys=True)
+    contents = json.dumps([question, x, mode, seed, config, *data.values()], sort_keys=True)
     readable = "-".join(str(part) for part in (question, x, mode, seed) if part is not None)
     name = re.sub(r"[^\w.-]+", "_", readable)  # the id is a file name
     return {
@@ -337,4 +350,5 @@ def _cell(suite: str, question: str, x: Any, mode: str, config: dict[str, Any]) 
         "mode": mode,
         "seed": seed,
         "config": config,
+        **data,
     }

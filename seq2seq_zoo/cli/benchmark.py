@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from seq2seq_zoo.cli.shared import Overrides, app, examples, find_file, start_backend, suites
+from seq2seq_zoo.cli.shared import DataDir, Overrides, app, examples, find_file, start_backend, suites
 
 
 @app.command(
@@ -33,6 +33,7 @@ def benchmark(
         int | None,
         typer.Option(min=1, help="How many processes train at once; one per core if not given.", show_default=False),
     ] = None,
+    data_dir: DataDir = None,
     overrides: Overrides = None,
 ) -> None:
     """Train every mode for each question of a suite, and write a report.

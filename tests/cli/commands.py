@@ -27,6 +27,7 @@ COMMANDS = [
     "benchmark",
     "report",
     "compare",
+    "data",
 ]
 PRESETS = [
     "addition",
