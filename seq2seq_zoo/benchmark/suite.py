@@ -29,7 +29,8 @@ class X:
     """The option that a question varies.
 
     Args:
-        key: the option to vary, such as `task.train_size`, or several that take the same value.
+        key: the option to vary, such as `task.train_size`, or several that take the same value; `[]` if the values only
+            name what `along` changes.
         label: the label of the axis.
         values: the values of the option, in the order of the axis.
         scale: the scale of the axis.
@@ -41,6 +42,24 @@ class X:
     values: Annotated[list[int | float | str], Field(min_length=1)]
     scale: Literal["linear", "log"] = "linear"
     along: dict[str, list[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published figure that is shown beside the scores of a question.
+
+    Args:
+        label: the system, as the legend names it.
+        value: the figure in the unit of the report, such as percent; or one for each value of `x`, with null where none
+            is published.
+        source: the publication.
+        caveat: how its conditions differ from those of the question.
+    """
+
+    label: str
+    value: float | list[float | None]
+    source: str
+    caveat: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,7 @@ class Question:
         metric: the metric that is compared.
         curve: the x-axis of the main figure: the values of `x`, or the length of the source; `x` by default, if there
             is one.
+        published: published figures, each a line in the main figure over `x`, and an entry below it.
     """
 
     title: str
@@ -65,6 +85,7 @@ class Question:
     x: Section | None = None
     metric: Literal["exact_match", "token_accuracy", "token_error_rate", "perplexity"] = "exact_match"
     curve: Literal["x", "length"] | None = None
+    published: list[Section] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +131,7 @@ class Suite:
         seeds: as in `Plan`.
         match_parameters: as in `Plan`.
         questions: each with its `name` and the arguments of `Question`; `x` is `None` or the arguments of `X`.
-        cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON; and with `data`, if
+        cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON, and with `data` if
             the suite needs a published data set.
         data: as in `Plan`.
     """
@@ -324,10 +345,21 @@ def _question(name: str, given: Any) -> dict[str, Any]:
                 if len(values) != len(x["values"]):
                     needed = f"must have as many values as x, {len(x['values'])}, got {len(values)}."
                     raise OptionError(("along", key), needed)
+    with _under("published"):
+        question["published"] = [_published(each, question["x"]) for each in question["published"] or ()]
     question["curve"] = question["curve"] or ("x" if question["x"] else "length")
     if question["curve"] == "x" and not question["x"]:
         raise OptionError(("curve",), "must be 'length' if nothing is varied: add `x`, or leave it out.")
     return question
+
+
+def _published(given: Section, x: Section | None) -> Section:
+    published = Schema(options_of(Published)).resolve(given)
+    values = published["value"]
+    if isinstance(values, list) and (x is None or len(values) != len(x["values"])):
+        allowed = "if nothing is varied" if x is None else f"or as many as x has, {len(x['values'])}"
+        raise OptionError(("value",), f"must be one number {allowed}, got {len(values)}.")
+    return published
 
 
 def _check_distinct(path: Keys, values: Sequence[Any]) -> None:

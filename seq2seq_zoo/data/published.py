@@ -121,7 +121,9 @@ def fetch(name: str, path: str) -> None:
         reason = getattr(error, "reason", error)
         raise _refused(here, f"{url}: cannot be read: {getattr(reason, 'strerror', None) or reason}.") from None
     if len(content) < file["bytes"]:
-        found = f"expected {file['bytes']:,} bytes, got {len(content):,}: the connection was cut, or the file has changed."
+        found = (
+            f"expected {file['bytes']:,} bytes, got {len(content):,}: the connection was cut, or the file has changed."
+        )
         raise _refused(here, f"{url}: {found}")
     if (digest := hashlib.sha256(content).hexdigest()) != file["sha256"]:
         found = f"expected the SHA-256 {file['sha256']}, got {digest}: this is not the published file."
