@@ -303,7 +303,7 @@ def config_value(value: Any) -> str:
 def tables() -> dict[str, str]:
     """Every table of options, by the name in the marks of the pages."""
     from seq2seq_zoo.benchmark.studies import Tune
-    from seq2seq_zoo.benchmark.suite import Plan, Question, X
+    from seq2seq_zoo.benchmark.suite import Plan, Published, Question, X
     from seq2seq_zoo.config.space import Range
     from seq2seq_zoo.decoding import Search, searches
     from seq2seq_zoo.experiment import factory
@@ -321,6 +321,7 @@ def tables() -> dict[str, str]:
         **{key: table({key: sections[key]}) for key in ("metrics", "seed")},
         "plan": table(options_of(Plan)),
         "question": table(options_of(Question)),
+        "published": table(options_of(Published)),
         "x": table(options_of(X)),
         "tune": table(options_of(Tune)),
         "range": table(options_of(Range)),

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from seq2seq_zoo.benchmark import studies
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.config.space import with_values
+from seq2seq_zoo.data.published import paths_in
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.seq2seq import Seq2Seq
@@ -30,7 +32,8 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Train the configuration of a cell and measure the weights of the best epoch on dev.
 
     Args:
-        cell: a cell with its resolved `config`. A cell with `tune` is a study: see `run_study`.
+        cell: a cell with its resolved `config`, and the published data set `data` in which it finds its files, if any. A
+            cell with `tune` is a study: see `run_study`.
         progress: called after each epoch.
 
     Returns:
@@ -45,7 +48,8 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     config = cell["config"]
     reset_peak_memory()
     started = time.perf_counter()
-    data = _load(json.dumps(config["task"]))
+    with paths_in(cell.get("data")):
+        data = _load(json.dumps(config["task"]))
     training = factory.make_training(config)
     metrics = factory.make_metrics(config, data)
     model = fresh_model(config, data, training)
@@ -115,14 +119,15 @@ def run_study(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         TuningError: no trial was trained to its end.
     """
-    _load(json.dumps(cell["config"]["task"]))  # refuses tasks whose outputs a suite cannot compare
+    with paths_in(cell.get("data")):
+        _load(json.dumps(cell["config"]["task"]))  # refuses tasks whose outputs a suite cannot compare
     tune, metric = cell["tune"], cell["config"]["training"]["monitor"] or "exact_match"
     journal = list(cell.get("journal", ()))
     study = studies.open_study(studies.journal_storage(journal), cell["id"], metric, tune)
     while left := studies.trials_left(study, tune):
         count = studies.number_of_trials(tune)
         shown = {"trial": count - left + 1, "trials": count}
-        train = functools.partial(_train, cell["given"], lambda epoch, shown=shown: progress({**shown, **epoch}))
+        train = functools.partial(_train, cell, lambda epoch, shown=shown: progress({**shown, **epoch}))
         studies.run_trial(study, tune, train, metric)
         progress({**shown, "journal": journal})
     chosen = studies.best_trial(study, tune["space"])
@@ -150,19 +155,21 @@ def run_trial(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     study = studies.open_study(storage, cell["study"], cell["metric"], cell["tune"])
     if not studies.trials_left(study, cell["tune"]):
         return {}
-    return studies.run_trial(study, cell["tune"], functools.partial(_train, cell["given"], progress), cell["metric"])
+    return studies.run_trial(study, cell["tune"], functools.partial(_train, cell, progress), cell["metric"])
 
 
 def _train(
-    given: Mapping[str, Any],
+    cell: Mapping[str, Any],
     progress: Progress,
     setting: Mapping[str, Any],
     seed: int,
     on_epoch: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
     """Train with a setting, without saving or testing the model. Returns the record of the best epoch."""
-    config = {**with_values(given, setting, factory.schema), "seed": seed}
-    data, training = _data(json.dumps(config["task"])), factory.make_training(config)
+    config = {**with_values(cell["given"], setting, factory.schema), "seed": seed}
+    with paths_in(cell.get("data")):
+        data = _data(json.dumps(config["task"]), os.getcwd())
+    training = factory.make_training(config)
     keras.utils.set_random_seed(seed)
     model = factory.make_model(config, data)
     factory.make_pretrained(config).into(model)
@@ -178,18 +185,27 @@ def _train(
 
 
 @functools.lru_cache(maxsize=1)
-def _data(task: str) -> Any:
-    """The data of a task, cached for the next cell with the same task."""
+def _data(task: str, folder: str) -> Any:
+    """The data of a task, cached for the next cell with the same task.
+
+    Args:
+        task: the options of the task, as JSON.
+        folder: the current folder, to which relative paths refer.
+    """
+    del folder  # it only tells one cached task from another
     return factory.make_task({"task": json.loads(task)}).load()
 
 
 def _load(task: str) -> Data:
     """The data of a task of a suite.
 
+    Args:
+        task: the options of the task, as JSON.
+
     Raises:
         ConfigError: the task does not generate texts from texts, so a suite cannot compare its outputs.
     """
-    data = _data(task)
+    data = _data(task, os.getcwd())
     if not isinstance(data, Data) or data.targets != "sequence" or not data.has_sources:
         raise ConfigError(
             f"task: expected a task that generates texts from texts, got '{json.loads(task)['name']}', whose outputs a "

@@ -1,5 +1,6 @@
 """The figures of a report: one column wide, readable on a phone, with the same style for a mode in all of them."""
 
+import itertools
 import math
 import re
 import zlib
@@ -96,6 +97,12 @@ def against_x(results: Results, question: dict[str, Any]) -> Figure:
         axes.plot(x, value, color=style.color, marker=style.marker, label=mode)
         axes.vlines(x, low, high, color=style.color, linewidth=1.2)
         axes.fill_between(x, low, high, color=style.color, alpha=0.2, linewidth=0)
+    published = question.get("published") or []
+    for each, dashes in zip(published, itertools.cycle(["--", ":", "-."])):
+        heights = np.broadcast_to(np.array(each["value"], float), len(ticks))
+        axes.plot(ticks, heights, dashes, marker="+", color=INK, linewidth=1, label=each["label"])
+    if published:
+        figure.legend(handles=axes.lines[-len(published) :], loc="outside lower center", fontsize=9, title="published")
     axes.set_xticks(ticks, [number(x) for x in values(question)])
     axes.set_xlabel(question["x"]["label"])
     _percent_axis(axes, metric)

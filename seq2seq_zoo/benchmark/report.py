@@ -178,6 +178,7 @@ def _question(results: Results, question: Question) -> list[Piece]:
         pieces.append(picture(f"{name}-x", plots.against_x(results, question), caption, alt))
     elif question["curve"] == "length":
         pieces.append(by_length)
+    pieces += _published(question)
     tables = [(x, _measures(results, question, x)) for x in values(question)]
     several = [fold(plots.condition(question, x), made) for x, made in tables if question["x"]]
     pieces += [heading(3, "Findings"), bullets(_findings(results, question))]
@@ -194,6 +195,17 @@ def _question(results: Results, question: Question) -> list[Piece]:
     )
     pieces += [heading(3, "Learning curves"), curves]
     return [*pieces, *_attention(results, question), *_examples(results, question)]
+
+
+def _published(question: Question) -> list[Piece]:
+    lines = []
+    for each in question.get("published") or ():
+        figures = each["value"]
+        if isinstance(figures, list):
+            pairs = zip(values(question), figures, strict=True)
+            figures = ", ".join(f"{plots.number(x)} {figure}" for x, figure in pairs if figure is not None)
+        lines.append("; ".join(filter(None, [f"{each['label']}: {figures}", each["source"], each["caveat"]])))
+    return [heading(3, "Published"), bullets(lines)] if lines else []
 
 
 def _findings(results: Results, question: Question) -> list[str]:

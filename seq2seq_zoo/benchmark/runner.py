@@ -14,6 +14,7 @@ from seq2seq_zoo.benchmark.executor import Event, Executor
 from seq2seq_zoo.benchmark.records import FOLDER, SUITE, Record, RecordError, read_records, write_record
 from seq2seq_zoo.benchmark.report import report
 from seq2seq_zoo.benchmark.suite import Cell, Suite
+from seq2seq_zoo.data.published import require
 from seq2seq_zoo.system.files import write
 
 REPLACED = "replaced"
@@ -48,7 +49,10 @@ def run(
 
     Raises:
         RecordError: the directory holds anything else.
+        DataFileError: the published data that the suite needs are not there.
     """
+    if suite.data is not None:
+        require(suite.data)
     console = console or Console()
     directory = Path(directory)
     _claim(directory, suite)

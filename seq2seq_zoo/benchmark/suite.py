@@ -14,8 +14,10 @@ from pydantic import Field
 from seq2seq_zoo.benchmark import studies
 from seq2seq_zoo.config.options import NonNegative, OptionError, errors_at, options_of, unknown
 from seq2seq_zoo.config.reader import read
+from seq2seq_zoo.config.registry import UnknownNameError
 from seq2seq_zoo.config.schema import ConfigError, Keys, Schema, plain
 from seq2seq_zoo.config.space import resolve_space
+from seq2seq_zoo.data.published import data_set, paths_in
 
 Cell = dict[str, Any]
 Match = Callable[[Sequence[dict[str, Any]]], Sequence[dict[str, Any]]]
@@ -29,7 +31,8 @@ class X:
     """The option that a question varies.
 
     Args:
-        key: the option to vary, such as `task.train_size`, or several that take the same value.
+        key: the option to vary, such as `task.train_size`, or several that take the same value; `[]` if the values only
+            name what `along` changes.
         label: the label of the axis.
         values: the values of the option, in the order of the axis.
         scale: the scale of the axis.
@@ -41,6 +44,24 @@ class X:
     values: Annotated[list[int | float | str], Field(min_length=1)]
     scale: Literal["linear", "log"] = "linear"
     along: dict[str, list[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published figure that is shown beside the scores of a question.
+
+    Args:
+        label: the system, as the legend names it.
+        value: the figure in the unit of the report, such as percent; or one for each value of `x`, with null where none
+            is published.
+        source: the publication.
+        caveat: how its conditions differ from those of the question.
+    """
+
+    label: str
+    value: float | list[float | None]
+    source: str
+    caveat: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,7 @@ class Question:
         metric: the metric that is compared.
         curve: the x-axis of the main figure: the values of `x`, or the length of the source; `x` by default, if there
             is one.
+        published: published figures, each a line in the main figure over `x`, and an entry below it.
     """
 
     title: str
@@ -65,6 +87,7 @@ class Question:
     x: Section | None = None
     metric: Literal["exact_match", "token_accuracy", "token_error_rate", "perplexity"] = "exact_match"
     curve: Literal["x", "length"] | None = None
+    published: list[Section] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,8 @@ class Plan:
             first.
         tune: a search for the best setting of each mode and condition on dev, before its cells are trained with it:
             `space` and the other options of a search.
+        data: the published data set that the suite needs. Relative paths of its tasks refer to the folder of this data
+            set, wherever it is; without one, to the current folder.
         base: the configuration that all cells share.
         quick: changes to all of the above for `--quick`; a question set to null is left out.
     """
@@ -94,6 +119,7 @@ class Plan:
     seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (1, 2, 3)
     match_parameters: bool = False
     tune: Section | None = None
+    data: str | None = None
     base: Section | None = None
     quick: Section | None = None
 
@@ -110,10 +136,12 @@ class Suite:
         seeds: as in `Plan`.
         match_parameters: as in `Plan`.
         questions: each with its `name` and the arguments of `Question`; `x` is `None` or the arguments of `X`.
-        cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON. In a suite that
-            tunes, the studies come first: they have `tune` and `given` as well, see `run_study`. The other cells have
-            `study`, the id of the study that chooses their setting.
+        cells: each with `id`, `suite`, `question`, `x`, `mode`, `seed` and `config`, all plain JSON, and with `data` if
+            the suite needs a published data set. In a suite that tunes, the studies come first: they have `tune` and
+            `given` as well, see `run_study`. The other cells have `study`, the id of the study that chooses their
+            setting.
         tune: the arguments of `Tune`; `None` if nothing is tuned.
+        data: as in `Plan`.
     """
 
     name: str
@@ -125,6 +153,7 @@ class Suite:
     questions: list[dict[str, Any]]
     cells: list[Cell]
     tune: dict[str, Any] | None = None
+    data: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The suite as stored in a results directory, without the configurations, which are in the records."""
@@ -199,6 +228,10 @@ class SuiteSchema(Schema):
         _check_distinct(("modes",), modes)
         _check_distinct(("seeds",), plan["seeds"])
         tune = None if plan["tune"] is None else _tune(plan)
+        data = {} if plan["data"] is None else {"data": plan["data"]}
+        with errors_at("data", refusals=UnknownNameError):
+            for name in data.values():
+                data_set(name)
         questions, study_cells, cells = [], [], []
         for name, given in plan["questions"].items():
             with errors_at("questions", name):
@@ -209,18 +242,19 @@ class SuiteSchema(Schema):
                 pairs = [self._config_of(plan, question, index, mode) for mode in modes]
                 configs = [config for config, _ in pairs]
                 if plan["match_parameters"]:
-                    configs = self._match(configs)
+                    with paths_in(plan["data"]):
+                        configs = self._match(configs)
                 for mode, config, (_, given) in zip(modes, configs, pairs, strict=True):
-                    extra: dict[str, Any] = {}
+                    extra: dict[str, Any] = dict(data)
                     if tune is not None:
-                        study = self._study(plan, question, value, mode, config, given, tune)
+                        study = self._study(plan, question, value, mode, config, given, tune, data)
                         study_cells.append(study)
-                        extra = {"study": study["id"]}
+                        extra["study"] = study["id"]
                     cells += [
                         _cell(plan["name"], name, value, mode, {**config, "seed": seed}, **extra)
                         for seed in plan["seeds"]
                     ]
-        kept = ("name", "title", "description", "seeds", "match_parameters")
+        kept = ("name", "title", "description", "seeds", "match_parameters", "data")
         return {
             **{key: plan[key] for key in kept},
             "modes": modes,
@@ -238,6 +272,7 @@ class SuiteSchema(Schema):
         config: dict[str, Any],
         given: dict[str, Any],
         tune: dict[str, Any],
+        data: dict[str, str],
     ) -> Cell:
         """The cell that chooses the setting of a mode in a condition."""
         if plan["match_parameters"]:
@@ -257,7 +292,8 @@ class SuiteSchema(Schema):
         tune = {**tune, "space": space}
         with errors_at("tune", "space"):
             studies.number_of_trials(tune)
-        return _cell(plan["name"], question["name"], x, mode, {**config, "seed": tune["seed"]}, tune=tune, given=given)
+        config = {**config, "seed": tune["seed"]}
+        return _cell(plan["name"], question["name"], x, mode, config, **data, tune=tune, given=given)
 
     def _config_of(
         self, plan: dict[str, Any], question: dict[str, Any], index: int, mode: str
@@ -358,10 +394,21 @@ def _question(name: str, given: Any) -> dict[str, Any]:
                 if len(values) != len(x["values"]):
                     needed = f"must have as many values as x, {len(x['values'])}, got {len(values)}."
                     raise OptionError(("along", key), needed)
+    with errors_at("published"):
+        question["published"] = [_published(each, question["x"]) for each in question["published"] or ()]
     question["curve"] = question["curve"] or ("x" if question["x"] else "length")
     if question["curve"] == "x" and not question["x"]:
         raise OptionError(("curve",), "must be 'length' if nothing is varied: add `x`, or leave it out.")
     return question
+
+
+def _published(given: Section, x: Section | None) -> Section:
+    published = Schema(options_of(Published)).resolve(given)
+    values = published["value"]
+    if isinstance(values, list) and (x is None or len(values) != len(x["values"])):
+        allowed = "if nothing is varied" if x is None else f"or as many as x has, {len(x['values'])}"
+        raise OptionError(("value",), f"must be one number {allowed}, got {len(values)}.")
+    return published
 
 
 def _check_distinct(path: Keys, values: Sequence[Any]) -> None:

@@ -16,3 +16,4 @@ from seq2seq_zoo.cli import export as export
 from seq2seq_zoo.cli import benchmark as benchmark
 from seq2seq_zoo.cli import report as report
 from seq2seq_zoo.cli import compare as compare
+from seq2seq_zoo.cli import data as data

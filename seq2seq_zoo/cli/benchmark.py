@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from seq2seq_zoo.cli.shared import Overrides, Workers, app, examples, find_file, start_backend, suites
+from seq2seq_zoo.cli.shared import DataDir, Overrides, Workers, app, examples, find_file, start_backend, suites
 
 
 @app.command(
@@ -30,6 +30,7 @@ def benchmark(
         ),
     ] = None,
     workers: Workers = None,
+    data_dir: DataDir = None,
     overrides: Overrides = None,
 ) -> None:
     """Train every mode for each question of a suite, and write a report.

@@ -32,6 +32,13 @@ def _first_comments(files: Callable[[], dict[str, Path]]) -> Descriptions:
     }
 
 
+def _titles() -> dict[str, str]:
+    """The title of each published data set."""
+    from seq2seq_zoo.data.published import data_sets
+
+    return {name: data_set.title for name, data_set in data_sets().items()}
+
+
 KINDS: dict[str, Descriptions] = {
     "modes": _registry("seq2seq_zoo.decoders:modes"),
     "cells": _registry("seq2seq_zoo.layers.cells:cells"),
@@ -44,6 +51,7 @@ KINDS: dict[str, Descriptions] = {
     "metrics": _registry("seq2seq_zoo.metrics.texts:text_metrics", backend=False),
     "presets": _first_comments(presets),
     "suites": _first_comments(suites),
+    "data": _titles,
 }
 
 

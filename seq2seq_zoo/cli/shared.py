@@ -188,6 +188,24 @@ Workers = Annotated[
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Skip and count the lines of a data file that cannot be read.")
 ]
+
+
+def _set_data_dir(given: Path | None) -> Path | None:
+    """Pass the folder of published data on to worker processes, and to the code that reads the variable."""
+    if given is not None:
+        os.environ["SEQ2SEQ_ZOO_DATA"] = str(given)
+    return given
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        callback=_set_data_dir,
+        envvar="SEQ2SEQ_ZOO_DATA",
+        show_default=False,
+        help="The folder of the published data sets; the user's cache if not given.",
+    ),
+]
 Results = Annotated[Path, typer.Argument(metavar="DIR", help="A directory made by 'seq2seq-zoo benchmark'.")]
 
 

@@ -1,10 +1,12 @@
 """A cell, with the real layers: what it measures, and that compiled code which serves again changes nothing."""
 
 import copy
+import hashlib
 
 import pytest
 
 from seq2seq_zoo.benchmark.cell import match_parameters, run_cell
+from seq2seq_zoo.data.published import DataSet, data_sets
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import load_data
 
@@ -113,6 +115,17 @@ def test_a_training_that_diverges_is_a_pruned_trial(study):
     tune = {"space": space, "trials": 1, "sampler": "random", "pruner": "none", "seed": 1000}
     with pytest.raises(RuntimeError, match=r"no best setting\. The \w+ became"):
         run_study_cell(tune=tune)
+
+
+def test_a_cell_finds_its_files_in_the_folder_of_the_published_data(tmp_path, monkeypatch):
+    content = "".join(f"{text}\t{text}\n" for text in ("a", "b", "ab", "ba", "aab", "bba", "abb", "baa")).encode()
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "train.tsv").write_bytes(content)
+    files = {"train.tsv": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
+    monkeypatch.setenv("SEQ2SEQ_ZOO_DATA", str(tmp_path))
+    monkeypatch.setitem(data_sets(), "tiny", DataSet("", "", "", files))
+    cell = {"config": {**config("basic"), "task": {"name": "file", "train": "train.tsv"}}, "data": "tiny"}
+    assert len(run_cell(cell, lambda progress: None)["examples"]) == 1
 
 
 def test_a_task_without_generated_texts_is_an_error():

@@ -3,6 +3,7 @@ import re
 import shutil
 import xml.etree.ElementTree
 
+import numpy as np
 import pytest
 from synthetic import FEW, LONG, MODES, TUNE, make_record, make_run, make_study
 
@@ -197,6 +198,25 @@ def test_a_failed_trial_without_a_score_counts_as_the_worst():
 
 
 # === Few ===
+
+
+def test_published_figures_are_lines_in_the_figure_and_in_the_text(tmp_path):
+    figures = [
+        {"label": "theirs", "value": [5.0, None], "source": "A paper, table 1", "caveat": "tuned"},
+        {"label": "an older one", "value": 1.5, "source": "Another", "caveat": ""},
+    ]
+    question = {**FEW_SHORT, "published": figures}
+    figure = plots.against_x(
+        read_results(make_run(tmp_path, questions=[question], modes=["peek"], seeds=[1])), question
+    )
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["theirs", "an older one"]
+    *_, theirs, older = figure.axes[0].lines
+    np.testing.assert_array_equal(theirs.get_ydata(), [5, np.nan])
+    np.testing.assert_array_equal(older.get_ydata(), [1.5, 1.5])
+    report(tmp_path)
+    assert ("### Published\n\n- theirs: 250 5.0; A paper, table 1; tuned\n- an older one: 1.5; Another\n") in (
+        tmp_path / "report.md"
+    ).read_text()
 
 
 def test_one_seed_has_no_intervals(tmp_path):

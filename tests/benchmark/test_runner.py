@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import os
@@ -16,6 +17,7 @@ from seq2seq_zoo.benchmark.board import Board
 from seq2seq_zoo.benchmark.executor import LocalProcesses
 from seq2seq_zoo.benchmark.records import RecordError, read_records
 from seq2seq_zoo.benchmark.suite import Suite
+from seq2seq_zoo.data.lines import DataFileError
 
 HERE = Path(__file__).parent
 
@@ -82,6 +84,20 @@ def test_every_cell_becomes_a_record(tmp_path):
     assert "4 of 4 cells finished" in output
     assert str(tmp_path / "run" / "report.html") in output
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_a_suite_whose_published_data_are_missing_does_not_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQ2SEQ_ZOO_DATA", str(tmp_path))
+    (tmp_path / "cmudict").mkdir()
+    (tmp_path / "cmudict" / "eng_cmudict_train.tsv").write_text("CHANGED\tCH EY N JH D\n")
+    with pytest.raises(DataFileError) as error:
+        run(dataclasses.replace(make_suite(["ok"]), data="cmudict"), tmp_path / "run")
+    assert str(error.value) == (
+        f"{tmp_path}/cmudict: expected the data set 'cmudict', found 3 of its 3 files missing or changed, such as "
+        "eng_cmudict_train.tsv. Run 'seq2seq-zoo data fetch cmudict', or name the folder that contains 'cmudict' with "
+        "--data-dir."
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_finished_cells_are_never_run_again(tmp_path, no_report):

@@ -233,8 +233,22 @@ def test_the_metrics_of_questions_are_known_to_the_report():
             15,
             r"questions\.long\.curve: must be 'length' if noth",
         ),
+        (
+            "    title: How long?",
+            "    title: a\n    published: [{label: a, value: [1], source: b}]",
+            15,
+            r"questions\.long\.published\.value: must be one number if nothing is varied, got 1",
+        ),
+        (
+            "    why: To see.",
+            "    published: [{label: a, value: [1], source: b}]",
+            10,
+            r"questions\.few\.published\.value: must be one number or as many as x has, 2, got 1",
+        ),
+        ("    why: To see.", "    published: [{value: 1}]", 10, r"published\.label: is missing"),
         ("  decoder: {", "  decoder: {mode: basic, ", 5, r"base\.decoder\.mode: is set by `modes`"),
         ("  training: {epochs: 4}", "  seed: 3", 6, r"base\.seed: is set by `seeds`"),
+        ("title: A small one", "data: gp2", 2, r"data: Unknown data set 'gp2'\. Did you mean 'g2p'\?"),
         ("title: A small one", "modes: [basic, peak]", 2, r"modes: `decoder\.mode`: unknown .*'peak'.*'peek'"),
         ("  seeds: [1]", "  sedes: [1]", 18, r"quick\.sedes: is not an option\. Did you mean 'seeds'\?"),
         ("rate: 0.2", "rate: fast", 19, r"quick\.base\.training\.rate: must be a number, got 'fast'"),
@@ -255,6 +269,17 @@ def test_an_error_is_one_line_with_its_place(old, new, line, words, tmp_path):
     assert "\n" not in message
     assert message.startswith(f"{tmp_path}/suite.yaml:{line}: ")
     assert re.search(words, message)
+
+
+def test_published_data_are_part_of_a_cell_and_their_folder_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQ2SEQ_ZOO_DATA", "here")
+    found = suite(tmp_path, "data: g2p\n" + SUITE)
+    monkeypatch.setenv("SEQ2SEQ_ZOO_DATA", "there")
+    assert suite(tmp_path, "data: g2p\n" + SUITE).document() == found.document()
+    assert (found.data, {cell["data"] for cell in found.cells}) == ("g2p", {"g2p"})
+    own = suite(tmp_path)
+    assert not {cell["id"] for cell in own.cells} & {cell["id"] for cell in found.cells}
+    assert not [cell for cell in own.cells if "data" in cell]
 
 
 def test_quick_needs_a_quick_section(tmp_path):

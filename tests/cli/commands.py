@@ -28,6 +28,7 @@ COMMANDS = [
     "benchmark",
     "report",
     "compare",
+    "data",
 ]
 PRESETS = [
     "addition",

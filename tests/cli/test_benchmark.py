@@ -1,10 +1,12 @@
 """`seq2seq-zoo benchmark`."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from cli.commands import call, refused
+from seq2seq_zoo.cli.shared import suites
 
 
 @pytest.fixture
@@ -34,6 +36,16 @@ def test_benchmark_takes_its_options(benchmarked, folder):
     assert command == "seq2seq-zoo benchmark default --quick --set base.training.batch_size=7"
     assert {cell["config"]["training"]["batch_size"] for cell in suite.cells} == {7}
     assert (directory, executor.workers) == (Path("here"), 3)
+
+
+@pytest.mark.parametrize("name", list(suites()))
+def test_every_suite_is_valid_and_records_do_not_name_the_folder_of_its_data(name, benchmarked, monkeypatch):
+    monkeypatch.setenv("SEQ2SEQ_ZOO_DATA", "elsewhere")
+    assert call("benchmark", name, "--data-dir", "here").exit_code == 0
+    ((suite, *_, command),) = benchmarked
+    assert (suite.name, command) == (name, f"seq2seq-zoo benchmark {name}")
+    assert "here" not in str(suite.cells)
+    assert os.environ["SEQ2SEQ_ZOO_DATA"] == "here"  # for the workers
 
 
 @pytest.mark.parametrize("code", [1, 130])
