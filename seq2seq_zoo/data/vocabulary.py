@@ -98,6 +98,17 @@ class Vocabulary:
             return cls(["<pad>", "<start>", "<unk>", *sorted(kept)], separator, end=None, unknown=2)
         return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted(kept)], separator)
 
+    def grown(self, tokens: Iterable[str]) -> "Vocabulary":
+        """This vocabulary with further tokens at its end: those that it does not have yet, in the given order.
+
+        Example:
+
+        >>> Vocabulary.build(["b d"], " ").grown(["a", "b", "c"]).ordinary
+        ('b', 'd', 'a', 'c')
+        """
+        new = [token for token in dict.fromkeys(tokens) if token not in self._ids]
+        return Vocabulary([*self.tokens, *new], self.separator, self.start, self.end, self.unknown)
+
     @property
     def ordinary(self) -> tuple[str, ...]:
         """The tokens without the special ones."""

@@ -1,6 +1,7 @@
 """A run: one training in a directory, from its configuration to its results. A kill loses no finished epoch."""
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -17,6 +18,7 @@ from seq2seq_zoo.config.options import OptionError, errors_at
 from seq2seq_zoo.config.reader import dump, read
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.data.lines import DataFileError
+from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.directory import (
     CONFIG,
@@ -29,9 +31,11 @@ from seq2seq_zoo.experiment.directory import (
 from seq2seq_zoo.figures import image, trajectories
 from seq2seq_zoo.metrics import metric
 from seq2seq_zoo.models.loading import load
+from seq2seq_zoo.models.pretrained import Pretrained
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import atomic_path, write
 from seq2seq_zoo.system.interrupt import interruptible
+from seq2seq_zoo.system.model_file import ModelFileError, find_model
 from seq2seq_zoo.tasks.task import Data, Row, Series
 from seq2seq_zoo.training.evaluation import evaluate_fully
 from seq2seq_zoo.training.real_values import Output, table
@@ -45,9 +49,12 @@ METRICS = "metrics.json"
 PREDICTIONS = "predictions.tsv"
 CURVES = "curves.png"
 SERIES = "series.png"
+VOCABULARY = "_vocabulary.json"
 
 FOLDER = "folder"
 """The key in `data.json` of the folder in which the run was started."""
+FROM = "from"
+"""The key in `data.json` and `metrics.json` of the model from which the training goes on: its file and checksum."""
 
 
 class Run:
@@ -57,7 +64,8 @@ class Run:
 
     - `config.yaml`: the resolved configuration.
     - `data.json`: a fingerprint of the data, so that a resumed run never tests on training pairs; the folder in which
-      the run was started, which relative paths refer to; for real values, also what is needed to read further files.
+      the run was started, which relative paths refer to; the model from which the training goes on, if there is one,
+      with its checksum; for real values, also what is needed to read further files.
     - `source_vocabulary.json` and `target_vocabulary.json`.
     - `epochs.jsonl`: one record for each epoch.
     - `last.keras` and `best.keras`: whole models.
@@ -81,6 +89,7 @@ class Run:
         history: one record for each finished epoch.
         notes: lines to read before training: those of the data and, in a new run, one for each part of the model that
             starts with pretrained weights.
+        base: the `file` of the model from which the training goes on, and its `sha256`; `None` if there is none.
 
     Raises:
         ConfigError: the task's data cannot be loaded, or the model cannot be made, with this configuration.
@@ -99,7 +108,9 @@ class Run:
                     "needs a package that is not installed. Run: pip install 'seq2seq-zoo[tensorboard]'",
                 )
             keras.utils.set_random_seed(config["seed"])
-            self.data = load_data(config, directory)
+            pretrained = factory.make_pretrained(config)
+            self.base = self._find_base(pretrained)
+            self.data = _load_data(config, directory, pretrained)
             self.notes += self.data.notes
             self.metrics = factory.make_metrics(config, self.data)
             if (directory / LAST).exists():
@@ -109,8 +120,9 @@ class Run:
                     self.model.optimizer.learning_rate = self.training.rate(self.data)
                 self.history = self._finished_epochs()
             else:
-                self.model = factory.make_model(config, self.data)
-                pretrained = factory.make_pretrained(config)
+                with errors_at("pretrained"), _paths_of(directory):
+                    longest = getattr(pretrained.whole, "max_length", 0)
+                self.model = factory.make_model(config, self.data, longest)
                 with errors_at("pretrained"), _paths_of(directory):
                     self.notes += pretrained.into(self.model)
             with errors_at("training"):
@@ -127,12 +139,14 @@ class Run:
         directory = Path(directory)
         require_new(directory)
         run = cls(directory, config)
-        run._write(CONFIG, dump(config))
         summary = {**_summary(run.data), FOLDER: str(Path.cwd())}
+        if run.base is not None:
+            summary[FROM] = run.base
         run._write(DATA, json.dumps(summary, ensure_ascii=False) + "\n")
         if isinstance(run.data, Data):
             for side, vocabulary in (("source", run.data.source), ("target", run.data.target)):
-                run._write(f"{side}_vocabulary.json", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
+                run._write(f"{side}{VOCABULARY}", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
+        run._write(CONFIG, dump(config))  # last, because it makes the directory a run
         return run
 
     @classmethod
@@ -207,6 +221,29 @@ class Run:
                 raise TrainingError(f"{error}{saved}") from None
             return self._evaluate(load(self.directory / BEST))
 
+    def _find_base(self, pretrained: Pretrained) -> dict[str, str] | None:
+        """The file of the model from which the training goes on and its checksum, as recorded when the run started.
+
+        Raises:
+            RunError: no epoch is finished, so the run needs the file, and it has changed.
+        """
+        if pretrained.model is None:
+            return None
+        record = self.directory / DATA
+        before = json.loads(record.read_text(encoding="utf-8"))[FROM] if record.exists() else None
+        if before is not None and (self.directory / LAST).exists():
+            return before
+        with errors_at("pretrained", "model", refusals=ModelFileError), _paths_of(self.directory):
+            file = find_model(pretrained.model)
+            with file.open("rb") as content:
+                now = {"file": str(file), "sha256": hashlib.file_digest(content, "sha256").hexdigest()}
+        if before is not None and before["sha256"] != now["sha256"]:
+            raise RunError(
+                f"{self.directory}: {file}, the model from which the run started, has changed since, and no epoch is "
+                "finished. Restore the file, or start a new run."
+            )
+        return now
+
     def _finished_epochs(self) -> list[dict[str, Any]]:
         """The records of the epochs that the loaded model has been trained for."""
         _require_same_data(self.directory, self.data)
@@ -230,6 +267,7 @@ class Run:
             write(self.directory / SERIES, image(_draw_series(self.data, outputs)))
         with atomic_path(self.directory / CURVES) as draft:
             _draw_curves(self.history, draft)
+        metrics |= {} if self.base is None else {FROM: self.base}
         metrics |= environment()
         self._write(METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         return metrics
@@ -260,9 +298,26 @@ def load_data(config: Mapping[str, Any], directory: str | os.PathLike[str] | Non
         ConfigError: the task refuses its options, or its data cannot be read.
     """
     with _config_errors(config):
-        task = factory.make_task(config)
-        with errors_at("task", refusals=DataFileError), _paths_of(directory):
-            return task.load()
+        return _load_data(config, directory, factory.make_pretrained(config))
+
+
+def _load_data(
+    config: Mapping[str, Any], directory: str | os.PathLike[str] | None, pretrained: Pretrained
+) -> Data | Series:
+    """`load_data`; if the training goes on from a model, with the vocabularies of that model and their new tokens."""
+    task = factory.make_task(config)
+    with errors_at("task", refusals=DataFileError), _paths_of(directory):
+        data = task.load()
+    if pretrained.model is None or isinstance(data, Series):
+        return data
+    files = [Path(directory, f"{side}{VOCABULARY}") for side in ("source", "target")] if directory else []
+    if files and all(file.exists() for file in files):  # of a run, which then no longer needs the model
+        source, target = (Vocabulary.from_config(json.loads(file.read_text(encoding="utf-8"))) for file in files)
+        source, target = source.grown(data.source.ordinary), target.grown(data.target.ordinary)
+    else:
+        with errors_at("pretrained"):
+            source, target = pretrained.vocabularies(data.source, data.target)
+    return dataclasses.replace(data, source=source, target=target)
 
 
 def read_data(directory: str | os.PathLike[str]) -> Any:

@@ -53,9 +53,10 @@ def test_a_directory_is_named_after_its_configuration(folder, monkeypatch):
         ),
         (
             ["--resume", "x", "--out", "y"],
-            "--resume continues a run in its directory and with its configuration: leave --out and --skip-bad-lines "
-            "out.",
+            "--resume continues a run in its directory and with its configuration: leave --out, --skip-bad-lines and "
+            "--from out.",
         ),
+        (["copy", "--from", "x"], "x: no such file: expected a model (.keras) or a run directory with one."),
         (["--resume", "x"], "x is not a run: expected config.yaml in it. Give a directory made by `train`."),
         (
             ["copy", "--set", "decoder.unts=3"],
@@ -92,6 +93,16 @@ def test_train_overwrites_nothing(first_25):
     assert refused("train", "first_25", "--out", directory) == (
         f"{directory} already exists and is not overwritten: give another name with --out, or continue it with "
         f"--resume {directory}."
+    )
+
+
+def test_a_configuration_that_does_not_fit_the_model_to_go_on_from(first_25):
+    directory = first_25.directory
+    wider = set_options("encoder.units=64", "decoder.units=64")
+    assert refused("train", "first_25", "--from", directory, "--out", "wider", *wider) == (
+        f'--set pretrained.model="{directory}": pretrained.model: {directory} does not fit the configuration: '
+        "encoder.units is 64 and was 20, decoder.units is 64 and was 20. Take those of the model: --set "
+        "encoder.units=20 --set decoder.units=20"
     )
 
 
