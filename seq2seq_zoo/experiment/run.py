@@ -121,7 +121,7 @@ class Run:
                 self.history = self._finished_epochs()
             else:
                 with errors_at("pretrained"), _paths_of(directory):
-                    longest = getattr(pretrained.whole, "max_length", 0)
+                    longest = getattr(pretrained.saved_model, "max_length", 0)
                 self.model = factory.make_model(config, self.data, longest)
                 with errors_at("pretrained"), _paths_of(directory):
                     self.notes += pretrained.into(self.model)

@@ -69,7 +69,7 @@ class Pretrained:
         self.model = model
 
     @functools.cached_property
-    def whole(self) -> Any:
+    def saved_model(self) -> Any:
         """The saved model from which the training goes on; `None` without `model`."""
         if self.model is None:
             return None
@@ -83,7 +83,7 @@ class Pretrained:
             OptionError: the saved model has no vocabularies, or texts of another kind.
         """
         with errors_at("model"):
-            return continued.grown_vocabularies(self.whole, str(self.model), source, target)
+            return continued.grown_vocabularies(self.saved_model, str(self.model), source, target)
 
     def into(self, model: Any) -> list[str]:
         """Copy the weights into a built model.
@@ -96,9 +96,9 @@ class Pretrained:
             OptionError: a path holds no model with an encoder or decoder to copy, or one that does not fit.
         """
         lines = []
-        if self.whole is not None:
+        if self.saved_model is not None:
             with errors_at("model"):
-                lines.append(continued.copy(self.whole, str(self.model), model))
+                lines.append(continued.copy(self.saved_model, str(self.model), model))
         for part, copy, path in (("encoder", _into_encoder, self.encoder), ("decoder", _into_decoder, self.decoder)):
             if path is not None:
                 with errors_at(part, refusals=ModelFileError):
