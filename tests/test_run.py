@@ -215,8 +215,8 @@ def test_a_resumed_run_changes_nothing_but_its_epochs(copied):
     with pytest.raises(RunError) as raised:
         Run.resume(copied, ["training.epochs=9", "decoder.units=3"])
     assert str(raised.value) == (
-        "--set decoder.units=3: a resumed run keeps its configuration, of which only training.epochs may change. Leave "
-        "it out, or start a new run."
+        "--set decoder.units=3: a resumed run keeps its configuration, of which only training.epochs and "
+        "training.patience may change. Leave it out, or start a new run."
     )
     with pytest.raises(RunError) as raised:
         Run.resume(copied, ["training.epochs=3"])
@@ -502,6 +502,32 @@ def test_patience_stops_early(after_one):
     )
     assert epochs == [(2, False), (3, False)]
     assert measured["epochs"] == 3
+
+
+def test_a_run_that_patience_stopped_continues_with_more_patience_alone(finished, copied):
+    """Of four epochs, the best one is set to be the second."""
+    records = [{**record, "exact_match": float(record["epoch"] == 2)} for record in epochs_of(copied)]
+    (copied / "epochs.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    config = (copied / "config.yaml").read_text()
+    (copied / "config.yaml").write_text(config.replace("patience: null", "patience: 2"))
+    stopped = (
+        "training.patience, 2, stopped the run after epoch 4, since none after epoch 2 was better (to continue: --set "
+        "training.patience=3 or more, or null)"
+    )
+    for changes in (["training.epochs=9"], ["training.patience=2", "training.epochs=5"]):
+        with pytest.raises(RunError) as raised:
+            Run.resume(copied, changes)
+        assert str(raised.value) == f"{copied}: {stopped}, so nothing is left to train."
+    assert Run.resume(copied).why_finished == stopped
+    assert Run.resume(copied, ["training.patience=3"]).why_finished == (
+        "all 4 epochs are finished (to continue: --set training.epochs=5 or more)"
+    )
+    # Of three epochs of patience, two have passed.
+    resumed = Run.resume(copied, ["training.epochs=9"])
+    assert resumed.why_finished == ""
+    resumed.training.is_better = lambda record, history: record["epoch"] <= 2
+    assert resumed.train()["epochs"] == 5
+    assert Run.resume(copied).training.patience == 3
 
 
 # === The feed ===

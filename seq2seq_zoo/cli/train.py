@@ -150,7 +150,10 @@ def _describe(run: "Run") -> None:
     note(f"{model}: {run.model.count_params():,} parameters in the whole model")
     for line in [*run.notes, *notes.before_training(run.config["task"], run.training, run.data, run.model)]:
         note(line)
-    note(f"{'resuming' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
+    if run.why_finished:
+        note(f"{run.directory} is only evaluated again: {run.why_finished}")
+    else:
+        note(f"{'resuming' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
 
 
 def _stopped(run: "Run | None", command: str) -> str:

@@ -23,6 +23,7 @@ from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.directory import (
     CONFIG,
     EPOCHS_OPTION,
+    PATIENCE_OPTION,
     RunError,
     require_new,
     require_resumable,
@@ -155,11 +156,12 @@ class Run:
 
         Args:
             directory: of the run.
-            changes: of the number of epochs, such as "training.epochs=30"; written to the run's configuration.
+            changes: of the number of epochs and the patience, such as "training.epochs=30"; written to the run's
+                configuration. The patience counts the epochs before, too.
 
         Raises:
-            RunError: there is no run in the directory, its data has changed, another option is changed, or more epochs
-                are finished already.
+            RunError: there is no run in the directory, its data has changed, another option is changed, more epochs are
+                finished already, or the patience has run out, so that the changes would have no effect.
         """
         directory = Path(directory)
         require_resumable(changes)
@@ -175,8 +177,24 @@ class Run:
                     f"{directory}: {len(run.history)} epochs are finished already: expected a {EPOCHS_OPTION} of at "
                     f"least that, got {run.training.epochs}."
                 )
+            if run.training.out_of_patience(run.history):
+                raise RunError(f"{directory}: {run.why_finished}, so nothing is left to train.")
             run._write(CONFIG, dump(config))
         return run
+
+    @property
+    def why_finished(self) -> str:
+        """Why nothing is left to train, and what would continue the run; empty if an epoch is left."""
+        epochs = len(self.history)
+        if self.training.out_of_patience(self.history):
+            best = self.training.best_epoch(self.history)["epoch"]
+            return (
+                f"{PATIENCE_OPTION}, {self.training.patience}, stopped the run after epoch {epochs}, since none after "
+                f"epoch {best} was better (to continue: --set {PATIENCE_OPTION}={epochs - best + 1} or more, or null)"
+            )
+        if epochs >= self.training.epochs:
+            return f"all {epochs} epochs are finished (to continue: --set {EPOCHS_OPTION}={epochs + 1} or more)"
+        return ""
 
     def train(
         self,

@@ -169,6 +169,12 @@ class Training:
         """The record of the best epoch."""
         return [record for i, record in enumerate(history) if self.is_better(record, history[:i])][-1]
 
+    def out_of_patience(self, history: Sequence[dict[str, Any]]) -> bool:
+        """Whether as many epochs as `patience` allows have passed since the best one."""
+        if self.patience is None or not history:
+            return False
+        return len(history) - self.best_epoch(history)["epoch"] >= self.patience
+
     def rate(self, data: Data | Series) -> Any:
         """The learning rate, or its schedule, whose length is the number of steps in `data` over all epochs."""
         if self.schedule == "constant":
@@ -326,12 +332,7 @@ class _EpochCallback(keras.callbacks.Callback):
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or patience has run out."""
-        if len(self.history) >= self._training.epochs:
-            return True
-        patience = self._training.patience
-        if patience is None or not self.history:
-            return False
-        return len(self.history) - self._training.best_epoch(self.history)["epoch"] >= patience
+        return len(self.history) >= self._training.epochs or self._training.out_of_patience(self.history)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]

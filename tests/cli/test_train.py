@@ -48,8 +48,8 @@ def test_a_directory_is_named_after_its_configuration(folder, monkeypatch):
         (["copy", "--resume", "x"], "Give either a CONFIG, to start a new run, or --resume DIR, to continue one."),
         (
             ["--resume", "x", "--set", "seed=1"],
-            "--set seed=1: a resumed run keeps its configuration, of which only training.epochs may change. Leave it "
-            "out, or start a new run.",
+            "--set seed=1: a resumed run keeps its configuration, of which only training.epochs and training.patience "
+            "may change. Leave it out, or start a new run.",
         ),
         (
             ["--resume", "x", "--out", "y"],
@@ -209,6 +209,9 @@ def test_ctrl_c_prints_the_command_that_resumes_and_it_does(folder):
     assert f"epoch {epochs} of 4" not in done.stderr
     assert "epoch 4 of 4" in done.stderr
     assert len((folder / "my run" / "epochs.jsonl").read_text().splitlines()) == 4
+    assert call("train", "--resume", "my run").stderr.splitlines()[-2] == (
+        "my run is only evaluated again: all 4 epochs are finished (to continue: --set training.epochs=5 or more)"
+    )
 
 
 def test_ctrl_c_before_anything_is_saved():
