@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -40,6 +39,7 @@ from seq2seq_zoo.system.model_file import ModelFileError, find_model
 from seq2seq_zoo.tasks.task import Data, Row, Series
 from seq2seq_zoo.training.evaluation import evaluate_fully
 from seq2seq_zoo.training.real_values import Output, table
+from seq2seq_zoo.training.trackers import recorded, trackers
 from seq2seq_zoo.training.training import TrainingError
 
 DATA = "data.json"
@@ -103,11 +103,9 @@ class Run:
         self.notes: list[str] = []
         with _config_errors(config):
             self.training = factory.make_training(config)
-            if self.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
-                raise OptionError(
-                    ("training", "tensorboard"),
-                    "needs a package that is not installed. Run: pip install 'seq2seq-zoo[tensorboard]'",
-                )
+            with errors_at("training", "trackers", refusals=ValueError):
+                for tracker in self.training.trackers:
+                    trackers.create(tracker)
             keras.utils.set_random_seed(config["seed"])
             pretrained = factory.make_pretrained(config)
             self.base = self._find_base(pretrained)
@@ -215,6 +213,7 @@ class Run:
 
         Raises:
             TrainingError: the loss became NaN or infinite. The last good checkpoints remain.
+            TrackerError: a tracker failed. All finished epochs are saved.
         """
 
         def save(model: Any, record: dict[str, Any], better: bool) -> None:
@@ -227,17 +226,19 @@ class Run:
             self.history.append(record)
             if on_epoch is not None:
                 on_epoch(record, better)
+            log({"loss": record["loss"], **_named("dev", record)}, record["epoch"])
 
-        with interruptible() as check:
+        with interruptible() as check, recorded(self.training.trackers, self.directory, self.config) as log:
             callbacks = [*callbacks, keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: check())]
-            if self.training.tensorboard:
-                callbacks.append(keras.callbacks.TensorBoard(str(self.directory / "tensorboard")))
             try:
                 self.training.fit(self.model, self.data, self.config["seed"], self.history, save, callbacks)
             except TrainingError as error:
                 saved = f" The model of epoch {len(self.history)} is saved in {self.directory}." if self.history else ""
                 raise TrainingError(f"{error}{saved}") from None
-            return self._evaluate(load(self.directory / BEST))
+            metrics = self._evaluate(load(self.directory / BEST))
+            best = {**_named("best/dev", metrics["dev"]), **_named("best/test", metrics["test"])}
+            log(best, len(self.history))
+            return metrics
 
     def _find_base(self, pretrained: Pretrained) -> dict[str, str] | None:
         """The file of the model from which the training goes on and its checksum, as recorded when the run started.
@@ -417,6 +418,11 @@ def _config_errors(config: Mapping[str, Any]) -> Iterator[None]:
         yield
     except OptionError as error:
         raise ConfigError.at(error, getattr(config, "origins", {})) from error
+
+
+def _named(prefix: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics among some values, by their names for trackers."""
+    return {f"{prefix}/{name}": value for name, value in metrics.items() if name in metric.METRICS}
 
 
 def predictions_table(data: Data | Series, outputs: Sequence[Any]) -> str:

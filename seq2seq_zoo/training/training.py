@@ -4,12 +4,12 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
 
-from seq2seq_zoo.config.options import Fraction, OptionError, Positive, PositiveFloat, checked, errors_at
+from seq2seq_zoo.config.options import Fraction, Named, OptionError, Positive, PositiveFloat, checked, errors_at
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.data.stream import in_windows
 from seq2seq_zoo.layers.backend import use_xla
@@ -18,6 +18,7 @@ from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.system.environment import reuse_memory
 from seq2seq_zoo.tasks.task import Data, Series
 from seq2seq_zoo.training.evaluation import evaluate_split, monitorable_metrics
+from seq2seq_zoo.training.trackers import trackers
 
 XLA_PAYS = 1000
 """From how many updates for each shape of batches XLA saves more time on a CPU than its compilation takes."""
@@ -70,7 +71,7 @@ class Training:
             generated output, accuracy of labels, perplexity of a language model, root mean squared error of real
             values, mean absolute scaled error of forecasts.
         patience: stop after this many epochs without a better one; null for never.
-        tensorboard: whether a run also writes logs for TensorBoard.
+        trackers: other programs that also record a run: `tensorboard`, `mlflow`, `wandb`.
 
     Example:
 
@@ -92,7 +93,7 @@ class Training:
         buckets: Positive | None = None,
         monitor: Monitor | None = None,
         patience: Positive | None = None,
-        tensorboard: bool = False,
+        trackers: tuple[Annotated[Any, Named(trackers)], ...] = (),
     ):
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
@@ -105,7 +106,7 @@ class Training:
         self.buckets = buckets
         self.monitor = monitor
         self.patience = patience
-        self.tensorboard = tensorboard
+        self.trackers = trackers
 
     def fit(
         self,
