@@ -32,7 +32,7 @@ def memory(monkeypatch):
     """The bytes that a step needs in the tests, and those that are free."""
     found = {"needed": 1, "free": 10}
     monkeypatch.setattr(notes, "step_memory", lambda *_: found["needed"])
-    monkeypatch.setattr(notes, "free_memory", lambda: found["free"])
+    monkeypatch.setattr(notes, "available_memory", lambda: found["free"])
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.system.environment import free_memory
+from seq2seq_zoo.system.environment import available_memory
 from seq2seq_zoo.tasks.task import Data, Series
 from seq2seq_zoo.training.memory import step_memory
 from seq2seq_zoo.training.training import Training
@@ -78,7 +78,7 @@ def _outliers(task: Mapping[str, Any], training: Training, data: Data | Series) 
 
 def _memory(task: Mapping[str, Any], training: Training, data: Data | Series, model: Any) -> list[str]:
     """A note if the longest batch may need more than half of the free memory."""
-    free = free_memory()
+    free = available_memory()
     if free is None or isinstance(data, Series) or data.window is not None:
         return []
     source, target = data.lengths("train").max(axis=0).tolist()

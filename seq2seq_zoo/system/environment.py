@@ -89,7 +89,7 @@ def peak_memory() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, the others kibibytes
 
 
-def free_memory() -> int | None:
+def available_memory() -> int | None:
     """The bytes of memory that a CPU may still use; None if there is a GPU, or if the system does not report it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/meminfo").read_text().splitlines():

@@ -33,9 +33,10 @@ def step_memory(model: Any, batch_size: int, source: int, target: int) -> int:
         steps = source
     readout = model.readout
     outputs = getattr(readout, "softmax_samples", None) or readout.vocabulary_size or 0
-    weights = source * target * WEIGHT if getattr(model, "has_attention", False) else 0
-    if weights and not decoder.input_feeding and decoder.attention == "additive":
-        weights += source * target * SCORE * decoder.units
+    weights = 0.0
+    if decoder is not None and decoder.has_attention:
+        at_once = not decoder.input_feeding and getattr(decoder, "attention", None) == "additive"
+        weights = source * target * (WEIGHT + at_once * SCORE * decoder.units)
     return int(4 * batch_size * (UNIT * units + OUTPUT * steps * outputs + weights))
 
 
