@@ -2,10 +2,13 @@
 
 import pytest
 
+from seq2seq_zoo import Encoder, Seq2Seq, Tokens
 from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.experiment import notes
 from seq2seq_zoo.tasks.task import Data
 from seq2seq_zoo.training import Training
+from seq2seq_zoo.training.memory import step_memory
 
 LETTERS = Vocabulary.build(["ab"], "")
 ENDLESS = Vocabulary.build(["ab"], "", endless=True)
@@ -22,6 +25,15 @@ def data_of(train, dev=None, **options):
     dev = [(1, 1)] * 50 if dev is None else dev
     made = {split: [("a" * n, "b" * m) for n, m in lengths] for split, lengths in [("train", train), ("dev", dev)]}
     return Data({**made, "test": made["dev"]}, **{"source": LETTERS, "target": LETTERS, **options})
+
+
+@pytest.fixture(autouse=True)
+def memory(monkeypatch):
+    """The bytes that a step needs in the tests, and those that are free."""
+    found = {"needed": 1, "free": 10}
+    monkeypatch.setattr(notes, "step_memory", lambda *_: found["needed"])
+    monkeypatch.setattr(notes, "available_memory", lambda: found["free"])
+    return found
 
 
 def noted(data, task=("max_source_tokens", "max_target_tokens"), buckets=1):
@@ -83,3 +95,41 @@ def test_a_tiny_dev_is_noted_unless_it_is_train():
     assert noted(data_of(few, dev=few)) == []
     several = data_of(few, dev=[(1, 2)] * 50, references=True)  # which are targets of one source
     assert noted(several)[0].startswith("dev has only 1 sources, so")
+
+
+def test_a_step_that_needs_more_than_half_of_the_memory_is_noted_with_what_helps(memory):
+    data = data_of([(8, 4)] * 200)
+    memory |= {"needed": 4e9, "free": 8e9}
+    assert noted(data) == []
+    memory["free"] = 7.9e9
+    (line,) = noted(data)
+    assert line == (
+        "A training step with 64 pairs of 8 and 5 tokens needs about 4.0 GB, and 7.9 GB are free. To save memory, "
+        "leave longer pairs out with task.max_source_tokens and task.max_target_tokens, or lower training.batch_size."
+    )
+    (line,) = noted(data, task=())
+    assert line.endswith("To save memory, lower training.batch_size.")
+    memory["free"] = None
+    assert noted(data) == []
+
+
+@pytest.mark.parametrize(
+    ("measured", "mode", "batch", "source", "target", "units", "tokens"),
+    [  # by benchmarks/speed/memory.py; the last one was a user's
+        (292e6, "basic", 64, 400, 400, 64, 100),
+        (797e6, "basic", 64, 400, 1600, 64, 100),
+        (295e6, "feedback", 64, 400, 400, 64, 100),
+        (594e6, "feedback", 32, 400, 400, 256, 100),
+        (955e6, "feedback", 32, 400, 400, 64, 4000),
+        (253e6, "peek", 64, 400, 400, 64, 100),
+        (569e6, "attention", 64, 400, 400, 64, 100),
+        (945e6, "attention", 32, 400, 1600, 64, 100),
+        (604e6, "attention", 8, 1600, 1600, 32, 100),
+        (732e6, "attention", 32, 400, 400, 256, 100),
+        (13.7e9, "attention", 64, 3000, 3000, 32, 100),
+    ],
+)
+def test_the_estimate_of_memory_is_near_the_measured_peak(measured, mode, batch, source, target, units, tokens):
+    decoder = modes[mode](units, readout=Tokens(tokens))
+    model = Seq2Seq(Encoder(units, vocabulary_size=tokens), decoder)
+    assert 1 / 1.25 < step_memory(model, batch, source, target) / measured < 1.25

@@ -1,18 +1,21 @@
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from seq2seq_zoo import EncoderOnly, Ensemble, Seq2Seq, Tokens
+from seq2seq_zoo import EncoderOnly, Ensemble, Seq2Seq, Tokens, load
 from seq2seq_zoo.config.reader import read
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders import modes
 from seq2seq_zoo.experiment import factory
-from seq2seq_zoo.experiment.run import Run
+from seq2seq_zoo.experiment.run import Run, RunError, read_data
 from seq2seq_zoo.layers.cells import cells
 from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.models.pretrained import Pretrained
@@ -20,6 +23,7 @@ from seq2seq_zoo.models.pretrained import Pretrained
 OLD = Vocabulary.build(["a b c d"], " ")
 # Other ids for the shared tokens and for the special ones.
 NEW = Vocabulary(["<pad>", "<end>", "x", "<unk>", "d", "<start>", "b", "a"], " ", start=5, end=1, unknown=3)
+LABELS = Vocabulary.build(["no yes"], " ")
 SHARED = [(0, 0), (1, 2), (3, 3), (4, 7), (5, 1), (6, 5), (7, 4)]  # new id, old id
 
 
@@ -50,8 +54,7 @@ def language_model(vocabulary=OLD, **options):
 
 
 def encoder_only(vocabulary=NEW, **options):
-    labels = Vocabulary.build(["no yes"], " ")
-    return built(EncoderOnly(encoder(vocabulary, **options), Tokens(len(labels)), True, vocabulary, labels))
+    return built(EncoderOnly(encoder(vocabulary, **options), Tokens(len(LABELS)), True, vocabulary, LABELS))
 
 
 @pytest.fixture
@@ -211,6 +214,109 @@ def test_models_that_do_not_fit_are_refused_in_one_line(saved, message, old, new
         np.testing.assert_array_equal(weight, before[name])
 
 
+# === All weights, with vocabularies that grow ===
+
+
+GROWN = OLD.grown(["e", "a", "f"])
+SENTENCE = np.array([OLD.encode("a b d c")])
+
+
+def assert_means(new, old, axis):
+    """A grown weight has the entries of the old one, and then the mean of its ordinary tokens'."""
+    new, old = (np.moveaxis(np.array(each), axis, 0) for each in (new, old))
+    np.testing.assert_array_equal(new[: len(OLD)], old)
+    for entry in new[len(OLD) :]:
+        np.testing.assert_allclose(entry, old[4:].mean(axis=0), rtol=1e-5, atol=1e-6)
+    assert len(new) == len(GROWN) == len(OLD) + 2
+
+
+@pytest.mark.parametrize("mode", modes)
+@pytest.mark.parametrize("tied", [False, True])
+def test_training_goes_on_from_a_whole_model(saved, mode, tied):
+    if tied and not modes[mode].feeds_back:
+        pytest.skip("has no embedding to tie to")
+    old = autoencoder(mode=mode, tied=tied, of_encoder={"dropout": 0.5})
+    pretrained = Pretrained(model=saved(old))
+    same, grown = (autoencoder(vocabulary, mode=mode, tied=tied) for vocabulary in (OLD, GROWN))
+    assert pretrained.vocabularies(OLD, Vocabulary.build(["f e a"], " ")) == (OLD, OLD.grown(["e", "f"]))
+    assert pretrained.into(same) == [f"model: training goes on from {pretrained.model}"]
+    (line,) = pretrained.into(grown)
+    assert line.endswith("; the vectors of 2 new source tokens and 2 new target tokens start at the mean of the others")
+    np.testing.assert_array_equal(same(SENTENCE), old(SENTENCE))
+    forced = SENTENCE, SENTENCE
+    np.testing.assert_allclose(np.array(grown(forced))[..., : len(OLD)], old(forced), rtol=1e-4, atol=1e-5)
+    assert_means(grown.encoder.embedding.embeddings, old.encoder.embedding.embeddings, 0)
+    assert_means(grown.readout.bias, old.readout.bias, 0)
+    for name, axis in (("embedding", 0), ("kernel", 1)):
+        if getattr(old.readout, name) is not None:
+            assert_means(getattr(grown.readout, name), getattr(old.readout, name), axis)
+
+
+def test_training_goes_on_from_a_model_without_a_decoder_or_without_a_source(saved):
+    old, new = (built(EncoderOnly(encoder(each), Tokens(len(LABELS)), False, each, LABELS)) for each in (OLD, GROWN))
+    Pretrained(model=saved(old)).into(new)
+    np.testing.assert_array_equal(new(SENTENCE), old(SENTENCE))
+    old, new = language_model(), language_model(GROWN)
+    Pretrained(model=saved(old)).into(new)
+    assert_means(new.readout.kernel, old.readout.kernel, 1)
+
+
+@pytest.mark.parametrize(
+    ("message", "old", "new"),
+    [
+        (
+            "P does not fit the configuration: encoder.units is 7 and was 5, decoder.tied is true and was false. Take "
+            "those of the model: --set encoder.units=5 --set decoder.tied=false",
+            autoencoder,
+            lambda: autoencoder(of_encoder={"units": 7}, tied=True),
+        ),
+        (
+            "decoder.mode is peek and was attention. Take those of the model: --set decoder.mode=attention",
+            lambda: autoencoder(mode="attention"),
+            lambda: autoencoder(mode="peek"),
+        ),
+        (
+            "encoder.cell is gru and was lstm, encoder.embedding_dim is 3 and was 5. Take",
+            lambda: autoencoder(of_encoder={"cell": {"name": "lstm", "kernel_initializer": "zeros"}}),
+            lambda: autoencoder(of_encoder={"cell": "gru", "embedding_dim": 3}),
+        ),
+        ("P does not fit the task: expected a model of class Seq2Seq, found EncoderOnly.", encoder_only, autoencoder),
+        ("P has other tokens or ids: only a run of `train` makes the vocabularies grow.", autoencoder, "other tokens"),
+        ("P: expected one model, found an ensemble.", "ensemble", autoencoder),
+    ],
+)
+def test_a_whole_model_that_does_not_fit_is_refused_in_one_line(saved, message, old, new):
+    kinds = {
+        "ensemble": lambda: built(Ensemble([autoencoder(), autoencoder()])),
+        "other tokens": lambda: autoencoder(NEW),
+    }
+    path, model = saved(kinds.get(old, old)()), kinds.get(new, new)()
+    with pytest.raises(ValueError, match=re.escape(message.replace("P ", f"{path} ").replace("P:", f"{path}:"))):
+        Pretrained(model=path).into(model)
+
+
+@pytest.mark.parametrize(
+    ("message", "old", "source", "target"),
+    [
+        ("P does not fit: expected characters, found words.", autoencoder, Vocabulary.build(["ab"], ""), OLD),
+        ("the task has no sources, the model sources. Change the task.", autoencoder, Vocabulary.build([], " "), OLD),
+        (
+            "the task has no end token, the model an end token. See task.window.",
+            language_model,
+            Vocabulary.build([], " "),
+            Vocabulary.build(["a"], " ", endless=True),
+        ),
+        ("P has no vocabularies", lambda: built(Seq2Seq(encoder(OLD), decoder(OLD))), OLD, OLD),
+    ],
+)
+def test_vocabularies_of_another_kind_do_not_grow(saved, message, old, source, target):
+    path = saved(old())
+    with pytest.raises(ValueError, match=f"^`model`: {re.escape(path)}.*" + re.escape(message.removeprefix("P"))):
+        Pretrained(model=path).vocabularies(source, target)
+    with pytest.raises(ValueError, match="`model` gives all weights: leave `encoder` and `decoder` out"):
+        Pretrained(model=path, encoder=path)
+
+
 # === In a run ===
 
 
@@ -279,3 +385,50 @@ def test_a_run_names_the_options_that_do_not_fit(folder):
     }.values():
         with pytest.raises(ConfigError, match=re.escape(message)):
             run(folder, config, "refused")
+
+
+def test_a_run_goes_on_from_another_with_new_tokens_and_resumes_exactly(folder, tmp_path):
+    shutil.copytree(folder / "old", tmp_path / "old")
+    config = yaml.safe_load((folder / "old.yaml").read_text())
+    config["pretrained"] = {"model": str(tmp_path / "old")}
+    old = load(folder / "old")
+    same = run(tmp_path, config, "same").model
+    texts = [f"{a} {b}" for a in "abcdef" for b in "ghij"]
+    assert same.generate(texts) == old.generate(texts)
+    assert same.score(texts, texts) == old.score(texts, texts)
+
+    (tmp_path / "more").write_text("\n".join(f"{a} {b}" for a in "Aabcde" for b in "Bghi"))
+    config["task"]["train"], config["training"] = str(tmp_path / "more"), {"epochs": 2}
+    whole = run(tmp_path, config, "whole")
+    assert whole.notes[-1].endswith(
+        "the vectors of 2 new source tokens and 2 new target tokens start at the mean of the others"
+    )
+    for vocabulary in (whole.data.source, whole.model.source_vocabulary):
+        assert vocabulary.tokens == (*old.source_vocabulary.tokens, "A", "B")
+    whole.train()
+    base = {"file": str(tmp_path / "old" / "best.keras")}
+    base["sha256"] = hashlib.sha256(Path(base["file"]).read_bytes()).hexdigest()
+    for file in ("data.json", "metrics.json"):
+        assert json.loads((whole.directory / file).read_text())["from"] == base
+
+    # Resumed before its first epoch, the run needs the old model; after it, its own.
+    config["training"]["epochs"] = 1
+    directory = run(tmp_path, config, "resumed").directory
+    assert Run.resume(directory).train()["from"] == base
+    shutil.rmtree(tmp_path / "old")
+    Run.resume(directory, ["training.epochs=2"]).train()
+    assert read_data(directory).source == whole.data.source
+    for ours, theirs in zip(load(directory).weights, load(whole.directory).weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_model_from_which_a_run_started_must_not_change_before_its_first_epoch(folder, tmp_path):
+    shutil.copytree(folder / "old", tmp_path / "old")
+    config = yaml.safe_load((folder / "old.yaml").read_text())
+    started = run(tmp_path, {**config, "pretrained": {"model": str(tmp_path / "old")}}, "new")
+    started.model.save(tmp_path / "old" / "best.keras")
+    with pytest.raises(RunError, match=r"new: .*best.keras, the model from which the run started, has changed since"):
+        Run.resume(tmp_path / "new")
+    (tmp_path / "old" / "best.keras").unlink()
+    with pytest.raises(ConfigError, match=r"pretrained.model: .*best.keras: no such file"):
+        Run.resume(tmp_path / "new")

@@ -23,6 +23,7 @@ from seq2seq_zoo.experiment import factory, run
 from seq2seq_zoo.experiment.run import Run, RunError
 from seq2seq_zoo.metrics.texts import text_metrics
 from seq2seq_zoo.tasks.copy import Copy
+from seq2seq_zoo.training import trackers
 from seq2seq_zoo.training.training import Training, TrainingError
 
 # Every source of randomness is in use: dropout, sampling, and epochs that end in the middle of a pass over the pairs.
@@ -215,8 +216,8 @@ def test_a_resumed_run_changes_nothing_but_its_epochs(copied):
     with pytest.raises(RunError) as raised:
         Run.resume(copied, ["training.epochs=9", "decoder.units=3"])
     assert str(raised.value) == (
-        "--set decoder.units=3: a resumed run keeps its configuration, of which only training.epochs may change. Leave "
-        "it out, or start a new run."
+        "--set decoder.units=3: a resumed run keeps its configuration, of which only training.epochs and "
+        "training.patience may change. Leave it out, or start a new run."
     )
     with pytest.raises(RunError) as raised:
         Run.resume(copied, ["training.epochs=3"])
@@ -323,19 +324,14 @@ def test_a_bug_is_not_reported_as_an_error_of_the_configuration(owner, method, t
     assert type(raised.value) is ValueError
 
 
-def test_a_missing_tensorboard_is_reported_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
-    config = small(tmp_path, training={"tensorboard": True})
-    line = next(
-        number
-        for number, line in enumerate((tmp_path / "small.yaml").read_text().splitlines(), start=1)
-        if "tensorboard" in line
-    )
+def test_a_missing_tracker_is_reported_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(trackers.importlib.util, "find_spec", lambda name: None)
+    path = config_file(tmp_path)
     with pytest.raises(ConfigError) as raised:
-        Run.start(tmp_path / "run", config)
+        Run.start(tmp_path / "run", read(path, factory.schema, ["training.trackers=[wandb]"]))
     assert str(raised.value) == (
-        f"{tmp_path / 'small.yaml'}:{line}: training.tensorboard: needs a package that is not installed. "
-        "Run: pip install 'seq2seq-zoo[tensorboard]'"
+        "--set training.trackers=[wandb]: training.trackers: wandb needs a package that is not installed. Run: pip "
+        "install 'seq2seq-zoo[wandb]'"
     )
     assert not (tmp_path / "run").exists()
 
@@ -487,7 +483,10 @@ def test_nan_stops_the_run_and_keeps_the_last_good_model(step, what, after_one):
         assert int(kept.optimizer.iterations) == 3
 
 
-def test_patience_stops_early(after_one):
+def test_patience_stops_early(after_one, monkeypatch):
+    """A tracker gets each epoch, and in the end the metrics of the best model."""
+    logged = []
+    monkeypatch.setattr(run, "recorded", lambda *_: contextlib.nullcontext(lambda *entry: logged.append(entry)))
     weights = [np.array(weight) for weight in after_one.model.trainable_weights]
 
     def undo(number, logs):
@@ -502,6 +501,36 @@ def test_patience_stops_early(after_one):
     )
     assert epochs == [(2, False), (3, False)]
     assert measured["epochs"] == 3
+    assert [epoch for _, epoch in logged] == [2, 3, 3]
+    assert {*logged[0][0]} == {"loss", "dev/exact_match", "dev/token_accuracy", "dev/token_error_rate"}
+    assert logged[-1][0]["best/test/exact_match"] == measured["test"]["exact_match"]
+    assert logged[-1][0]["best/dev/chrf"] == measured["dev"]["chrf"]
+
+
+def test_a_run_that_patience_stopped_continues_with_more_patience_alone(finished, copied):
+    """Of four epochs, the best one is set to be the second."""
+    records = [{**record, "exact_match": float(record["epoch"] == 2)} for record in epochs_of(copied)]
+    (copied / "epochs.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    config = (copied / "config.yaml").read_text()
+    (copied / "config.yaml").write_text(config.replace("patience: null", "patience: 2"))
+    stopped = (
+        "training.patience, 2, stopped the run after epoch 4, since none after epoch 2 was better (to continue: --set "
+        "training.patience=3 or more, or null)"
+    )
+    for changes in (["training.epochs=9"], ["training.patience=2", "training.epochs=5"]):
+        with pytest.raises(RunError) as raised:
+            Run.resume(copied, changes)
+        assert str(raised.value) == f"{copied}: {stopped}, so nothing is left to train."
+    assert Run.resume(copied).why_finished == stopped
+    assert Run.resume(copied, ["training.patience=3"]).why_finished == (
+        "all 4 epochs are finished (to continue: --set training.epochs=5 or more)"
+    )
+    # Of three epochs of patience, two have passed.
+    resumed = Run.resume(copied, ["training.epochs=9"])
+    assert resumed.why_finished == ""
+    resumed.training.is_better = lambda record, history: record["epoch"] <= 2
+    assert resumed.train()["epochs"] == 5
+    assert Run.resume(copied).training.patience == 3
 
 
 # === The feed ===

@@ -32,8 +32,8 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Train the configuration of a cell and measure the weights of the best epoch on dev.
 
     Args:
-        cell: a cell with its resolved `config`, and the published data set `data` in which it finds its files, if any. A
-            cell with `tune` is a study: see `run_study`.
+        cell: a cell with its resolved `config`, and the published data set `data` in which it finds its files, if any.
+            A cell with `tune` is a study: see `run_study`.
         progress: called after each epoch.
 
     Returns:

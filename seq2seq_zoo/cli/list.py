@@ -47,6 +47,7 @@ KINDS: dict[str, Descriptions] = {
     "schedules": _registry("seq2seq_zoo.layers.schedules:schedules"),
     "searches": _registry("seq2seq_zoo.decoding:searches"),
     "formats": _registry("seq2seq_zoo.export:formats"),
+    "trackers": _registry("seq2seq_zoo.training.trackers:trackers"),
     "tasks": _registry("seq2seq_zoo.tasks:tasks", backend=False),
     "metrics": _registry("seq2seq_zoo.metrics.texts:text_metrics", backend=False),
     "presets": _first_comments(presets),

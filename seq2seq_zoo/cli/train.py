@@ -1,5 +1,6 @@
 """`seq2seq-zoo train`: trains a model."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from seq2seq_zoo.cli.shared import (
     start_backend,
 )
 from seq2seq_zoo.experiment.directory import require_new, require_resumable, require_run
+from seq2seq_zoo.system.model_file import find_model
 
 if TYPE_CHECKING:
     from seq2seq_zoo.experiment.run import Run
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         "seq2seq-zoo train first_25",
         "seq2seq-zoo train digits_to_words --set decoder.mode=peek --out runs/peek",
         "seq2seq-zoo train file --set task.train=pairs.tsv --skip-bad-lines",
+        "seq2seq-zoo train file --set task.train=more.tsv --from runs/peek --out runs/more",
         "seq2seq-zoo train --resume runs/peek",
         "seq2seq-zoo train --resume runs/peek --set training.epochs=30",
     )
@@ -45,6 +48,15 @@ def train(
     ] = None,
     overrides: Overrides = None,
     skip_bad_lines: SkipBadLines = False,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN_OR_MODEL",
+            help="Go on from this trained model, whose parts the CONFIG must have; its vocabularies grow.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the run in this directory, instead of a CONFIG.", show_default=False)
     ] = None,
@@ -52,15 +64,18 @@ def train(
     """Train a model in a run directory, and evaluate it on the test split."""
     if (config is None) == (resume is None):
         raise UsageError("Give either a CONFIG, to start a new run, or --resume DIR, to continue one.")
-    if resume is not None and (out or skip_bad_lines):
+    if resume is not None and (out or skip_bad_lines or base):
         raise UsageError(
-            "--resume continues a run in its directory and with its configuration: leave --out and --skip-bad-lines "
-            "out."
+            "--resume continues a run in its directory and with its configuration: leave --out, --skip-bad-lines and "
+            "--from out."
         )
     run = None
     try:
         path = None
         changes = [*(overrides or ()), *(["task.skip_bad_lines=true"] if skip_bad_lines else [])]
+        if base is not None:
+            find_model(base)
+            changes.append(f"pretrained.model={json.dumps(str(base), ensure_ascii=False)}")
         if config is not None:
             path = find_file(config, "preset", presets())
             _require_files(path, changes)
@@ -133,7 +148,10 @@ def _describe(run: "Run") -> None:
     note(f"{model}: {run.model.count_params():,} parameters in the whole model")
     for line in [*run.notes, *notes.before_training(run.config["task"], run.training, run.data, run.model)]:
         note(line)
-    note(f"{'resuming' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
+    if run.why_finished:
+        note(f"{run.directory} is only evaluated again: {run.why_finished}")
+    else:
+        note(f"{'resuming' if run.history else 'training'} in {run.directory}, epoch {len(run.history) + 1}")
 
 
 def _stopped(run: "Run | None", command: str) -> str:

@@ -134,6 +134,17 @@ class Vocabulary:
             return cls(tokens, separator, end=None, unknown=2, normalize=normalize)
         return cls(["<pad>", "<start>", "<end>", "<unk>", *sorted(kept)], separator, normalize=normalize)
 
+    def grown(self, tokens: Iterable[str]) -> "Vocabulary":
+        """This vocabulary with further tokens at its end: those that it does not have yet, in the given order.
+
+        Example:
+
+        >>> Vocabulary.build(["b d"], " ").grown(["a", "b", "c"]).ordinary
+        ('b', 'd', 'a', 'c')
+        """
+        new = [token for token in dict.fromkeys(tokens) if token not in self._ids]
+        return Vocabulary(**{**self.get_config(), "tokens": [*self.tokens, *new]})
+
     @property
     def ordinary(self) -> tuple[str, ...]:
         """The tokens without the special ones."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 CONFIG = "config.yaml"
 EPOCHS_OPTION = "training.epochs"
-"""The only option that a resumed run may change."""
+PATIENCE_OPTION = "training.patience"
+"""With the number of epochs, all that a resumed run may change."""
 
 
 class RunError(ValueError):
@@ -46,11 +47,11 @@ def require_resumable(changes: Iterable[str]) -> None:
         changes: such as "training.epochs=30".
 
     Raises:
-        RunError: a change is not of the number of epochs.
+        RunError: a change is of something else than the number of epochs and the patience.
     """
     for change in changes:
-        if change.partition("=")[0].strip() != EPOCHS_OPTION:
+        if change.partition("=")[0].strip() not in (EPOCHS_OPTION, PATIENCE_OPTION):
             raise RunError(
-                f"--set {change}: a resumed run keeps its configuration, of which only {EPOCHS_OPTION} may change. "
-                "Leave it out, or start a new run."
+                f"--set {change}: a resumed run keeps its configuration, of which only {EPOCHS_OPTION} and "
+                f"{PATIENCE_OPTION} may change. Leave it out, or start a new run."
             )

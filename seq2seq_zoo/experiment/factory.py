@@ -76,8 +76,13 @@ def make_task(config: Mapping[str, Any]) -> Task:
         return tasks.create(config["task"])
 
 
-def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | EncoderOnly:
+def make_model(config: Mapping[str, Any], data: Data | Series, max_length: int = 0) -> Seq2Seq | EncoderOnly:
     """The model of a resolved configuration, built for a task's data, with its initial weights.
+
+    Args:
+        config: the configuration.
+        data: the task's data.
+        max_length: the least `decoder.max_length` for tokens, if the configuration does not set it.
 
     Raises:
         OptionError: the configuration does not fit the data, or a part of the model refuses its options.
@@ -96,8 +101,10 @@ def make_model(config: Mapping[str, Any], data: Data | Series) -> Seq2Seq | Enco
     else:
         options = dict(config["decoder"])
         token_options = {key: options.pop(key) for key in _TOKENS}
-        if isinstance(data, Series) or options["max_length"] is None:
+        if isinstance(data, Series):
             options["max_length"] = _max_length(data)
+        elif options["max_length"] is None:
+            options["max_length"] = max(_max_length(data), max_length)
         readout = _readout(config, data, token_options)
         with errors_at("decoder", refusals=ValueError):
             decoder = modes.create(options.pop("mode"), readout=readout, **options)

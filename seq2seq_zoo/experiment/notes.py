@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq_zoo.system.environment import available_memory
 from seq2seq_zoo.tasks.task import Data, Series
+from seq2seq_zoo.training.memory import step_memory
 from seq2seq_zoo.training.training import Training
 
 FEW = 50
@@ -26,7 +28,7 @@ def before_training(task: Mapping[str, Any], training: Training, data: Data | Se
         model: the model.
     """
     too_long = too_long_targets(data, getattr(model, "max_length", 0))
-    return [*too_long, *_outliers(task, training, data), *_tiny_dev(data)]
+    return [*too_long, *_outliers(task, training, data), *_memory(task, training, data, model), *_tiny_dev(data)]
 
 
 def too_long_targets(data: Data | Series, max_length: int, splits: Iterable[str] | None = None) -> list[str]:
@@ -71,6 +73,25 @@ def _outliers(task: Mapping[str, Any], training: Training, data: Data | Series) 
     return [
         f"In train, {', '.join(found)}: {padded} padded to the longest, which takes time and memory."
         + (f" To save them, {', or '.join(advice)}." if advice else "")
+    ]
+
+
+def _memory(task: Mapping[str, Any], training: Training, data: Data | Series, model: Any) -> list[str]:
+    """A note if the longest batch may need more than half of the free memory."""
+    free = available_memory()
+    if free is None or isinstance(data, Series) or data.window is not None:
+        return []
+    source, target = data.lengths("train").max(axis=0).tolist()
+    target += data.end is not None
+    needed = step_memory(model, training.batch_size, source, target)
+    if needed <= free / 2:
+        return []
+    limits = [f"task.max_{side}_tokens" for side in ("source", "target") if f"max_{side}_tokens" in task]
+    return [
+        f"A training step with {training.batch_size} pairs of {source:,} and {target:,} tokens needs about "
+        f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free. To save memory, "
+        + (f"leave longer pairs out with {' and '.join(limits)}, or " if limits else "")
+        + "lower training.batch_size."
     ]
 
 

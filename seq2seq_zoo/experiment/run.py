@@ -1,8 +1,8 @@
 """A run: one training in a directory, from its configuration to its results. A kill loses no finished epoch."""
 
 import contextlib
+import dataclasses
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -17,10 +17,12 @@ from seq2seq_zoo.config.options import OptionError, errors_at
 from seq2seq_zoo.config.reader import dump, read
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.data.lines import DataFileError
+from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.directory import (
     CONFIG,
     EPOCHS_OPTION,
+    PATIENCE_OPTION,
     RunError,
     require_new,
     require_resumable,
@@ -30,12 +32,15 @@ from seq2seq_zoo.figures import image, trajectories
 from seq2seq_zoo.metrics import metric
 from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.loading import load
+from seq2seq_zoo.models.pretrained import Pretrained
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import atomic_path, write
 from seq2seq_zoo.system.interrupt import interruptible
+from seq2seq_zoo.system.model_file import ModelFileError, find_model
 from seq2seq_zoo.tasks.task import Data, Row, Series
 from seq2seq_zoo.training.evaluation import evaluate_fully
 from seq2seq_zoo.training.real_values import Output, table
+from seq2seq_zoo.training.trackers import recorded, trackers
 from seq2seq_zoo.training.training import TrainingError
 
 DATA = "data.json"
@@ -46,9 +51,12 @@ METRICS = "metrics.json"
 PREDICTIONS = "predictions.tsv"
 CURVES = "curves.png"
 SERIES = "series.png"
+VOCABULARY = "_vocabulary.json"
 
 FOLDER = "folder"
 """The key in `data.json` of the folder in which the run was started."""
+FROM = "from"
+"""The key in `data.json` and `metrics.json` of the model from which the training goes on: its file and checksum."""
 
 
 class Run:
@@ -58,7 +66,8 @@ class Run:
 
     - `config.yaml`: the resolved configuration.
     - `data.json`: a fingerprint of the data, so that a resumed run never tests on training pairs; the folder in which
-      the run was started, which relative paths refer to; for real values, also what is needed to read further files.
+      the run was started, which relative paths refer to; the model from which the training goes on, if there is one,
+      with its checksum; for real values, also what is needed to read further files.
     - `source_vocabulary.json` and `target_vocabulary.json`.
     - `epochs.jsonl`: one record for each epoch.
     - `last.keras` and `best.keras`: whole models.
@@ -83,6 +92,7 @@ class Run:
         history: one record for each finished epoch.
         notes: lines to read before training: those of the data and, in a new run, one for each part of the model that
             starts with pretrained weights.
+        base: the `file` of the model from which the training goes on, and its `sha256`; `None` if there is none.
 
     Raises:
         ConfigError: the task's data cannot be loaded, or the model cannot be made, with this configuration.
@@ -95,13 +105,13 @@ class Run:
         self.notes: list[str] = []
         with _config_errors(config):
             self.training = factory.make_training(config)
-            if self.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
-                raise OptionError(
-                    ("training", "tensorboard"),
-                    "needs a package that is not installed. Run: pip install 'seq2seq-zoo[tensorboard]'",
-                )
+            with errors_at("training", "trackers", refusals=ValueError):
+                for tracker in self.training.trackers:
+                    trackers.create(tracker)
             keras.utils.set_random_seed(config["seed"])
-            self.data = load_data(config, directory)
+            pretrained = factory.make_pretrained(config)
+            self.base = self._find_base(pretrained)
+            self.data = _load_data(config, directory, pretrained)
             self.notes += self.data.notes
             self.metrics = factory.make_metrics(config, self.data)
             if (directory / LAST).exists():
@@ -111,8 +121,9 @@ class Run:
                     self.model.optimizer.learning_rate = self.training.rate(self.data)
                 self.history = self._finished_epochs()
             else:
-                self.model = factory.make_model(config, self.data)
-                pretrained = factory.make_pretrained(config)
+                with errors_at("pretrained"), _paths_of(directory):
+                    longest = getattr(pretrained.saved_model, "max_length", 0)
+                self.model = factory.make_model(config, self.data, longest)
                 with errors_at("pretrained"), _paths_of(directory):
                     self.notes += pretrained.into(self.model)
             with errors_at("training"):
@@ -129,12 +140,14 @@ class Run:
         directory = Path(directory)
         require_new(directory)
         run = cls(directory, config)
-        run._write(CONFIG, dump(config))
         summary = {**_summary(run.data), FOLDER: str(Path.cwd())}
+        if run.base is not None:
+            summary[FROM] = run.base
         run._write(DATA, json.dumps(summary, ensure_ascii=False) + "\n")
         if isinstance(run.data, Data):
             for side, vocabulary in (("source", run.data.source), ("target", run.data.target)):
-                run._write(f"{side}_vocabulary.json", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
+                run._write(f"{side}{VOCABULARY}", json.dumps(vocabulary.get_config(), ensure_ascii=False) + "\n")
+        run._write(CONFIG, dump(config))  # last, because it makes the directory a run
         return run
 
     @classmethod
@@ -143,11 +156,12 @@ class Run:
 
         Args:
             directory: of the run.
-            changes: of the number of epochs, such as "training.epochs=30"; written to the run's configuration.
+            changes: of the number of epochs and the patience, such as "training.epochs=30"; written to the run's
+                configuration. The patience counts the epochs before, too.
 
         Raises:
-            RunError: there is no run in the directory, its data has changed, another option is changed, or more epochs
-                are finished already.
+            RunError: there is no run in the directory, its data has changed, another option is changed, more epochs are
+                finished already, or the patience has run out, so that the changes would have no effect.
         """
         directory = Path(directory)
         require_resumable(changes)
@@ -163,8 +177,24 @@ class Run:
                     f"{directory}: {len(run.history)} epochs are finished already: expected a {EPOCHS_OPTION} of at "
                     f"least that, got {run.training.epochs}."
                 )
+            if run.training.out_of_patience(run.history):
+                raise RunError(f"{directory}: {run.why_finished}, so nothing is left to train.")
             run._write(CONFIG, dump(config))
         return run
+
+    @property
+    def why_finished(self) -> str:
+        """Why nothing is left to train, and what would continue the run; empty if an epoch is left."""
+        epochs = len(self.history)
+        if self.training.out_of_patience(self.history):
+            best = self.training.best_epoch(self.history)["epoch"]
+            return (
+                f"{PATIENCE_OPTION}, {self.training.patience}, stopped the run after epoch {epochs}, since none after "
+                f"epoch {best} was better (to continue: --set {PATIENCE_OPTION}={epochs - best + 1} or more, or null)"
+            )
+        if epochs >= self.training.epochs:
+            return f"all {epochs} epochs are finished (to continue: --set {EPOCHS_OPTION}={epochs + 1} or more)"
+        return ""
 
     def train(
         self,
@@ -185,6 +215,7 @@ class Run:
 
         Raises:
             TrainingError: the loss became NaN or infinite. The last good checkpoints remain.
+            TrackerError: a tracker failed. All finished epochs are saved.
         """
 
         def save(model: Any, record: dict[str, Any], better: bool) -> None:
@@ -197,17 +228,42 @@ class Run:
             self.history.append(record)
             if on_epoch is not None:
                 on_epoch(record, better)
+            log({"loss": record["loss"], **_named("dev", record)}, record["epoch"])
 
-        with interruptible() as check:
+        with interruptible() as check, recorded(self.training.trackers, self.directory, self.config) as log:
             callbacks = [*callbacks, keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: check())]
-            if self.training.tensorboard:
-                callbacks.append(keras.callbacks.TensorBoard(str(self.directory / "tensorboard")))
             try:
                 self.training.fit(self.model, self.data, self.config["seed"], self.history, save, callbacks)
             except TrainingError as error:
                 saved = f" The model of epoch {len(self.history)} is saved in {self.directory}." if self.history else ""
                 raise TrainingError(f"{error}{saved}") from None
-            return self._evaluate(load(self.directory / BEST))
+            metrics = self._evaluate(load(self.directory / BEST))
+            best = {**_named("best/dev", metrics["dev"]), **_named("best/test", metrics["test"])}
+            log(best, len(self.history))
+            return metrics
+
+    def _find_base(self, pretrained: Pretrained) -> dict[str, str] | None:
+        """The file of the model from which the training goes on and its checksum, as recorded when the run started.
+
+        Raises:
+            RunError: no epoch is finished, so the run needs the file, and it has changed.
+        """
+        if pretrained.model is None:
+            return None
+        record = self.directory / DATA
+        before = json.loads(record.read_text(encoding="utf-8"))[FROM] if record.exists() else None
+        if before is not None and (self.directory / LAST).exists():
+            return before
+        with errors_at("pretrained", "model", refusals=ModelFileError), _paths_of(self.directory):
+            file = find_model(pretrained.model)
+            with file.open("rb") as content:
+                now = {"file": str(file), "sha256": hashlib.file_digest(content, "sha256").hexdigest()}
+        if before is not None and before["sha256"] != now["sha256"]:
+            raise RunError(
+                f"{self.directory}: {file}, the model from which the run started, has changed since, and no epoch is "
+                "finished. Restore the file, or start a new run."
+            )
+        return now
 
     def _finished_epochs(self) -> list[dict[str, Any]]:
         """The records of the epochs that the loaded model has been trained for."""
@@ -232,6 +288,7 @@ class Run:
             write(self.directory / SERIES, image(_draw_series(self.data, outputs)))
         with atomic_path(self.directory / CURVES) as draft:
             _draw_curves(self.history, draft)
+        metrics |= {} if self.base is None else {FROM: self.base}
         metrics |= environment()
         self._write(METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         return metrics
@@ -262,9 +319,26 @@ def load_data(config: Mapping[str, Any], directory: str | os.PathLike[str] | Non
         ConfigError: the task refuses its options, or its data cannot be read.
     """
     with _config_errors(config):
-        task = factory.make_task(config)
-        with errors_at("task", refusals=DataFileError), _paths_of(directory):
-            return task.load()
+        return _load_data(config, directory, factory.make_pretrained(config))
+
+
+def _load_data(
+    config: Mapping[str, Any], directory: str | os.PathLike[str] | None, pretrained: Pretrained
+) -> Data | Series:
+    """`load_data`; if the training goes on from a model, with the vocabularies of that model and their new tokens."""
+    task = factory.make_task(config)
+    with errors_at("task", refusals=DataFileError), _paths_of(directory):
+        data = task.load()
+    if pretrained.model is None or isinstance(data, Series):
+        return data
+    files = [Path(directory, f"{side}{VOCABULARY}") for side in ("source", "target")] if directory else []
+    if files and all(file.exists() for file in files):  # of a run, which then no longer needs the model
+        source, target = (Vocabulary.from_config(json.loads(file.read_text(encoding="utf-8"))) for file in files)
+        source, target = source.grown(data.source.ordinary), target.grown(data.target.ordinary)
+    else:
+        with errors_at("pretrained"):
+            source, target = pretrained.vocabularies(data.source, data.target)
+    return dataclasses.replace(data, source=source, target=target)
 
 
 def read_data(directory: str | os.PathLike[str]) -> Any:
@@ -347,6 +421,11 @@ def _config_errors(config: Mapping[str, Any]) -> Iterator[None]:
         yield
     except OptionError as error:
         raise ConfigError.at(error, getattr(config, "origins", {})) from error
+
+
+def _named(prefix: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics among some values, by their names for trackers."""
+    return {f"{prefix}/{name}": value for name, value in metrics.items() if name in metric.METRICS}
 
 
 def predictions_table(data: Data | Series, outputs: Sequence[Any]) -> str:

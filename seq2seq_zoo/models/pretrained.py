@@ -1,26 +1,30 @@
 """Initial weights from other models, in place of random ones."""
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from seq2seq_zoo.config.options import KERAS_ARGUMENTS, OptionError, checked, errors_at
-from seq2seq_zoo.data.vocabulary import KINDS, PADDING, Vocabulary
+from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 from seq2seq_zoo.decoders import FeedbackDecoder, modes
 from seq2seq_zoo.layers.cells import cells
 from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.layers.stack import Stack
+from seq2seq_zoo.models import continued
+from seq2seq_zoo.models.continued import TOKEN_AXIS
 from seq2seq_zoo.models.ensemble import Ensemble
 from seq2seq_zoo.models.loading import ModelFileError, load
-
-_TOKEN_AXIS = {"embedding": 0, "kernel": 1, "bias": 0}  # by a readout's weight: the axis with an entry for each token
 
 
 class Pretrained:
     """Saved models that provide the initial weights of a new model.
 
-    Token vectors are matched by token, not by id. Tokens that are not in the saved model's vocabulary keep their random
-    vectors. Everything else must have the same architecture: an encoder or decoder is copied completely or not at all.
+    Either the training goes on from a whole `model`, or parts are copied. Everything copied must have the same
+    architecture: an encoder or decoder is copied completely or not at all.
+
+    The token vectors of parts are matched by token, not by id. Tokens that are not in the saved model's vocabulary keep
+    their random vectors.
 
     Args:
         encoder: path of a saved model or a run whose encoder is copied. From a language model, the token vectors and
@@ -29,6 +33,12 @@ class Pretrained:
             The weights that connect a decoder to its source stay random: those of the bridge and the attention, and, if
             the saved decoder has mode feedback (such as a language model's), the weights of the recurrent layers and of
             the readout for what they read of the source.
+        model: path of a saved model or a run from which the training goes on: all weights are copied, and the tokens
+            keep their ids. Tokens that only the new data has are added; their vectors and biases start at the mean of
+            those of the other tokens, the special ones left out. Not with `encoder` or `decoder`.
+
+    Raises:
+        ValueError: `model` is given with `encoder` or `decoder`.
 
     Example:
 
@@ -51,20 +61,44 @@ class Pretrained:
     """
 
     @checked
-    def __init__(self, encoder: str | None = None, decoder: str | None = None):
+    def __init__(self, encoder: str | None = None, decoder: str | None = None, model: str | None = None):
+        if model is not None and (encoder is not None or decoder is not None):
+            raise ValueError("`model` gives all weights: leave `encoder` and `decoder` out.")
         self.encoder = encoder
         self.decoder = decoder
+        self.model = model
+
+    @functools.cached_property
+    def saved_model(self) -> Any:
+        """The saved model from which the training goes on; `None` without `model`."""
+        if self.model is None:
+            return None
+        with errors_at("model", refusals=ModelFileError):
+            return _load(self.model)
+
+    def vocabularies(self, source: Vocabulary, target: Vocabulary) -> tuple[Vocabulary, Vocabulary]:
+        """The vocabularies of the saved model, with the further tokens of those of the new data.
+
+        Raises:
+            OptionError: the saved model has no vocabularies, or texts of another kind.
+        """
+        with errors_at("model"):
+            return continued.grown_vocabularies(self.saved_model, str(self.model), source, target)
 
     def into(self, model: Any) -> list[str]:
         """Copy the weights into a built model.
 
         Returns:
-            A line for the encoder and for the decoder: how many of the tokens have a pretrained vector.
+            A line for the encoder and for the decoder: how many of the tokens have a pretrained vector. A line for a
+            whole model: how many tokens are new.
 
         Raises:
             OptionError: a path holds no model with an encoder or decoder to copy, or one that does not fit.
         """
         lines = []
+        if self.saved_model is not None:
+            with errors_at("model"):
+                lines.append(continued.copy(self.saved_model, str(self.model), model))
         for part, copy, path in (("encoder", _into_encoder, self.encoder), ("decoder", _into_decoder, self.decoder)):
             if path is not None:
                 with errors_at(part, refusals=ModelFileError):
@@ -102,14 +136,14 @@ def _into_decoder(model: Any, path: str) -> str:
         own = {"embedding_dim": readout.width if each.feeds_back else None, "tied": readout.tied}
         own |= {"feedback": readout.feedback, "mode": None if is_prefix else modes.name_of(type(each))}
         options.append({**_options(each), **own})
-        features = next((weight.shape[0] for weight in readout.weights if _TOKEN_AXIS.get(weight.name) != 0), None)
+        features = next((weight.shape[0] for weight in readout.weights if TOKEN_AXIS.get(weight.name) != 0), None)
         widths.append({"inputs": sum(each.stack.cells[0][0].widths), "features": features})
     _check(path, *options)
     if not is_prefix:
         _check(path, *widths)
     olds = {weight.name: weight for weight in old.readout.weights}
     for weight in new.readout.weights:
-        _copy(olds[weight.name], weight, ids, _TOKEN_AXIS.get(weight.name))
+        _copy(olds[weight.name], weight, ids, TOKEN_AXIS.get(weight.name))
     _copy_stack(old.stack, new.stack)
     return _note(path, model.target_vocabulary, ids)
 
@@ -154,9 +188,7 @@ def _same_tokens(path: str, new: Vocabulary | None, old: Vocabulary | None) -> n
     if new is None or old is None:
         whose = "the new model" if new is None else path
         raise OptionError((), f"weights are matched by token, but {whose} has no vocabulary.")
-    if new.separator != old.separator:
-        wanted, found = (KINDS[each.separator] for each in (new, old))
-        raise OptionError((), f"{path} does not fit: expected {wanted}, found {found}.")
+    continued.require_same_separator(path, new, old)
     known = set(old.ordinary)
     texts = [new.join([token]) for token in new.ordinary if token in known]
     both = [(*new.encode(text), *old.encode(text)) for text in texts]

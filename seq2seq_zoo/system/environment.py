@@ -89,6 +89,15 @@ def peak_memory() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, the others kibibytes
 
 
+def available_memory() -> int | None:
+    """The bytes of memory that a CPU may still use; None if there is a GPU, or if the system does not report it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:") and not _gpus():
+                return int(line.split()[1]) * 1024
+    return None
+
+
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)

@@ -4,12 +4,12 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
 
-from seq2seq_zoo.config.options import Fraction, OptionError, Positive, PositiveFloat, checked, errors_at
+from seq2seq_zoo.config.options import Fraction, Named, OptionError, Positive, PositiveFloat, checked, errors_at
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.data.stream import in_windows
 from seq2seq_zoo.layers.backend import use_xla
@@ -18,6 +18,7 @@ from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.system.environment import reuse_memory
 from seq2seq_zoo.tasks.task import Data, Series
 from seq2seq_zoo.training.evaluation import evaluate_split, monitorable_metrics
+from seq2seq_zoo.training.trackers import trackers
 
 XLA_PAYS = 1000
 """From how many updates for each shape of batches XLA saves more time on a CPU than its compilation takes."""
@@ -70,7 +71,7 @@ class Training:
             generated output, accuracy of labels, perplexity of a language model, root mean squared error of real
             values, mean absolute scaled error of forecasts.
         patience: stop after this many epochs without a better one; null for never.
-        tensorboard: whether a run also writes logs for TensorBoard.
+        trackers: other programs that also record a run: `tensorboard`, `mlflow`, `wandb`.
 
     Example:
 
@@ -92,7 +93,7 @@ class Training:
         buckets: Positive | None = None,
         monitor: Monitor | None = None,
         patience: Positive | None = None,
-        tensorboard: bool = False,
+        trackers: tuple[Annotated[Any, Named(trackers)], ...] = (),
     ):
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
@@ -105,7 +106,7 @@ class Training:
         self.buckets = buckets
         self.monitor = monitor
         self.patience = patience
-        self.tensorboard = tensorboard
+        self.trackers = trackers
 
     def fit(
         self,
@@ -168,6 +169,12 @@ class Training:
     def best_epoch(self, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The record of the best epoch."""
         return [record for i, record in enumerate(history) if self.is_better(record, history[:i])][-1]
+
+    def out_of_patience(self, history: Sequence[dict[str, Any]]) -> bool:
+        """Whether as many epochs as `patience` allows have passed since the best one."""
+        if self.patience is None or not history:
+            return False
+        return len(history) - self.best_epoch(history)["epoch"] >= self.patience
 
     def rate(self, data: Data | Series) -> Any:
         """The learning rate, or its schedule, whose length is the number of steps in `data` over all epochs."""
@@ -326,12 +333,7 @@ class _EpochCallback(keras.callbacks.Callback):
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or patience has run out."""
-        if len(self.history) >= self._training.epochs:
-            return True
-        patience = self._training.patience
-        if patience is None or not self.history:
-            return False
-        return len(self.history) - self._training.best_epoch(self.history)["epoch"] >= patience
+        return len(self.history) >= self._training.epochs or self._training.out_of_patience(self.history)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]

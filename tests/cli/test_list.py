@@ -22,5 +22,5 @@ def test_all_kinds_are_listed():
 
 
 def test_an_unknown_kind_is_refused():
-    kinds = "modes, cells, attentions, bridges, schedules, searches, formats, tasks, metrics, presets, suites, data"
+    kinds = "modes, cells, attentions, bridges, schedules, searches, formats, trackers, tasks, metrics, presets, suites, data"
     assert refused("list", "mode") == f"Unknown kind 'mode'. Did you mean 'modes'? Kinds: {kinds}."

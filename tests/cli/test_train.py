@@ -48,14 +48,15 @@ def test_a_directory_is_named_after_its_configuration(folder, monkeypatch):
         (["copy", "--resume", "x"], "Give either a CONFIG, to start a new run, or --resume DIR, to continue one."),
         (
             ["--resume", "x", "--set", "seed=1"],
-            "--set seed=1: a resumed run keeps its configuration, of which only training.epochs may change. Leave it "
-            "out, or start a new run.",
+            "--set seed=1: a resumed run keeps its configuration, of which only training.epochs and training.patience "
+            "may change. Leave it out, or start a new run.",
         ),
         (
             ["--resume", "x", "--out", "y"],
-            "--resume continues a run in its directory and with its configuration: leave --out and --skip-bad-lines "
-            "out.",
+            "--resume continues a run in its directory and with its configuration: leave --out, --skip-bad-lines and "
+            "--from out.",
         ),
+        (["copy", "--from", "x"], "x: no such file: expected a model (.keras) or a run directory with one."),
         (["--resume", "x"], "x is not a run: expected config.yaml in it. Give a directory made by `train`."),
         (
             ["copy", "--set", "decoder.unts=3"],
@@ -92,6 +93,16 @@ def test_train_overwrites_nothing(first_25):
     assert refused("train", "first_25", "--out", directory) == (
         f"{directory} already exists and is not overwritten: give another name with --out, or continue it with "
         f"--resume {directory}."
+    )
+
+
+def test_a_configuration_that_does_not_fit_the_model_to_go_on_from(first_25):
+    directory = first_25.directory
+    wider = set_options("encoder.units=64", "decoder.units=64")
+    assert refused("train", "first_25", "--from", directory, "--out", "wider", *wider) == (
+        f'--set pretrained.model="{directory}": pretrained.model: {directory} does not fit the configuration: '
+        "encoder.units is 64 and was 20, decoder.units is 64 and was 20. Take those of the model: --set "
+        "encoder.units=20 --set decoder.units=20"
     )
 
 
@@ -198,6 +209,9 @@ def test_ctrl_c_prints_the_command_that_resumes_and_it_does(folder):
     assert f"epoch {epochs} of 4" not in done.stderr
     assert "epoch 4 of 4" in done.stderr
     assert len((folder / "my run" / "epochs.jsonl").read_text().splitlines()) == 4
+    assert call("train", "--resume", "my run").stderr.splitlines()[-2] == (
+        "my run is only evaluated again: all 4 epochs are finished (to continue: --set training.epochs=5 or more)"
+    )
 
 
 def test_ctrl_c_before_anything_is_saved():
