@@ -18,14 +18,14 @@ def pytest_report_header():
 def searches_without_xla():
     """Run searches without XLA, which would compile each of their shapes for seconds: most of the time of all tests.
 
-    Tests of compiled searches set `seq2seq_zoo.models.text_model.use_xla` themselves. Processes that a test starts run
+    Tests of compiled searches set `seq2seq_zoo.decoding.program.use_xla` themselves. Processes that a test starts run
     as users run them, with XLA.
     """
     # Not imported here: a test that needs no backend should not wait for one.
-    text_model = sys.modules.get("seq2seq_zoo.models.text_model")
+    program = sys.modules.get("seq2seq_zoo.decoding.program")
     with pytest.MonkeyPatch.context() as patch:
-        if text_model is not None:
-            patch.setattr(text_model, "use_xla", lambda: False)
+        if program is not None:
+            patch.setattr(program, "use_xla", lambda: False)
         yield
 
 

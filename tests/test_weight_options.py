@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 from cases import SOURCE, TARGET, close
 
-from seq2seq_zoo import AttentionDecoder, Encoder, PeekDecoder, Seq2Seq, Tokens, Vectors
+from seq2seq_zoo import AttentionDecoder, Encoder, Seq2Seq, Tokens, Vectors
+from seq2seq_zoo.layers.attention import attentions
+from seq2seq_zoo.layers.bridge import DenseBridge
 from seq2seq_zoo.layers.cells import cells
 
 KINDS = ("kernel", "recurrent", "bias")
+OWN = {"kernel_regularizer": "l2"}
 CELL = {"name": "gru", **{f"{kind}_regularizer": "l2" for kind in KINDS}, "bias_initializer": "ones"}
 
 
@@ -19,7 +22,8 @@ def model_with(option, value):
     cell = {"name": "lstm", f"recurrent_{option}": value, **own}
     readout = Tokens(9, **own, **embeddings)
     encoder = Encoder(4, cell=cell, depth=2, vocabulary_size=9, bidirectional=True, **embeddings)
-    model = Seq2Seq(encoder, PeekDecoder(4, cell=cell, readout=readout, bridge="zero"))
+    parts = {"attention": {"name": "additive", **own}, "bridge": {"name": "dense", **own}}
+    model = Seq2Seq(encoder, AttentionDecoder(4, cell=cell, readout=readout, **parts))
     model.build((None, None))
     return model
 
@@ -75,6 +79,8 @@ def test_a_configuration_and_a_file_hold_them(tmp_path):
         Encoder(4, cell=CELL, vocabulary_size=9, embeddings_constraint=keras.constraints.MaxNorm(0.5)),
         Tokens(9, embeddings_regularizer=keras.regularizers.L1(0.2), kernel_initializer="ones"),
         Vectors(3, bias_initializer=keras.initializers.Constant(2.0)),
+        DenseBridge(kernel_constraint="non_neg", bias_regularizer="l1"),
+        *(attentions.create(name, kernel_regularizer="l2") for name in ("additive", "general", "linear")),
     ):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     readout = Tokens(9, embeddings_regularizer=keras.regularizers.L1(0.2))
@@ -84,6 +90,12 @@ def test_a_configuration_and_a_file_hold_them(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     close(float(sum(loaded.losses)), float(sum(model.losses)))
     assert len(loaded.losses) == len(model.losses) == 9
+
+
+def test_options_of_weights_that_a_part_does_not_have_are_refused():
+    for part in ({"attention": {"name": "general", "bias_regularizer": "l2"}}, {"bridge": {"name": "copy", **OWN}}):
+        with pytest.raises(ValueError, match=r"_regularizer` is not an option of (attention 'general'|bridge 'copy')"):
+            AttentionDecoder(4, readout=Tokens(9), **part)
 
 
 def test_wrong_ones_are_refused():

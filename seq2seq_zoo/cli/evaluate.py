@@ -20,6 +20,7 @@ from seq2seq_zoo.cli.models import (
     read_pairs_for,
 )
 from seq2seq_zoo.cli.shared import (
+    SEARCHES,
     ModelPath,
     SkipBadLines,
     UsageError,
@@ -28,6 +29,7 @@ from seq2seq_zoo.cli.shared import (
     note,
     require_absent,
     require_file,
+    require_known,
 )
 from seq2seq_zoo.experiment.directory import require_run
 from seq2seq_zoo.system.model_file import find_model
@@ -87,6 +89,7 @@ def evaluate(
         require_file(file)
     if out is not None:
         require_absent(out)
+    require_known("--search", "search", search, SEARCHES)
     from seq2seq_zoo.metrics.texts import text_metrics
 
     further = [text_metrics.create(name) for name in metric or ()]

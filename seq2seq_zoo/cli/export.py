@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from seq2seq_zoo.cli.models import SearchName, SearchOptions, load_text_model, make_search
-from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note, require_absent
+from seq2seq_zoo.cli.shared import (
+    FORMATS,
+    SEARCHES,
+    ModelPath,
+    UsageError,
+    app,
+    examples,
+    note,
+    require_absent,
+    require_known,
+)
 from seq2seq_zoo.system.model_file import find_model
 
 COMPARED = 500
@@ -52,6 +62,8 @@ def export(
     name = "-".join(part for part in (format, search if search != "greedy" else "", quantize) if part)
     directory = out or (model_path / name if model_path.is_dir() else model_path.with_name(f"{model_path.stem}-{name}"))
     require_absent(directory)
+    require_known("--format", "export format", format, FORMATS)
+    require_known("--search", "search", search, SEARCHES)
     model = load_text_model(model_path)
     if not hasattr(model, "search"):
         raise UsageError(f"{model_path} has no decoder, so it has no search to export.")

@@ -52,7 +52,7 @@ def load_model(path: Path) -> Any:
     start_backend()
     from seq2seq_zoo.models.loading import ModelFileError, load
 
-    model = load(path)
+    model = load(path, compile=False)
     if not hasattr(model, "readout"):
         raise ModelFileError(
             f"{path}: the commands use a Seq2Seq, an Ensemble or an EncoderOnly, found a {type(model).__name__}: use "

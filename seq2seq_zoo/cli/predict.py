@@ -27,7 +27,7 @@ from seq2seq_zoo.cli.models import (
     make_search,
     require_vocabularies,
 )
-from seq2seq_zoo.cli.shared import ModelPath, UsageError, app, examples, note, require_file
+from seq2seq_zoo.cli.shared import SEARCHES, ModelPath, UsageError, app, examples, note, require_file, require_known
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.delimited import Records
@@ -130,6 +130,7 @@ def predict(
         raise UsageError(f"--mass must be a probability above 0 and at most 1, got {mass:g}.")
     if file is not None:
         require_file(file)
+    require_known("--search", "search", search, SEARCHES)
     given = (n_best, mass, prefix, stop, forbid or None, copy_unknown or None)
     searching = search != "greedy" or overrides or any(option is not None for option in given)
     model = load_model(model_path)

@@ -2,12 +2,13 @@
 
 import contextlib
 import errno
+import importlib.metadata
 import importlib.util
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -210,6 +211,24 @@ Results = Annotated[Path, typer.Argument(metavar="DIR", help="A directory made b
 
 
 # === Checks that need no backend ===
+
+
+SEARCHES = ("beam", "greedy", "sample")
+FORMATS = ("litert", "onnx", "savedmodel")
+"""The names of the searches and of the export formats of this package, whose registries import the backend."""
+
+PLUGINS = ("seq2seq_zoo.decoders", "seq2seq_zoo.tasks")
+"""The groups of entry points with which other packages register more."""
+
+
+def require_known(option: str, kind: str, name: str, known: Sequence[str]) -> None:
+    """Refuse an unknown name before the backend is imported, unless another package may register it.
+
+    Raises:
+        UsageError: the name is unknown.
+    """
+    if name not in known and not any(importlib.metadata.entry_points(group=group) for group in PLUGINS):
+        raise UsageError(f"{option}: unknown {kind} '{name}'.{nearest(name, known)} Known: {', '.join(known)}.")
 
 
 def require_file(path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
+Entry = TypeVar("Entry", bound=type)
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
@@ -65,7 +66,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         self._descriptions: dict[str, str] = {}
         self._entry_points_loaded = group is None
 
-    def register(self, name: str, description: str) -> Callable[[type[T]], type[T]]:
+    def register(self, name: str, description: str) -> Callable[[Entry], Entry]:
         """Class decorator: register the class under `name`, for the configuration and for saving.
 
         Raises:
@@ -73,8 +74,9 @@ class Registry(Mapping[str, type[T]], Generic[T]):
             ValueError: another class has the name.
         """
 
-        def decorate(cls: type[T]) -> type[T]:
-            if not (inspect.isclass(cls) and issubclass(cls, self.base)):
+        def decorate(cls: Entry) -> Entry:
+            entry: Any = cls
+            if not (inspect.isclass(entry) and issubclass(entry, self.base)):
                 raise TypeError(f"A {self.kind} must derive from {self.base.__name__}, got {cls!r}.")
             taken = self._entries.get(name)
             # A class that is defined again (a notebook cell run twice) replaces itself.
@@ -84,8 +86,8 @@ class Registry(Mapping[str, type[T]], Generic[T]):
                     f"Choose another name for {cls.__module__}.{cls.__qualname__}."
                 )
             if self._serializable is not None:
-                cls = self._serializable(cls.__module__.split(".")[0])(cls)
-            self._entries[name] = cls
+                self._serializable(cls.__module__.split(".")[0])(entry)
+            self._entries[name] = entry
             self._descriptions[name] = description
             return cls
 

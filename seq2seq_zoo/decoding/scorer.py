@@ -2,21 +2,22 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
+from seq2seq_zoo.decoding.program import Program
 from seq2seq_zoo.layers.readouts.readout import PAD
 from seq2seq_zoo.layers.readouts.tokens import Tokens
 
 
-class Scorer(keras.Model):
-    """Scores targets by teacher forcing. A Keras model itself, so that Keras compiles it on any backend.
+class Scorer(Program):
+    """Scores targets by teacher forcing.
 
     Args:
         model: a `Seq2Seq`, or any model that has a `readout` and gives the logits of `(sources, targets)`.
 
     Call arguments:
-        inputs: a pair of sources and target ids `(batch, target length)`, padded with 0.
+        inputs: a mapping of `sources`, as the model's encoder takes them, and `targets`: ids `(batch, target length)`,
+            padded with 0.
 
     Returns:
         A mapping of tensors `(batch, target length)`: `log_probs`, the log-probability of each target, 0 for padding;
@@ -27,24 +28,22 @@ class Scorer(keras.Model):
     """
 
     def __init__(self, model: Any, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(model, **kwargs)
         if not isinstance(model.readout, Tokens):
             raise ValueError(
                 f"Log-probabilities need a model that outputs tokens, but this model's readout is "
                 f"{type(model.readout).__name__}."
             )
-        self.model = model
 
-    def build(self, input_shape: Any) -> None:
-        """Create the model's weights, if it has none yet."""
-        if not self.model.built:
-            self.model.build(input_shape)
+    def max_steps(self, inputs: dict[str, Any]) -> int:
+        """The steps of the encoder and those of the decoder."""
+        return inputs["sources"].shape[1] + inputs["targets"].shape[1]
 
-    def call(self, inputs: tuple[Any, Any]) -> dict[str, Any]:
+    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Score the targets."""
-        _, targets = inputs
-        targets = ops.cast(targets, "int32")
-        log_probs = ops.log_softmax(ops.cast(self.model(inputs), "float32"))
+        logits = self.model((inputs["sources"], inputs["targets"]))
+        targets = ops.cast(inputs["targets"], "int32")
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"))
         of_targets = ops.squeeze(ops.take_along_axis(log_probs, targets[..., None], axis=-1), -1)
         best = ops.max(ops.where(self.model.readout.never_generated, -float("inf"), log_probs), axis=-1)
         real = ops.not_equal(targets, PAD)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from keras import ops, tree
 
+from seq2seq_zoo.decoding.program import Program
 from seq2seq_zoo.decoding.search import IMPOSSIBLE, Candidates, Hypotheses, Search
-from seq2seq_zoo.layers.backend import compiled, use_xla
 from seq2seq_zoo.layers.readouts.readout import PAD
 from seq2seq_zoo.layers.readouts.tokens import Tokens
 from seq2seq_zoo.layers.scan import scan
@@ -48,8 +47,8 @@ class Emitted(NamedTuple):
     """Its attention weights; `()` without attention."""
 
 
-class Searcher(keras.Model):
-    """Runs a search over a model. A Keras model itself, so that Keras compiles it on any backend.
+class Searcher(Program):
+    """Runs a search over a model.
 
     The calculation follows the steps:
 
@@ -86,7 +85,7 @@ class Searcher(keras.Model):
     """
 
     def __init__(self, model: Any, search: Search, **kwargs: Any):
-        super().__init__(dtype=model.step_policy, **kwargs)  # the model's step runs here, outside its call
+        super().__init__(model, dtype=model.step_policy, **kwargs)  # the model's step runs here, outside its call
         if not isinstance(model.readout, Tokens):
             raise ValueError(
                 f"A search needs a model that outputs tokens, but this model's readout is "
@@ -97,7 +96,6 @@ class Searcher(keras.Model):
                 f"{type(search).__name__}'s coverage penalty needs attention weights, but this model has no "
                 f"attention: leave the penalty out, or use a mode with attention."
             )
-        self.model = model
         self.search = search
         self.max_length = search.max_length or model.max_length
         if search.min_length >= self.max_length:
@@ -105,19 +103,9 @@ class Searcher(keras.Model):
                 f"`min_length` must be below the model's max_length, {self.max_length}, got {search.min_length}."
             )
 
-    def build(self, input_shape: Any) -> None:
-        """Create the model's weights, if it has none yet."""
-        if not self.model.built:
-            self.model.build(input_shape["sources"])
-
-    def make_predict_function(self, force: bool = False) -> Any:
-        """The function that Keras's `predict_on_batch` calls; with XLA, one without Keras's overhead of each call."""
-        if self.run_eagerly or not (self.jit_compile and use_xla()):
-            return super().make_predict_function(force)
-        if force or self.predict_function is None:
-            search = compiled(self)
-            self.predict_function = lambda data: search(data[0][0])
-        return self.predict_function
+    def max_steps(self, inputs: dict[str, Any]) -> int:
+        """The steps of the encoder and those of the search."""
+        return inputs["sources"].shape[1] + self.max_length
 
     def call(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Run the search."""

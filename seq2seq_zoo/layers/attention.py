@@ -8,7 +8,7 @@ from keras import ops
 from seq2seq_zoo.config.options import OptionError
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import matmul
-from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
+from seq2seq_zoo.layers.sublayer import Sublayer, Tensor, WithKernel, WithKernelAndBias
 
 MASKED = -6e4
 """The score of a masked position: below every real score, and finite even in half precision, in which an exported graph
@@ -111,8 +111,10 @@ attentions: Registry[Attention] = Registry(
 
 
 @attentions.register("additive", "the score of a small network: v . tanh(W s + U h)")
-class AdditiveAttention(Attention):
+class AdditiveAttention(Attention, WithKernelAndBias):
     """`e = v . tanh(W q + U h + b)`: the only score here that is not linear in the query.
+
+    Arguments are those of `WithKernelAndBias`; `v` counts as a matrix.
 
     Reference:
         Bahdanau et al. 2015, arXiv:1409.0473, appendix A.1.2.
@@ -120,10 +122,10 @@ class AdditiveAttention(Attention):
 
     def build(self, query: int, key: int) -> None:
         """Create the weights."""
-        self.query_kernel = self.add_weight(shape=(query, query), initializer="glorot_uniform", name="query_kernel")
-        self.key_kernel = self.add_weight(shape=(key, query), initializer="glorot_uniform", name="key_kernel")
-        self.bias = self.add_weight(shape=(query,), initializer="zeros", name="bias")
-        self.scale = self.add_weight(shape=(query, 1), initializer="glorot_uniform", name="scale")
+        self.query_kernel = self.add_parameter("query_kernel", (query, query), "kernel")
+        self.key_kernel = self.add_parameter("key_kernel", (key, query), "kernel")
+        self.bias = self.add_parameter("bias", (query,), "bias")
+        self.scale = self.add_parameter("scale", (query, 1), "kernel")
         super().build(query, key)
 
     def keys(self, sequence: Tensor) -> Tensor:
@@ -141,12 +143,14 @@ class AdditiveAttention(Attention):
 
 
 @attentions.register("linear", "a linear score, in which the query cancels out: the same weights at every step (2016)")
-class LinearAttention(Attention):
+class LinearAttention(Attention, WithKernelAndBias):
     """`e = w . (h' + q) + b` with `h' = W h + d`; the `h'` are the values as well.
 
     For fidelity to an ancestor, not for use: `w . q + b` is the same for all positions, and a softmax does not change
     when all its inputs grow by the same number. The weights therefore depend on the source alone and are the same at
     every step. In `additive`, the tanh keeps the query from cancelling out.
+
+    Arguments are those of `WithKernelAndBias`; `w` counts as a matrix.
 
     Reference:
         https://github.com/jacoxu/encoder_decoder
@@ -154,10 +158,10 @@ class LinearAttention(Attention):
 
     def build(self, query: int, key: int) -> None:
         """Create the weights."""
-        self.kernel = self.add_weight(shape=(key, query), initializer="glorot_uniform", name="kernel")
-        self.bias = self.add_weight(shape=(query,), initializer="zeros", name="bias")
-        self.scale = self.add_weight(shape=(query, 1), initializer="glorot_uniform", name="scale")
-        self.shift = self.add_weight(shape=(1,), initializer="zeros", name="shift")
+        self.kernel = self.add_parameter("kernel", (key, query), "kernel")
+        self.bias = self.add_parameter("bias", (query,), "bias")
+        self.scale = self.add_parameter("scale", (query, 1), "kernel")
+        self.shift = self.add_parameter("shift", (1,), "bias")
         super().build(query, key)
 
     def prepare(self, sequence: Tensor, mask: Tensor) -> AttentionMemory:
@@ -221,8 +225,8 @@ class ScaledDotAttention(DotAttention):
 
 
 @attentions.register("general", "a learned product s . W h")
-class GeneralAttention(_Product):
-    """`e = q . W h`.
+class GeneralAttention(_Product, WithKernel):
+    """`e = q . W h`. Arguments are those of `WithKernel`.
 
     Reference:
         Luong et al. 2015, arXiv:1508.04025, section 3.1, "general".
@@ -230,7 +234,7 @@ class GeneralAttention(_Product):
 
     def build(self, query: int, key: int) -> None:
         """Create the weights."""
-        self.kernel = self.add_weight(shape=(key, query), initializer="glorot_uniform", name="kernel")
+        self.kernel = self.add_parameter("kernel", (key, query), "kernel")
         super().build(query, key)
 
     def keys(self, sequence: Tensor) -> Tensor:

@@ -1,8 +1,10 @@
 """What depends on the Keras backend, apart from the loop over time (`scan`)."""
 
+import collections
 import contextlib
 import importlib
 import inspect
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -38,19 +40,36 @@ def use_xla() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
-def compiled(function: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+EAGER_STEPS = 128
+"""How many steps of loops run eagerly before a shape is compiled, which takes as long as some 200 of them."""
+
+
+def compiled(
+    function: Callable[[dict[str, Any]], Any], max_steps: Callable[[dict[str, Any]], int]
+) -> Callable[[dict[str, Any]], Any]:
     """A function of named arrays, compiled by XLA once for each combination of shapes and types. TensorFlow only.
 
+    The first calls of each combination run eagerly, as long as their loops have at most `EAGER_STEPS` steps in all: a
+    handful of texts does not win back the seconds of compilation.
+
     It skips the checks of arguments that Keras and TensorFlow make at every call, which take as long as a small search.
+
+    Args:
+        function: of named tensors.
+        max_steps: of the named arrays: how many steps the function's loops may take; 0 to compile at once.
     """
     import tensorflow as tf
 
     programs = {}
+    steps: collections.Counter[Any] = collections.Counter()
 
     def call(arrays):
         kind = tuple((name, array.shape, array.dtype) for name, array in arrays.items())
         tensors = [tf.convert_to_tensor(array) for array in arrays.values()]
         if kind not in programs:
+            steps[kind] += max_steps(arrays)
+            if 0 < steps[kind] <= EAGER_STEPS:
+                return function(dict(zip(arrays, tensors, strict=True)))
             flat = tf.function(
                 lambda *tensors: function(dict(zip(arrays, tensors, strict=True))), autograph=False, jit_compile=True
             )
@@ -58,6 +77,35 @@ def compiled(function: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, A
         return programs[kind](*tensors)
 
     return call
+
+
+def is_dataset(data: Any) -> bool:
+    """Whether this is a `tf.data.Dataset`, on any backend."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(data, tensorflow.data.Dataset)
+
+
+def with_check(dataset: Any, check: Callable[[Any], Any]) -> Any:
+    """A `tf.data.Dataset` that calls a function with each of its elements, as numpy arrays, before it hands them out.
+
+    The function runs where the data are made, outside the compiled step. A dataset of ragged or sparse tensors is
+    returned unchanged.
+    """
+    import tensorflow as tf
+
+    spec = dataset.element_spec
+    if not all(isinstance(each, tf.TensorSpec) for each in tf.nest.flatten(spec)):
+        return dataset
+
+    def check_arrays(*arrays):
+        check(tf.nest.pack_sequence_as(spec, arrays))
+
+    def unchanged(*element):
+        tensors = tf.nest.flatten(element)
+        with tf.control_dependencies([tf.numpy_function(check_arrays, tensors, [])]):
+            return tf.nest.pack_sequence_as(spec, [tf.identity(tensor) for tensor in tensors])
+
+    return dataset.map(unchanged)
 
 
 def is_unpadded(mask: Any) -> bool:

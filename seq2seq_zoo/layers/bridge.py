@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from seq2seq_zoo.config.options import OptionError
+from seq2seq_zoo.config.options import OptionError, options_of
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoded
-from seq2seq_zoo.layers.sublayer import Sublayer
+from seq2seq_zoo.layers.sublayer import Sublayer, WithKernelAndBias
 
 Widths = tuple[tuple[int, ...], ...]
 """The width of each state tensor, one tuple a layer."""
@@ -79,8 +79,9 @@ class CopyBridge(Bridge):
 
 
 @bridges.register("dense", "starts from a learned projection of the summary; fits any encoder to any decoder")
-class DenseBridge(Bridge):
-    """`s[0] = tanh(V c + b)`, with separate weights for each state of each layer.
+class DenseBridge(Bridge, WithKernelAndBias):
+    """`s[0] = tanh(V c + b)`, with separate weights for each state of each layer. Arguments are those of
+    `WithKernelAndBias`.
 
     Reference:
         Cho et al. 2014, arXiv:1406.1078, appendix A.1.1; Bahdanau et al. 2015, arXiv:1409.0473, appendix A.2.2.
@@ -90,7 +91,8 @@ class DenseBridge(Bridge):
         """Create the projection."""
         super().build(summary, encoder_widths, decoder_widths)
         units = sum(map(sum, decoder_widths))
-        self.dense = keras.layers.Dense(units, activation="tanh", name="dense", dtype=self.dtype_policy)
+        options = {name: getattr(self, name) for name in options_of(WithKernelAndBias)}
+        self.dense = keras.layers.Dense(units, activation="tanh", name="dense", dtype=self.dtype_policy, **options)
         self.dense.build((None, summary))
 
     def call(self, encoded: Encoded) -> States:

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from seq2seq_zoo.layers.saving import WithConfig
+from seq2seq_zoo.config.options import checked
+from seq2seq_zoo.layers.saving import Constraint, Initializer, Regularizer, WithConfig
 
 Tensor = Any
 """A tensor of the backend, a NumPy array or a `KerasTensor`: they have no type in common."""
@@ -37,6 +38,54 @@ class Sublayer(WithConfig, keras.layers.Layer):
 
     def get_build_config(self) -> None:
         """Return nothing: the owner's configuration suffices to build this layer."""
+
+
+class WithKernel(Sublayer):
+    """A sublayer with the options of its matrices. Abstract.
+
+    Args:
+        kernel_initializer: of each matrix, as Keras's layers take it: a name, a configuration or an object.
+        kernel_regularizer: of each matrix; its loss is one of the model's `losses`.
+        kernel_constraint: of each matrix, after each training step.
+    """
+
+    @checked
+    def __init__(
+        self,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.kernel_initializer = kernel_initializer
+        self.kernel_regularizer = kernel_regularizer
+        self.kernel_constraint = kernel_constraint
+
+
+class WithKernelAndBias(WithKernel):
+    """A sublayer with the options of its matrices and biases. Abstract.
+
+    Arguments are those of `WithKernel`, and:
+
+    Args:
+        bias_initializer: of the biases.
+        bias_regularizer: of the biases.
+        bias_constraint: of the biases.
+    """
+
+    @checked
+    def __init__(
+        self,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer = None,
+        bias_constraint: Constraint = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.bias_initializer = bias_initializer
+        self.bias_regularizer = bias_regularizer
+        self.bias_constraint = bias_constraint
 
 
 def as_ids(ids: Tensor, owner: str) -> Tensor:

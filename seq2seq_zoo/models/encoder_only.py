@@ -99,6 +99,7 @@ class EncoderOnly(VocabularyModel):
         self.joint_weight = joint_weight
         self.language = None
         if joint_weight:
+            assert encoder.vocabulary_size is not None  # checked above
             self.language = Tokens(encoder.vocabulary_size, start=None, end=None, name="language")
         self.masked = WithMask(name="masked", dtype="float32", autocast=False)
 

@@ -12,11 +12,12 @@ from seq2seq_zoo.models import serializable  # noqa: F401  registers what a file
 from seq2seq_zoo.system.model_file import ModelFileError, find_model
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], compile: bool = True) -> Any:
     """Load a saved model: a `Seq2Seq`, an `Ensemble`, an `EncoderOnly`, or any Keras model with layers of this package.
 
     Args:
         path: a `.keras` file, or a run directory, for its best model.
+        compile: whether to load the optimizer and the loss as well, to train on. Without them, loading takes less time.
 
     Raises:
         ModelFileError: the file does not exist, or it holds no model of this package that Keras can load without
@@ -25,7 +26,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     path = find_model(path)
     modes.load_entry_points()  # registers other packages' modes, which a file may hold
     try:
-        model = keras.saving.load_model(path)
+        model = keras.saving.load_model(path, compile=compile)
     except Exception as error:  # a broken file may raise anything in Keras
         # Keras's messages are long; the first sentence of the last part gives the cause.
         reason = str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0].partition(". ")[0]

@@ -15,7 +15,7 @@ from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.layers.readouts.readout import Readout, ReadoutLossModel
 from seq2seq_zoo.models.stateful import StatefulLanguageModel
-from seq2seq_zoo.models.text_model import TextModel, with_xla
+from seq2seq_zoo.models.text_model import TextModel
 from seq2seq_zoo.models.vocabulary_model import check_ids
 
 WINDOW = 1024
@@ -75,7 +75,7 @@ class Seq2Seq(ReadoutLossModel, TextModel):
         super().__init__(source_vocabulary, target_vocabulary, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
-        self._window_scorer = functools.cache(lambda batch: with_xla(Scorer(StatefulLanguageModel(self, batch))))
+        self._window_scorer = functools.cache(lambda batch: Scorer(StatefulLanguageModel(self, batch)))
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for sources of the given shape, or for sources and targets."""
@@ -105,8 +105,11 @@ class Seq2Seq(ReadoutLossModel, TextModel):
             return super().score_ids(sources, targets)
         check_ids("targets", targets, self.readout.vocabulary_size)
         scorer = self._window_scorer(batch)
+        scorer.compile_at_once()  # the last window may be short
         scores = [
-            scorer.predict_on_batch((np.full((batch, 1), start > 0), targets[:, start : start + WINDOW]))
+            scorer.predict_on_batch(
+                {"sources": np.full((batch, 1), start > 0), "targets": targets[:, start : start + WINDOW]}
+            )
             for start in range(0, length, WINDOW)
         ]
         return {name: np.concatenate([each[name] for each in scores], axis=1) for name in scores[0]}

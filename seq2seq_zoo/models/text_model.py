@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from seq2seq_zoo.config.registry import nearest
@@ -15,7 +14,6 @@ from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary, name_of
 from seq2seq_zoo.decoding.scorer import Scorer
 from seq2seq_zoo.decoding.search import Search, searches
 from seq2seq_zoo.decoding.searcher import Generated, Searcher
-from seq2seq_zoo.layers.backend import use_xla
 from seq2seq_zoo.models.prediction import Hypothesis, Prediction, Score
 from seq2seq_zoo.models.vocabulary_model import VocabularyModel, check_ids, expect_texts
 
@@ -52,8 +50,8 @@ class TextModel(VocabularyModel, abc.ABC):
     ):
         super().__init__(source_vocabulary, target_vocabulary, **kwargs)
         # In caches, where Keras does not mistake them for sublayers.
-        self._searcher = functools.cache(lambda search: with_xla(Searcher(self, search)))
-        self._scorer = functools.cache(lambda: with_xla(Scorer(self)))
+        self._searcher = functools.cache(lambda search: Searcher(self, search))
+        self._scorer = functools.cache(lambda: Scorer(self))
 
     # === What searches need ===
 
@@ -74,6 +72,10 @@ class TextModel(VocabularyModel, abc.ABC):
     def searcher(self, search: AnySearch = "greedy") -> Searcher:
         """The Keras model that runs a search over this model. Equal searches share one."""
         return self._searcher(searches.create(search))
+
+    def scorer(self) -> Scorer:  # a method, since Keras saves the models that are attributes
+        """The Keras model that scores targets with this model."""
+        return self._scorer()
 
     def search(
         self,
@@ -149,7 +151,7 @@ class TextModel(VocabularyModel, abc.ABC):
         """
         check_ids("sources", sources, self.source_size)
         check_ids("targets", targets, self.readout.vocabulary_size)
-        return self._scorer().predict_on_batch((sources, targets))
+        return self.scorer().predict_on_batch({"sources": np.asarray(sources), "targets": np.asarray(targets)})
 
     # === Texts ===
 
@@ -277,13 +279,6 @@ class TextModel(VocabularyModel, abc.ABC):
                 log_probs = scored["log_probs"][real].tolist()
                 scores[row] = Score(sum(log_probs), log_probs, scored["most_likely"][real].tolist())
         return [scores[row] for row in range(len(sources))]
-
-
-def with_xla(model: keras.Model) -> Any:
-    """The model itself, compiled so that its predictions use XLA where that is available."""
-    if use_xla():
-        model.compile(jit_compile=True)
-    return model
 
 
 def _texts_as_prefixes(texts: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from seq2seq_zoo.config.options import config_of, shown
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
+from seq2seq_zoo.models.checked_batches import CheckedBatches
 
 
 class VocabularyModel(keras.Model):
@@ -48,25 +49,35 @@ class VocabularyModel(keras.Model):
         """The number of source ids; `None` if sources are vectors, or if there are none."""
         return getattr(getattr(self, "encoder", None), "vocabulary_size", None)
 
-    # === Keras's own methods, which check the ids of arrays first ===
+    # === Keras's own methods, which check the ids first ===
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Keras's `fit`. Arrays with ids outside the vocabularies are refused."""
+        """Keras's `fit`. Ids outside the vocabularies are refused: in arrays before the training, in a
+        `tf.data.Dataset`, a `PyDataset` or a generator in the batch that has them. Other data, such as a `DataLoader`
+        of torch, is not checked."""
         self._check_arrays(x, y)
         validation = kwargs.get("validation_data")
+        batches = CheckedBatches(self._check_arrays)
         if isinstance(validation, tuple | list):
             self._check_arrays(*validation[:2])
-        return super().fit(x, y, *args, **kwargs)
+        elif validation is not None:
+            kwargs["validation_data"] = batches.of(validation)
+        with batches.refusals():
+            return super().fit(batches.of(x), y, *args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Keras's `evaluate`. Arrays with ids outside the vocabularies are refused."""
+        """Keras's `evaluate`. Ids outside the vocabularies are refused, as in `fit`."""
         self._check_arrays(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
+        batches = CheckedBatches(self._check_arrays)
+        with batches.refusals():
+            return super().evaluate(batches.of(x), y, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """Keras's `predict`. Arrays with ids outside the vocabularies are refused."""
+        """Keras's `predict`. Ids outside the vocabularies are refused, as in `fit`."""
         self._check_arrays(x)
-        return super().predict(x, *args, **kwargs)
+        batches = CheckedBatches(lambda sources, _: self._check_arrays(sources))
+        with batches.refusals():
+            return super().predict(batches.of(x), *args, **kwargs)
 
     def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's `train_on_batch`. Arrays with ids outside the vocabularies are refused."""

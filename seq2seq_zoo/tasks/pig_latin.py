@@ -1,6 +1,7 @@
 """English words into Pig Latin."""
 
 import string
+from collections.abc import Sequence
 from pathlib import Path
 
 from seq2seq_zoo.config.options import NonNegative, Positive, checked
@@ -61,6 +62,10 @@ class PigLatin(Task):
         self.sizes = {"train": train_size, "dev": dev_size, "test": test_size}
         self.skip_bad_lines = skip_bad_lines
         self.seed = seed
+
+    def files(self) -> Sequence[str]:
+        """The path of the words, if it is given."""
+        return [] if self.words is None else [self.words]
 
     @staticmethod
     def target(word: str) -> str:

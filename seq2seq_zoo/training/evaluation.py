@@ -87,6 +87,7 @@ def evaluate_generation(
     source_vocabulary, target_vocabulary = model.vocabularies
     sources = [source_vocabulary.split(source) for source, _ in answers]
     references = [[target_vocabulary.split(target) for target in targets] for _, targets in answers]
+    model.searcher(search).compile_at_once()
     predictions = model.predictions([source for source, _ in answers], search, batch_size=batch_size)
     outputs = [prediction.hypotheses[0].tokens if prediction.hypotheses else [] for prediction in predictions]
     evaluated = token_metrics(nearest_references(references, outputs), outputs, sources)
@@ -135,6 +136,7 @@ def teacher_forced_metrics(model: TextModel, pairs: Sequence[Pair], batch_size: 
     Raises:
         ValueError: there are no tokens.
     """
+    model.scorer().compile_at_once()
     scores = model.score(*map(list, zip(*pairs, strict=True)), batch_size=batch_size) if pairs else []
     count = sum(len(score.token_log_probs) for score in scores)
     if not count:

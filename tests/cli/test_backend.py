@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -28,6 +29,7 @@ def answer(*arguments, backend=""):
 def files(folder):
     (folder / "there.tsv").write_text("a\tb\n")
     (folder / "text.keras").write_text("no model")
+    zipfile.ZipFile(folder / "zipped.keras", "w").close()
     (folder / "empty").mkdir()
     (folder / "full").mkdir()
     (folder / "full" / "mine").write_text("")
@@ -35,6 +37,7 @@ def files(folder):
 
 NO_MODEL = "no such file: expected a model (.keras) or a run directory with one."
 NO_FILE = "No such file or directory."
+SEARCHES = "--search: unknown search 'baem'. Did you mean 'beam'? Known: beam, greedy, sample."
 EXISTS = "already exists and is not overwritten: give another name with --out"
 
 
@@ -49,6 +52,13 @@ EXISTS = "already exists and is not overwritten: give another name with --out"
         (["score", "gone", "there.tsv"], f"gone: {NO_MODEL}"),
         (["score", "gone", "gone.tsv"], f"gone.tsv: {NO_FILE}"),
         (["export", "gone", "--format", "onnx"], f"gone: {NO_MODEL}"),
+        (["predict", "zipped.keras", "a", "--search", "baem"], SEARCHES),
+        (["evaluate", "zipped.keras", "there.tsv", "--search", "baem"], SEARCHES),
+        (["export", "zipped.keras", "--format", "onnx", "--search", "baem"], SEARCHES),
+        (
+            ["export", "zipped.keras", "--format", "onx"],
+            "--format: unknown export format 'onx'. Did you mean 'onnx'? Known: litert, onnx, savedmodel.",
+        ),
         (["train", "--resume", "gone"], "gone is not a run: expected config.yaml in it."),
         (["train", "--resume", "gone", "--set", "seed=2"], "--set seed=2: a resumed run keeps its configuration"),
         (["train", "cpoy"], "There is no file and no preset 'cpoy'. Did you mean 'copy'?"),
@@ -57,6 +67,10 @@ EXISTS = "already exists and is not overwritten: give another name with --out"
         (
             ["train", "parallel", "--set", "task.train_source=there.tsv", "--set", "task.train_target=gone.tsv"],
             f"{PACKAGE / 'presets' / 'parallel.yaml'}:2: task: Cannot read the data file 'gone.tsv'",
+        ),
+        (
+            ["train", "pig_latin", "--set", "task.words=gone.txt"],
+            f"{PACKAGE / 'presets' / 'pig_latin.yaml'}:2: task: Cannot read the data file 'gone.txt'",
         ),
         (["train", "copy", "--out", "full"], f"full {EXISTS}"),
         (["show", "gone.yaml"], "gone.yaml: there is no such file."),

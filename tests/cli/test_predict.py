@@ -234,7 +234,7 @@ def test_predict_refuses_searches_that_the_model_cannot_run(first_25):
         return refused("predict", directory, "1", *options)
 
     searches = "Did you mean 'beam'? Known: beam, greedy, sample."
-    assert message("--search", "baem") == f"--search baem: name: unknown search 'baem'. {searches}"
+    assert message("--search", "baem") == f"--search: unknown search 'baem'. {searches}"
     beam = ["--search", "beam", "--set"]
     assert message(*beam, "size=0") == "--set size=0: size: must be an integer of at least 1, got 0."
     assert message(*beam, "sise=2").startswith(

@@ -8,6 +8,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from cases import LENGTH, SOURCE, TOKENS, VOCABULARY, Told, cases, close, nll, small, taught, until
 from keras import ops, tree
 from references.beam import apply_constraints, beam
@@ -78,16 +79,25 @@ def part(found, rows):
 
 
 @pytest.mark.parametrize("name", searches)
-def test_a_search_compiled_by_xla_gives_the_same_results(name, monkeypatch):
-    plain = various("attention")
-    monkeypatch.setattr("seq2seq_zoo.models.text_model.use_xla", lambda: True)
-    compiled = type(plain)(plain.encoder, plain.decoder)
-    compiled.build((None, None))
+def test_a_search_is_compiled_by_xla_after_a_few_steps_and_gives_the_same_results(name, monkeypatch):
+    plain, calls, call = various("attention"), [], Searcher.call
+    monkeypatch.setattr("seq2seq_zoo.decoding.program.use_xla", lambda: True)
+    monkeypatch.setattr(Searcher, "run_eagerly", False)
+    monkeypatch.setattr(Searcher, "call", lambda *args: calls.append(tf.executing_eagerly()) or call(*args))
+    model = type(plain)(plain.encoder, plain.decoder)
+    model.build((None, None))
     options = {"name": name, "min_length": 2, "no_repeat_ngram": 2}
-    prefix = np.array([[5]] * len(SOURCES))
-    found = compiled.search(SOURCES, options, prefix=prefix, allowed=range(3, 8))
-    assert compiled.searcher(options).jit_compile is True
-    same(found, plain.search(SOURCES, options, prefix=prefix, allowed=range(3, 8)))
+    given = {"prefix": np.array([[5]] * len(SOURCES)), "allowed": range(3, 8)}
+    monkeypatch.setattr("seq2seq_zoo.layers.backend.EAGER_STEPS", SOURCES.shape[1] + model.max_length)
+    found = [model.search(SOURCES, options, **given) for _ in range(3)]
+    assert calls == [True, False]  # run, then traced, then neither
+    expected = plain.search(SOURCES, options, **given)
+    for each in found:
+        same(each, expected)
+    if name == "greedy":
+        model.searcher(options).compile(jit_compile=True)
+        same(model.search(SOURCES, options, **given), expected)
+        assert calls[2:] == [True, False]  # plain's, then at once
 
 
 # === Relation 6: for every mode with every cell, body, bridge and attention; and for trained models ===

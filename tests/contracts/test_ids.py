@@ -134,10 +134,55 @@ def test_what_a_loss_of_another_kind_compares_is_not_checked():
     model.fit((SOURCE, TARGET), np.where(TARGET == 5, -1, TARGET), verbose=0)
 
 
-def test_datasets_are_read_by_keras_alone(model):
-    batches = tf.data.Dataset.from_tensor_slices(((GOOD, TARGET), TARGET)).batch(2)
-    model.fit(batches, shuffle=False, verbose=0)
-    assert model.predict(batches.map(lambda x, y: x[0]), verbose=0).shape == (4, 3, TOKENS)
+class Batches(keras.utils.PyDataset):
+    """Two batches of two rows."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self._batches = batches
+
+    def __len__(self):
+        return len(self._batches)
+
+    def __getitem__(self, index):
+        return self._batches[index]
+
+
+def in_batches(*arrays):
+    """Both batches of some structures of arrays."""
+    return [keras.tree.map_structure(lambda each, rows=rows: each[rows], arrays) for rows in (slice(2), slice(2, 4))]
+
+
+KINDS = {
+    "dataset": lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays).batch(2),
+    "PyDataset": lambda *arrays: Batches(in_batches(*arrays)),
+    "generator": lambda *arrays: (batch for batch in in_batches(*arrays)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_of_datasets_and_generators_are_checked(model, kind):
+    make, wrong = KINDS[kind], GOOD.copy()
+    wrong[3, 2] = 50
+    sources = outside("sources[1, 2]", 50, SOURCES)  # of the second batch
+    with pytest.raises(ValueError, match=sources):
+        model.fit(make((wrong, TARGET), TARGET), shuffle=False, verbose=0)
+    with pytest.raises(ValueError, match=outside("targets[1, 1]", -3)):
+        model.fit(make((GOOD, TARGET), changed(TARGET, -3)), shuffle=False, verbose=0)
+    with pytest.raises(ValueError, match=sources):
+        model.fit((GOOD, TARGET), TARGET, validation_data=make((wrong, TARGET), TARGET), verbose=0)
+    with pytest.raises(ValueError, match=sources):
+        model.evaluate(make((wrong, TARGET), TARGET), verbose=0)
+    with pytest.raises(ValueError, match=sources):
+        model.predict(make(wrong), verbose=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_checked_batches_are_those_that_were_given(model, kind):
+    make = KINDS[kind]
+    np.testing.assert_array_equal(model.predict(make(GOOD), steps=2, verbose=0), model.predict(GOOD, verbose=0))
+    expected = model.evaluate((GOOD, TARGET), TARGET, batch_size=2, verbose=0)
+    np.testing.assert_allclose(model.evaluate(make((GOOD, TARGET), TARGET), steps=2, verbose=0), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("texts", [[None], ["a", 4], [["a"]], [b"a"], np.array([[4, 5]])], ids=str)

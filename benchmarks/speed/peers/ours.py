@@ -133,6 +133,7 @@ def fit_seconds(training: Training, model: Seq2Seq, data: Data, skipped: int | N
 def search(problem: Problem, options: dict[str, Any]) -> tuple[list, Measure]:
     """The outputs for the first batch; seconds of a search."""
     model = make_model(problem)
+    model.searcher(options).compile_at_once()
     return searching(problem, lambda source: model.search(source, options).ids[:, 0])
 
 

@@ -9,8 +9,7 @@ from keras import ops
 from seq2seq_zoo.config.options import checked
 from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.layers.products import EmbeddingLookup
-from seq2seq_zoo.layers.saving import Constraint, Initializer, Regularizer
-from seq2seq_zoo.layers.sublayer import Sublayer, Tensor
+from seq2seq_zoo.layers.sublayer import Tensor, WithKernelAndBias
 
 PAD = 0
 """The id of padding."""
@@ -39,19 +38,12 @@ class TeacherForcing(NamedTuple):
     """From the features of all steps to the outputs that the loss needs in training."""
 
 
-class Readout(Sublayer):
+class Readout(WithKernelAndBias):
     """From a step's features to its output, and from an output to the next step's input.
 
     Abstract: a subclass defines what an output is. Decoders and searches use outputs only through these methods.
 
-    Args:
-        kernel_initializer: of each matrix that features are multiplied with, as Keras's layers take it: a name, a
-            configuration or an object.
-        kernel_regularizer: of these matrices; its loss is one of the model's `losses`.
-        kernel_constraint: of these matrices, after each training step.
-        bias_initializer: of the biases.
-        bias_regularizer: of the biases.
-        bias_constraint: of the biases.
+    Arguments are those of `WithKernelAndBias`.
     """
 
     vocabulary_size: int | None = None
@@ -61,23 +53,8 @@ class Readout(Sublayer):
     the readout is built."""
 
     @checked
-    def __init__(
-        self,
-        kernel_initializer: Initializer = "glorot_uniform",
-        kernel_regularizer: Regularizer = None,
-        kernel_constraint: Constraint = None,
-        bias_initializer: Initializer = "zeros",
-        bias_regularizer: Regularizer = None,
-        bias_constraint: Constraint = None,
-        **kwargs: Any,
-    ):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        self.kernel_initializer = kernel_initializer
-        self.kernel_regularizer = kernel_regularizer
-        self.kernel_constraint = kernel_constraint
-        self.bias_initializer = bias_initializer
-        self.bias_regularizer = bias_regularizer
-        self.bias_constraint = bias_constraint
         self._has_own_policy = kwargs.get("dtype") is not None
 
     def set_default_width(self, units: int) -> None:
