@@ -39,8 +39,8 @@ def grown_vocabularies(saved: Any, path: str, source: Vocabulary, target: Vocabu
         if new.normalize != old.normalize:
             raise OptionError(
                 (),
-                f"{path} does not fit: the task has texts in the form {new.normalize}, the model in {old.normalize}. Set "
-                f"task.normalize to {old.normalize}.",
+                f"{path} does not fit: the task has texts in the form {new.normalize}, the model in {old.normalize}. "
+                f"Set task.normalize to {old.normalize}.",
             )
         if bool(old.ordinary) != bool(new.ordinary):
             wanted, found = ("sources" if each.ordinary else "no sources" for each in (new, old))
