@@ -17,7 +17,7 @@ from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders.precomputed import Precomputed
-from seq2seq_zoo.decoding import Beam, Greedy, Sample, Scorer, Search, Searcher, searches
+from seq2seq_zoo.decoding import Beam, Greedy, Sample, Search, Searcher, searches
 from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
 from seq2seq_zoo.models.prediction import Hypothesis, Prediction
 from seq2seq_zoo.models.text_model import TextError
@@ -25,15 +25,6 @@ from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
 
 MODES = list(decoders.list())
 SOURCES = np.concatenate([SOURCE, np.random.default_rng(0).integers(3, TOKENS, (12, 4))])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    """Run a few steps eagerly, which costs less than compiling them. Tests of compilation undo this."""
-    with pytest.MonkeyPatch.context() as patch:
-        for cls in (Searcher, Scorer):
-            patch.setattr(cls, "run_eagerly", True)
-        yield
 
 
 @functools.cache
@@ -77,17 +68,31 @@ def part(found, rows):
     return type(found)(*(each if each is None else each[rows] for each in found))
 
 
+def remade(model):
+    """The same model, whose searches are made anew."""
+    model = type(model)(model.encoder, model.decoder)
+    model.build((None, None))
+    return model
+
+
 @pytest.mark.parametrize("name", searches)
 def test_a_search_compiled_by_xla_gives_the_same_results(name, monkeypatch):
-    plain = various("attention")
-    monkeypatch.setattr("seq2seq_zoo.models.text_model.use_xla", lambda: True)
-    compiled = type(plain)(plain.encoder, plain.decoder)
-    compiled.build((None, None))
     options = {"name": name, "min_length": 2, "no_repeat_ngram": 2}
-    prefix = np.array([[5]] * len(SOURCES))
-    found = compiled.search(SOURCES, options, prefix=prefix, allowed=range(3, 8))
+    inputs = {"prefix": np.array([[5]] * len(SOURCES)), "allowed": range(3, 8)}
+    expected = various("attention").search(SOURCES, options, **inputs)
+    monkeypatch.setattr("seq2seq_zoo.models.text_model.use_xla", lambda: True)
+    compiled = remade(various("attention"))
     assert compiled.searcher(options).jit_compile is True
-    same(found, plain.search(SOURCES, options, prefix=prefix, allowed=range(3, 8)))
+    assert not compiled.searcher(options).run_eagerly
+    same(compiled.search(SOURCES, options, **inputs), expected)
+
+
+def test_scores_compiled_by_xla_are_the_same(monkeypatch):
+    targets = np.random.default_rng(1).integers(3, TOKENS, (len(SOURCES), 5))
+    expected = various("attention").score_ids(SOURCES, targets)
+    monkeypatch.setattr("seq2seq_zoo.models.text_model.use_xla", lambda: True)
+    for name, value in remade(various("attention")).score_ids(SOURCES, targets).items():
+        close(value, expected[name], atol=1e-4)
 
 
 # === Relation 6: for every mode with every cell, body, bridge and attention; and for trained models ===
