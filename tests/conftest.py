@@ -11,21 +11,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_report_header():
     """The setting in which the tests differ from the product."""
-    return "searches: not compiled by XLA, unless a test asks for it (fixture searches_without_xla)"
+    return "searches: step by step, not compiled, unless a test asks for it (fixture eager_searches)"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def searches_without_xla():
-    """Run searches without XLA, which would compile each of their shapes for seconds: most of the time of all tests.
+def eager_searches():
+    """Run searches and scores step by step: compiling each of their shapes would be most of the time of all tests.
 
-    Tests of compiled searches set `seq2seq_zoo.decoding.program.use_xla` themselves. Processes that a test starts run
-    as users run them, with XLA.
+    Tests of compiled searches undo this: they set `run_eagerly` of `Searcher` for a graph, and `use_xla` of
+    `seq2seq_zoo.decoding.program` for XLA. Processes that a test starts run as users run them, with XLA.
     """
     # Not imported here: a test that needs no backend should not wait for one.
     program = sys.modules.get("seq2seq_zoo.decoding.program")
     with pytest.MonkeyPatch.context() as patch:
         if program is not None:
             patch.setattr(program, "use_xla", lambda: False)
+            patch.setattr(program.Program, "run_eagerly", True)
         yield
 
 

@@ -8,14 +8,23 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from cases import SOURCE, TARGET
+from cases import SOURCE, TARGET, TOKENS, small
 
-from seq2seq_zoo import Seq2Seq
+from seq2seq_zoo import Seq2Seq, Tokens
 
 SEARCHES = {
     "greedy": {"name": "greedy", "max_length": 5},
     "beam": {"name": "beam", "size": 3, "n_best": 2, "max_length": 5, "length_penalty": 0.5, "no_repeat_ngram": 2},
 }
+
+
+SAMPLED = {"mode": "feedback", "cell": "gru", "depth": 2, "sampling": {"name": "constant", "p": 0}}
+OLD = {"mode": "attention", "attention": "linear", "readout_context": False, "depth": 2, "shared_state": True}
+
+
+def special():
+    """Models whose steps read no previous target, or no previous token."""
+    return {"sampled": small(**SAMPLED), "old": small(readout=Tokens(TOKENS, feedback="features"), **OLD)}
 
 
 def outputs(model):

@@ -113,6 +113,8 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", pages_with("python", "console", "bash"))
 def test_the_examples_of_a_page_run(page, folder):
     run(blocks(page), page, folder)
+    if page.name == "extending.md":
+        an_installed_package_adds_its_mode(folder)
 
 
 def run(found: list[Block], page: Path, folder: Path) -> None:
@@ -152,12 +154,8 @@ def write(path: Path, text: str) -> None:
         (metadata / "entry_points.txt").write_text("\n".join(groups))
 
 
-def test_an_installed_package_adds_its_mode(folder):
-    """docs/extending.md: another process finds the registered mode through the entry point alone."""
-    page = ROOT / "docs" / "extending.md"
-    found = blocks(page)
-    last = next(place for place, block in enumerate(found) if block.title == "mean.yaml")
-    run(found[: last + 1], page, folder)
+def an_installed_package_adds_its_mode(folder: Path) -> None:
+    """After the examples, another process finds the registered mode through the entry point alone."""
     code = """
         from seq2seq_zoo.config import reader
         from seq2seq_zoo.experiment import factory

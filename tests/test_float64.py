@@ -25,26 +25,30 @@ def built(mode, **options):
     return model
 
 
-def trained(mode, expected=targets, **options):
+def trained(mode, expected=targets, eager=True, **options):
     model = built(mode, **options)
-    model.compile("adam", model.readout.loss())
+    model.compile("adam", model.readout.loss(), run_eagerly=eager)
     assert np.isfinite(model.train_on_batch((ids, expected), expected))
     return model
 
 
+# Compiling takes most of the time, so only attention's training, beams and scores are.
 for mode in decoders.list():
     model = trained(mode, sampling="linear", dropout=0.1, recurrent_dropout=0.1)
+    beam = {**BEAM, "coverage_penalty": 0.5 if model.has_attention else 0.0}
+    for search in ("greedy", SAMPLE, beam)[: 3 - model.has_attention]:
+        model.searcher(search).run_eagerly = True
+    model._scorer().run_eagerly = not model.has_attention
     free, found = model.predict_on_batch(ids), model.search(ids)
     assert free.dtype == "float32"  # whatever the policy
     real = found.ids[:, 0] != 0
     assert (np.asarray(model.readout.predict(free))[real] == found.ids[:, 0][real]).all()
-    beam = model.search(ids, {**BEAM, "coverage_penalty": 0.5 if model.has_attention else 0.0})
-    assert np.isfinite(beam.scores).all()
+    assert np.isfinite(model.search(ids, beam).scores).all()
     assert model.search(ids, SAMPLE, prefix=targets[:, :1], allowed=[4, 5, 6]).ids.shape == (2, 2, 3)
     assert np.isfinite(model.log_probs(ids, targets)).all()
     print(mode)
 
-trained("attention")
+trained("attention", eager=False)
 trained("peek", readout=Tokens(9, softmax_samples=3))
 trained("feedback", readout=Tokens(9, tied=True))
 real_values = trained("feedback", vectors, readout=Vectors(4), sampling="constant")

@@ -56,6 +56,7 @@ def test_every_attention_passes_the_layer_test(attention):
         lambda **arguments: AttentionDecoder(readout=Tokens(9), max_length=3, **arguments),
         {"units": 6, "attention": attention},
         input_data=ENCODED,
+        run_training_check=False,  # which is that of the mode
     )
 
 

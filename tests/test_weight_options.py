@@ -32,17 +32,17 @@ def test_regularizers_add_their_losses():
     model = model_with("regularizer", keras.regularizers.L2(0.1))
     by_hand = 0.1 * sum(np.square(weight.numpy()).sum() for weight in model.trainable_variables)
     close(float(sum(model.losses)), by_hand)
-    model.compile("sgd", model.readout.loss())
+    model.compile("sgd", model.readout.loss(), run_eagerly=True)
     without = model_with("initializer", "zeros")
     without.set_weights(model.get_weights())
-    without.compile("sgd", without.readout.loss())
+    without.compile("sgd", without.readout.loss(), run_eagerly=True)
     losses = [each.evaluate((SOURCE, TARGET), TARGET, verbose=0) for each in (model, without)]
     close(losses[0] - losses[1], by_hand)
 
 
 def test_constraints_hold_after_a_training_step():
     model = model_with("constraint", "non_neg")
-    model.compile(keras.optimizers.SGD(1.0), model.readout.loss())
+    model.compile(keras.optimizers.SGD(1.0), model.readout.loss(), run_eagerly=True)
     model.train_on_batch((SOURCE, TARGET), TARGET)
     assert min(np.min(weight.numpy()) for weight in model.trainable_variables) >= 0
 

@@ -38,8 +38,8 @@ class Program(keras.Model, abc.ABC):
     def compile_at_once(self) -> None:
         """Compile for many calls, with XLA where that is available, unless `compile` has been called already. The
         results are then the same in every call, to the last bit."""
-        if not self.compiled:
-            self.compile(jit_compile=True if use_xla() else "auto")
+        if use_xla() and not self.compiled:
+            self.compile(jit_compile=True)
 
     def make_predict_function(self, force: bool = False) -> Any:
         """The function that Keras's `predict_on_batch` calls; with XLA, one without Keras's overhead of each call."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import seq2seq_zoo.decoding.program  # noqa: F401  imported here, so that `searches_without_xla` finds it
+import seq2seq_zoo.decoding.program  # noqa: F401  imported here, so that `eager_searches` finds it
 from cli.commands import call, set_options
 
 

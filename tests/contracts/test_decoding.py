@@ -18,23 +18,15 @@ from seq2seq_zoo import Encoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoders.precomputed import Precomputed
-from seq2seq_zoo.decoding import Beam, Greedy, Sample, Scorer, Search, Searcher, searches
+from seq2seq_zoo.decoding import Beam, Greedy, Sample, Search, Searcher, searches
 from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
+from seq2seq_zoo.decoding.scorer import Scorer
 from seq2seq_zoo.models.prediction import Hypothesis, Prediction
 from seq2seq_zoo.models.text_model import TextError
 from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
 
 MODES = list(decoders.list())
 SOURCES = np.concatenate([SOURCE, np.random.default_rng(0).integers(3, TOKENS, (12, 4))])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    """Run a few steps eagerly, which costs less than compiling them. Tests of compilation undo this."""
-    with pytest.MonkeyPatch.context() as patch:
-        for cls in (Searcher, Scorer):
-            patch.setattr(cls, "run_eagerly", True)
-        yield
 
 
 @functools.cache
@@ -78,26 +70,42 @@ def part(found, rows):
     return type(found)(*(each if each is None else each[rows] for each in found))
 
 
+def remade(model):
+    """The same model, whose searches are made anew."""
+    model = type(model)(model.encoder, model.decoder)
+    model.build((None, None))
+    return model
+
+
 @pytest.mark.parametrize("name", searches)
 def test_a_search_is_compiled_by_xla_after_a_few_steps_and_gives_the_same_results(name, monkeypatch):
     plain, calls, call = various("attention"), [], Searcher.call
+    options = {"name": name, "min_length": 2, "no_repeat_ngram": 2}
+    given = {"prefix": np.array([[5]] * len(SOURCES)), "allowed": range(3, 8)}
+    expected = plain.search(SOURCES, options, **given)
     monkeypatch.setattr("seq2seq_zoo.decoding.program.use_xla", lambda: True)
     monkeypatch.setattr(Searcher, "run_eagerly", False)
     monkeypatch.setattr(Searcher, "call", lambda *args: calls.append(tf.executing_eagerly()) or call(*args))
-    model = type(plain)(plain.encoder, plain.decoder)
-    model.build((None, None))
-    options = {"name": name, "min_length": 2, "no_repeat_ngram": 2}
-    given = {"prefix": np.array([[5]] * len(SOURCES)), "allowed": range(3, 8)}
+    model = remade(plain)
     monkeypatch.setattr("seq2seq_zoo.layers.backend.EAGER_STEPS", SOURCES.shape[1] + model.max_length)
     found = [model.search(SOURCES, options, **given) for _ in range(3)]
     assert calls == [True, False]  # run, then traced, then neither
-    expected = plain.search(SOURCES, options, **given)
     for each in found:
         same(each, expected)
     if name == "greedy":
         model.searcher(options).compile(jit_compile=True)
         same(model.search(SOURCES, options, **given), expected)
-        assert calls[2:] == [True, False]  # plain's, then at once
+        assert calls[2:] == [False]  # at once
+
+
+def test_scores_compiled_by_xla_are_the_same(monkeypatch):
+    targets = np.random.default_rng(1).integers(3, TOKENS, (len(SOURCES), 5))
+    expected = various("attention").score_ids(SOURCES, targets)
+    monkeypatch.setattr("seq2seq_zoo.decoding.program.use_xla", lambda: True)
+    monkeypatch.setattr(Scorer, "run_eagerly", False)
+    monkeypatch.setattr("seq2seq_zoo.layers.backend.EAGER_STEPS", 0)
+    for name, value in remade(various("attention")).score_ids(SOURCES, targets).items():
+        close(value, expected[name], atol=1e-4)
 
 
 # === Relation 6: for every mode with every cell, body, bridge and attention; and for trained models ===

@@ -80,9 +80,16 @@ def close(ours, automatic):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
-@pytest.mark.parametrize("options", PASSES.values(), ids=PASSES)
-@pytest.mark.parametrize("cell", cells)
+# Any two of cell, body and mask occur together.
+RECURRENT = {
+    f"{cell}-{name}-{'masked' if masked else 'unmasked'}": (cell, PASSES[name], MASK if masked else None)
+    for number, cell in enumerate(cells)
+    for place, name in enumerate(PASSES)
+    for masked in [(number + place) % 2]
+}
+
+
+@pytest.mark.parametrize(("cell", "options", "mask"), RECURRENT.values(), ids=RECURRENT)
 def test_a_recurrent_pass_has_the_automatic_gradient(cell, options, mask, used):
     stack, first, dropout_masks = stacked(cell, **options)
 
@@ -98,10 +105,16 @@ def test_a_recurrent_pass_has_the_automatic_gradient(cell, options, mask, used):
     close(ours, automatic)
 
 
-@pytest.mark.parametrize("attention", attentions)
-@pytest.mark.parametrize("options", [PASSES["plain"], PASSES["deep"]], ids=["plain", "deep"])
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_an_attention_pass_has_the_automatic_gradient(cell, options, attention):
+# Any two of attention, cell and body occur together.
+ATTENTIVE = {
+    f"{attention}-{cell}-{name}": (attention, cell, PASSES[name])
+    for number, attention in enumerate(attentions)
+    for cell, name in zip(["lstm", "gru"], ["plain", "deep"] if number % 2 else ["deep", "plain"], strict=True)
+}
+
+
+@pytest.mark.parametrize(("attention", "cell", "options"), ATTENTIVE.values(), ids=ATTENTIVE)
+def test_an_attention_pass_has_the_automatic_gradient(attention, cell, options):
     attend = attentions.create(attention, dtype="float64")
     attend.build(UNITS, UNITS)
     randomise(attend)

@@ -6,9 +6,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import SOURCE, TARGET, TOKENS, small, taught
+from cases import SOURCE, TARGET, TOKENS, VOCABULARY, small
 
-from seq2seq_zoo import BasicDecoder, Encoder, EncoderOnly, Ensemble, FeedbackDecoder, NoEncoder, Seq2Seq, Tokens
+from seq2seq_zoo import (
+    BasicDecoder,
+    Encoder,
+    EncoderOnly,
+    Ensemble,
+    FeedbackDecoder,
+    NoEncoder,
+    PeekDecoder,
+    Seq2Seq,
+    Tokens,
+)
 
 SOURCES = 8
 
@@ -185,9 +195,16 @@ def test_checked_batches_are_those_that_were_given(model, kind):
     np.testing.assert_allclose(model.evaluate(make((GOOD, TARGET), TARGET), steps=2, verbose=0), expected, rtol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def of_texts():
+    """An untrained model with vocabularies."""
+    decoder = PeekDecoder(4, readout=Tokens(len(VOCABULARY)))
+    return Seq2Seq(Encoder(4, vocabulary_size=len(VOCABULARY)), decoder, VOCABULARY, VOCABULARY)
+
+
 @pytest.mark.parametrize("texts", [[None], ["a", 4], [["a"]], [b"a"], np.array([[4, 5]])], ids=str)
-def test_texts_must_be_texts(texts):
-    model = taught()[0]["peek"]
+def test_texts_must_be_texts(texts, of_texts):
+    model = of_texts
     place = len(texts) - 1
     words = f"^Expected a list of texts, got .* at position {place}\\.$"
     calls = [
@@ -202,8 +219,8 @@ def test_texts_must_be_texts(texts):
             call()
 
 
-def test_tokens_must_be_texts():
-    model = taught()[0]["peek"]
+def test_tokens_must_be_texts(of_texts):
+    model = of_texts
     with pytest.raises(ValueError, match=r"^Expected one token as stop token, got None\.$"):
         model.generate(["a"], stop=[None])
     with pytest.raises(ValueError, match=r"^Expected one token as allowed token, got 4\.$"):

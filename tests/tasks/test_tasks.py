@@ -67,12 +67,16 @@ def files(tmp_path_factory):
 CASES = [pytest.param((name, n), id=f"{name}-{n}") for name in tasks for n in range(len(SMALL.get(name, [{}])))]
 
 
-@pytest.fixture(params=CASES)
-def identifier(request, files):
-    name, case = request.param
+def identified(name, case, files):
+    """A task by its name and its arguments, with the paths of files."""
     arguments = SMALL.get(name, [{}])[case]
     paths = {key: files[value] for key, value in arguments.items() if str(value) in files}
     return {"name": name, **arguments, **paths}
+
+
+@pytest.fixture(params=CASES)
+def identifier(request, files):
+    return identified(*request.param, files)
 
 
 def load(identifier) -> Data:
@@ -108,10 +112,11 @@ def test_no_source_is_in_two_splits(identifier):
 PRINT = """
 import json, sys
 from seq2seq_zoo.tasks import tasks
-data = tasks.create(json.loads(sys.argv[1])).load()
-splits = {split: list(pairs) for split, pairs in data.splits.items()}
-names = [getattr(side, "get_config", lambda side=side: side)() for side in (data.source, data.target)]
-print(json.dumps([splits, *names], default=lambda array: array.tolist()))
+for identifier in sys.argv[1:]:
+    data = tasks.create(json.loads(identifier)).load()
+    splits = {split: list(pairs) for split, pairs in data.splits.items()}
+    names = [getattr(side, "get_config", lambda side=side: side)() for side in (data.source, data.target)]
+    print(json.dumps([splits, *names], default=lambda array: array.tolist()))
 """
 
 
@@ -121,11 +126,15 @@ def in_another_process(*arguments: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout
 
 
-def test_the_same_arguments_give_the_same_data_in_another_process(identifier):
+def test_the_same_arguments_give_the_same_data_in_another_process(files):
+    identifiers = [json.dumps(identified(*case.values[0], files)) for case in CASES]
     with contextlib.redirect_stdout(io.StringIO()) as here, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["", json.dumps(identifier)])
+        patch.setattr(sys, "argv", ["", *identifiers])
         exec(PRINT, {})
-    assert in_another_process(PRINT, json.dumps(identifier)) == here.getvalue()
+    for identifier, there, expected in zip(
+        identifiers, in_another_process(PRINT, *identifiers).splitlines(), here.getvalue().splitlines(), strict=True
+    ):
+        assert there == expected, identifier
 
 
 def test_tasks_have_a_description_and_reject_unknown_arguments(identifier):
