@@ -1,4 +1,4 @@
-"""Executors run the cells of a suite, here in processes on this machine."""
+"""Executors run the cells of a suite: what an executor must do, and worker processes on this machine."""
 
 import json
 import os
@@ -60,11 +60,12 @@ class LocalProcesses(Executor):
         """See `Executor.run`. The output of the workers goes to `directory/logs`."""
         waiting = list(cells)
         (directory / "logs").mkdir(parents=True, exist_ok=True)
-        messages: queue.SimpleQueue[tuple[_Process, Event | None]] = queue.SimpleQueue()
-        running: dict[_Process, Cell] = {}
+        messages: Messages = queue.SimpleQueue()
+        running: dict[WorkerProcess, Cell] = {}
+        threads = max(1, cores() // self.workers)
 
-        def start(number: int, process: _Process | None, last: Cell | None) -> Event:
-            process = process or _Process(number, self._command, self._environment, directory, messages)
+        def start(number: int | str, process: WorkerProcess | None, last: Cell | None) -> Event:
+            process = process or WorkerProcess(number, self.cell_function, threads, directory, messages)
             cell = running[process] = _take_next(waiting, last, list(running.values()))
             process.send(cell)
             return {"event": "started", "id": cell["id"], "worker": number}
@@ -91,45 +92,28 @@ class LocalProcesses(Executor):
             for process in running:
                 process.stop()
 
-    @property
-    def _command(self) -> list[str]:
-        return [sys.executable, "-m", "seq2seq_zoo.benchmark.worker", self.cell_function]
 
-    @property
-    def _environment(self) -> dict[str, str]:
-        threads = str(max(1, cores() // self.workers))
-        return {
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # otherwise the first worker takes all GPU memory
-            **os.environ,
-            "OMP_NUM_THREADS": threads,
-            "TF_NUM_INTRAOP_THREADS": threads,
-            "TF_NUM_INTEROP_THREADS": threads,
-            "PYTHONUNBUFFERED": "1",  # so that the log is complete when a worker dies
-            "PYTHONFAULTHANDLER": "1",  # so that the log has a traceback of a crash
-        }
+class WorkerProcess:
+    """One worker process and the thread that reads its messages.
 
+    Args:
+        number: names the log; a text such as "10.0.0.7-4711" where numbers are not unique.
+        cell_function: `module:function`, called with each cell and a function that reports progress.
+        threads: the number of threads that the backend may use.
+        directory: the directory that has the folder `logs`.
+        messages: receives this process with each event, and with `None` when the process has ended.
+    """
 
-class _Process:
-    """One worker process and the thread that reads its messages."""
-
-    def __init__(
-        self,
-        number: int,
-        command: list[str],
-        environment: dict[str, str],
-        directory: Path,
-        messages: "queue.SimpleQueue[tuple[_Process, Event | None]]",
-    ):
+    def __init__(self, number: int | str, cell_function: str, threads: int, directory: Path, messages: "Messages"):
         self.number = number
         self.log = Path("logs", f"worker-{number}.log")
         with open(directory / self.log, "ab") as log:
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "seq2seq_zoo.benchmark.worker", cell_function],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment,
+                env=_environment(threads),
                 encoding="utf-8",
                 start_new_session=True,  # Ctrl-C goes to the parent only, which then stops its workers
             )
@@ -138,6 +122,7 @@ class _Process:
         self._listener.start()
 
     def send(self, cell: Cell) -> None:
+        """Run a cell, after the one before has ended."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(cell) + "\n")
@@ -158,6 +143,7 @@ class _Process:
                 pass  # it never read its last cell
 
     def exit_reason(self) -> str:
+        """Why the process ended, in one line."""
         code = self._process.wait()
         if code >= 0:
             return f"worker exited with code {code}; see {self.log}"
@@ -174,6 +160,22 @@ class _Process:
             if line.endswith("\n"):  # an incomplete line: the worker was killed while it wrote
                 self._messages.put((self, json.loads(line)))
         self._messages.put((self, None))
+
+
+Messages = queue.SimpleQueue[tuple[WorkerProcess, Event | None]]
+
+
+def _environment(threads: int) -> dict[str, str]:
+    return {
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # otherwise the first worker takes all GPU memory
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
+        "PYTHONUNBUFFERED": "1",  # so that the log is complete when a worker dies
+        "PYTHONFAULTHANDLER": "1",  # so that the log has a traceback of a crash
+    }
 
 
 def _take_next(waiting: list[Cell], last: Cell | None, running: Sequence[Cell]) -> Cell:

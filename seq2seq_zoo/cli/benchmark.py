@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from seq2seq_zoo.cli.executor import Address, Cpus, ExecutorName, check_executor, open_executor
 from seq2seq_zoo.cli.shared import DataDir, Overrides, Workers, app, examples, find_file, start_backend, suites
 
 
@@ -15,6 +16,7 @@ from seq2seq_zoo.cli.shared import DataDir, Overrides, Workers, app, examples, f
         "seq2seq-zoo benchmark --quick",
         "seq2seq-zoo benchmark default --workers 4 --out results",
         "seq2seq-zoo benchmark mine.yaml --set base.training.epochs=3",
+        "seq2seq-zoo benchmark mine.yaml --executor ray --address ray://head:10001",
     )
 )
 def benchmark(
@@ -30,6 +32,9 @@ def benchmark(
         ),
     ] = None,
     workers: Workers = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    cpus: Cpus = None,
     data_dir: DataDir = None,
     overrides: Overrides = None,
 ) -> None:
@@ -38,17 +43,16 @@ def benchmark(
     If it is stopped or killed, the same command continues with what is not finished.
     """
     path = find_file(suite, "suite", suites())
+    check_executor(executor, workers, address, cpus)
     start_backend()
     from seq2seq_zoo.benchmark import runner
     from seq2seq_zoo.benchmark.cell import match_parameters
-    from seq2seq_zoo.benchmark.executor import LocalProcesses
     from seq2seq_zoo.benchmark.suite import read_suite
     from seq2seq_zoo.experiment import factory
-    from seq2seq_zoo.system.environment import cores
 
     loaded = read_suite(path, factory.schema, factory.modes, match_parameters, quick, overrides or ())
     directory = out or Path("runs", f"benchmark-{loaded.name}")
-    executor = LocalProcesses(min(workers or cores(), len(loaded.cells)))
     changes = [argument for override in overrides or () for argument in ("--set", override)]
     command = shlex.join(["seq2seq-zoo", "benchmark", suite, *(["--quick"] if quick else []), *changes])
-    raise typer.Exit(runner.run(loaded, directory, executor, Console(stderr=True), command))
+    with open_executor(executor, len(loaded.cells), workers, address, cpus) as runs_cells:
+        raise typer.Exit(runner.run(loaded, directory, runs_cells, Console(stderr=True), command))

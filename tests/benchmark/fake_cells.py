@@ -45,6 +45,14 @@ def run_cell(cell, progress):
     elif what == "sleep":
         progress({"pid": os.getpid()})
         time.sleep(60)
+    elif what == "wait":
+        progress({"pid": os.getpid()})
+        while not Path(cell["config"]["marker"]).exists():
+            time.sleep(0.02)
+    elif what == "train":
+        from seq2seq_zoo.benchmark.cell import run_cell as train
+
+        return train({**cell, "config": cell["config"]["train"]}, progress)
     elif what == "slow":
         time.sleep(0.3)
     elif what == "once":

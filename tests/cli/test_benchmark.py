@@ -1,6 +1,7 @@
 """`seq2seq-zoo benchmark`."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,21 @@ def test_benchmark_refuses(folder):
         "runs: expected a new or empty directory, or one with suite.json in it. Name another."
     )
     assert refused("benchmark", "--workers", "0").startswith("Invalid value for '--workers': ")
+
+
+def test_options_of_the_other_executor_are_refused(folder):
+    ray = "--executor ray, got --executor local."
+    assert refused("benchmark", "--address", "auto") == f"--address goes with {ray}"
+    assert refused("benchmark", "--cpus", "2") == f"--cpus goes with {ray}"
+    assert refused("benchmark", "--executor", "ray", "--workers", "2") == (
+        "--workers goes with --executor local, got --executor ray. Ray runs as many cells at once as have --cpus cores."
+    )
+    assert "'rya' is not one of 'local', 'ray'" in refused("benchmark", "--executor", "rya")
+
+
+def test_without_the_extra_ray_is_one_line(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert refused("benchmark", "--quick", "--executor", "ray") == (
+        "Cells on Ray need the package ray, which is not installed. Run: pip install 'seq2seq-zoo[ray]'."
+    )
+    assert not list(folder.iterdir())

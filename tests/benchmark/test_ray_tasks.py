@@ -1,0 +1,259 @@
+"""Ray as an executor: two nodes on this machine, of which one is killed, and clusters that cannot be used."""
+
+import importlib.util
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from test_cell import config, without_clocks
+from test_executor import is_running, wait_until
+from test_runner import by_id, make_suite
+
+from seq2seq_zoo.benchmark import ray_tasks, runner
+from seq2seq_zoo.benchmark.executor import LocalProcesses
+from seq2seq_zoo.benchmark.ray_tasks import ClusterError, RayTasks
+
+HERE = Path(__file__).parent
+FAKE = "fake_cells:run_cell"
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'seq2seq-zoo[ray]'"
+    ),
+    # Ray closes few of its files.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment():
+    """What nodes and drivers have in common. Ray reads some of it when it is imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", "the-token-of-the-tests")
+        patch.setenv("RAY_health_check_period_ms", "500")
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(environment):
+    """A cluster with a node that runs no cells, which is never lost, and a node with one core."""
+    from ray.cluster_utils import Cluster
+
+    found = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": free_port()},
+    )
+    found.add_node(num_cpus=1)
+    yield found
+    found.shutdown()
+
+
+def free_port():
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return bound.getsockname()[1]
+
+
+def client_address(cluster):
+    return f"ray://127.0.0.1:{cluster.head_node._ray_params.ray_client_server_port}"
+
+
+def one_has_ended(pids):
+    return not all(map(is_running, pids))
+
+
+def benchmark(suite, directory, executor):
+    return runner.run(suite, directory, executor, Console(file=io.StringIO(), width=200))
+
+
+def measured(directory):
+    """What does not depend on the clock, for every record."""
+    found = {}
+    for identity, record in by_id(directory).items():
+        what = without_clocks(record) if "epochs" in record else record["metrics"]
+        found[identity] = record["status"], what, record["versions"]["keras"]
+    return found
+
+
+def test_a_killed_node_loses_no_cell_and_records_equal_those_of_local_processes(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "report", lambda directory: [directory])
+    marker = tmp_path / "marker"
+    suite = make_suite(["wait", "ok", "train"], seeds=(1, 2), marker=str(marker), train=config())
+    suite.cells.pop()  # one training is enough
+    marker.touch()
+    assert benchmark(suite, tmp_path / "here", LocalProcesses(1, FAKE)) == 0
+    # Begun on this machine, and finished on the cluster.
+    begun = make_suite(["ok"], seeds=(1,), marker=str(marker), train=config())
+    assert benchmark(begun, tmp_path / "there", LocalProcesses(1, FAKE)) == 0
+    before = by_id(tmp_path / "there")
+    marker.unlink()
+    doomed = cluster.add_node(num_cpus=1)
+
+    class KillsANode(RayTasks):
+        def run(self, cells, directory):
+            pids: list[int] = []
+            for event in super().run(cells, directory):
+                yield event
+                pids += [event["progress"]["pid"]] if "pid" in event.get("progress", {}) else []
+                if len(pids) == 2 and not marker.exists():
+                    node = doomed.all_processes["raylet"][0].process
+                    node.kill()
+                    node.wait()
+                    wait_until(partial(one_has_ended, pids), seconds=120)
+                    marker.touch()
+
+    with KillsANode(cluster.address, 1, FAKE) as executor:
+        assert benchmark(suite, tmp_path / "there", executor) == 0
+    assert marker.exists()
+    cluster.worker_nodes.remove(doomed)
+    assert measured(tmp_path / "there") == measured(tmp_path / "here")
+    assert by_id(tmp_path / "there").items() >= before.items()
+
+
+def test_events_are_those_of_local_processes(cluster, tmp_path):
+    kinds = ("progress", "raise", "exit", "kill", "nan", "object", "noise", "environment", "ok")
+    cells = make_suite(kinds, units=1).cells
+
+    def events_of(executor, directory):
+        found = {}
+        for event in executor.run(cells, directory):
+            (event.get("result") or {}).pop("pid", None)
+            event.pop("environment", None)
+            assert event.pop("worker") >= 1
+            if "reason" in event:
+                event["reason"] = re.sub(r"worker-\S+\.log", "LOG", event["reason"])
+            found.setdefault(event["id"], []).append(event)
+        return found
+
+    local = events_of(LocalProcesses(os.cpu_count() or 1, FAKE), tmp_path / "local")
+    # From another machine, through the client server.
+    with RayTasks(client_address(cluster), 1, FAKE) as executor:
+        assert events_of(executor, tmp_path / "ray") == local
+    log = "".join(path.read_text() for path in (tmp_path / "ray" / "logs").iterdir())
+    for words in ("--- q-raise-basic-1-1", "ValueError: no such\nweather", "a child speaks", "a complaint"):
+        assert words in log
+
+
+SCRIPT = f"""
+import sys
+from test_runner import make_suite
+from seq2seq_zoo.benchmark import runner
+from seq2seq_zoo.benchmark.ray_tasks import RayTasks
+with RayTasks(None, 1, {FAKE!r}) as executor:
+    sys.exit(runner.run(make_suite(["ok", "sleep"], seeds=(1, 2)), sys.argv[1], executor))
+"""
+
+
+def test_without_an_address_ray_ends_with_the_run_and_ctrl_c_keeps_finished_cells(tmp_path):
+    directory = tmp_path / "run"
+    command = [sys.executable, "-c", SCRIPT, str(directory)]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        wait_until(lambda: (directory / "records" / "q-ok-basic-2-.json").exists() or process.poll(), seconds=120)
+        children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Stopped: 2 of 4 cells finished, " in output
+    assert errors == ""
+    assert children
+    assert not any(map(is_running, children))
+
+
+# === Clusters that cannot be used ===
+
+
+def refusal(address, cpus=1):
+    with pytest.raises(ClusterError) as caught:
+        RayTasks(address, cpus, FAKE)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["somewhere", "ray://", "ray://somewhere", "http://somewhere:8265"])
+def test_an_address_has_a_form(address):
+    assert refusal(address) == (
+        f"--address: expected ray://HOST:PORT, HOST:PORT or auto, found '{address}'. The ports of Ray are 10001 with "
+        "ray:// and 6379 without."
+    )
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
+def test_a_cluster_that_does_not_answer(form):
+    address = form.format(free_port())
+    assert refusal(address) == (
+        f"Ray cluster {address}: expected an answer, found none. Check host and port (10001 with ray://, 6379 "
+        "without), and that the port is open to this machine."
+    )
+
+
+def test_each_port_has_its_form_of_address(cluster):
+    client = client_address(cluster).removeprefix("ray://")
+    assert refusal(client).endswith(f"found another service. Did you mean 'ray://{client}'?")
+    assert refusal(f"ray://{cluster.address}").endswith(f"found another service. Did you mean '{cluster.address}'?")
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        ({"RAY_AUTH_TOKEN": "another"}, "another one or none here"),
+        ({"RAY_AUTH_MODE": "disabled"}, "another one or none here"),
+        ({"RAY_AUTH_TOKEN": ""}, "no token here"),
+    ],
+)
+def test_a_wrong_token(variables, found, cluster, tmp_path):
+    for address in (cluster.address, client_address(cluster)):
+        code = f"from seq2seq_zoo.benchmark.ray_tasks import RayTasks; RayTasks({address!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "HOME": str(tmp_path), **variables},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stderr.splitlines()[-1] == (
+            f"seq2seq_zoo.benchmark.ray_tasks.ClusterError: Ray cluster {address}: expected its token, found {found}. "
+            "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH: 'ray get-auth-token' on a node prints "
+            "the token."
+        )
+
+
+@pytest.mark.parametrize("way", ["address", "client"])
+def test_another_version_of_ray_or_python(way, cluster, monkeypatch):
+    import ray
+
+    address = cluster.address if way == "address" else client_address(cluster)
+    there = (ray.__version__, ".".join(map(str, sys.version_info[:3])))
+    monkeypatch.setattr("ray._private.utils.compute_version_info", lambda: ("1.0.0", "3.99.1"))
+    assert refusal(address) == (
+        f"Ray cluster {address}: expected Ray 1.0.0 and Python 3.99.1 as here, found Ray {there[0]} and Python "
+        f"{there[1]}. Install the same versions in both."
+    )
+
+
+def test_another_version_of_a_package(cluster, monkeypatch):
+    required = ray_tasks._requirements()
+    assert {"seq2seq-zoo", "keras", "tensorflow", "pydantic"} <= required.keys()
+    monkeypatch.setattr(ray_tasks, "_requirements", lambda: {**required, "seq2seq-zoo": "99"})
+    assert re.fullmatch(
+        rf"Ray cluster {cluster.address}: expected seq2seq-zoo 99 as here, found {required['seq2seq-zoo']} on node "
+        r"[\d.]+\. Install the same version in both\.",
+        refusal(cluster.address),
+    )
+    # Ray installs what a node lacks.
+    monkeypatch.setattr(ray_tasks, "_requirements", lambda: {**required, "no-such-package": "1.2"})
+    with RayTasks(cluster.address, 1, FAKE) as executor:
+        assert executor._environment == {"pip": ["no-such-package==1.2"]}
+
+
+def test_more_cores_than_a_node_has(cluster):
+    assert refusal(cluster.address, 9) == "--cpus: expected at most 1, the cores of the largest node, found 9."
