@@ -9,7 +9,7 @@ import unicodedata
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import LENGTH, SOURCE, TOKENS, VOCABULARY, Told, cases, close, nll, small, taught, until
+from cases import LENGTH, SOURCE, TOKENS, VOCABULARY, Told, cases, close, nll, randomise, small, taught, until
 from keras import ops, tree
 from references.beam import apply_constraints, beam
 from scipy import stats
@@ -180,6 +180,36 @@ def test_a_beam_finds_the_outputs_that_a_model_has_learnt():
         np.testing.assert_array_equal(two.ids[:64, 0], target[:64])
         assert {tuple(ids) for ids in two.ids[64].tolist()} == {(8, 8, 2, 0), (9, 9, 2, 0)}
         close(np.exp(two.totals[64]), 0.5, atol=0.1)
+
+
+# === What is learnt ===
+
+
+@pytest.mark.parametrize("mode", ["attention", "feedback", "peek"])
+def test_short_sequences_are_learnt(mode):
+    models, source, target = taught()
+    np.testing.assert_array_equal(models[mode].search(source[:64]).ids[:, 0], target[:64])
+
+
+def test_only_a_mode_that_reads_its_own_output_can_choose_between_two_answers():
+    """Given the source, basic's outputs are independent, so two targets of two tokens cost it 2 log 2, not log 2."""
+    models, source, target = taught()
+    for mode, model in models.items():
+        cost = nll(model((source[-2:], target[-2:])), target[-2:])[:, :2].sum(1).mean()
+        generated = model.search(source[-1:]).ids[0, 0].tolist()
+        if decoders.modes[mode].feeds_back:
+            assert cost < 1.1 * np.log(2)
+            assert generated in ([8, 8, 2, 0], [9, 9, 2, 0])
+        else:
+            assert cost > 2 * np.log(2) - 1e-4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_weights_let_basic_choose(seed):
+    model, (a, b) = small("basic"), np.array([[[8, 8, 2]], [[7, 7, 2]]])
+    randomise(model, seed)
+    costs = [nll(model((SOURCE[:1], target)), target)[0, :2].sum() for target in (a, b)]
+    assert np.mean(costs) >= 2 * np.log(2)
 
 
 # === Beams against their reference implementation ===

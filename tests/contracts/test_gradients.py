@@ -206,10 +206,10 @@ def test_a_subclass_of_an_attention_is_differentiated_automatically(used):
     assert train("additive") == ["recurrent_pass", "recurrent_pass", "attention_pass"]
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_training_in_half_precision_uses_custom_gradients(policy, used):
-    decoder = AttentionDecoder(16, Tokens(9, dtype=policy), depth=2, recurrent_dropout=0.1, dtype=policy)
-    model = Seq2Seq(Encoder(16, vocabulary_size=9, bidirectional=True, dtype=policy), decoder)
+@pytest.mark.parametrize(("policy", "depth"), [("mixed_bfloat16", 1), ("mixed_float16", 2)])
+def test_training_in_half_precision_uses_custom_gradients(policy, depth, used):
+    decoder = AttentionDecoder(16, Tokens(9, dtype=policy), depth=depth, recurrent_dropout=0.1, dtype=policy)
+    model = Seq2Seq(Encoder(16, vocabulary_size=9, bidirectional=depth == 1, dtype=policy), decoder)
     model.compile(keras.optimizers.Adam(0.03), SmoothedCrossentropy())
     ids = random.integers(3, 9, (32, 3))
     first, *_, last = (float(model.train_on_batch((ids, ids), ids)) for _ in range(25))

@@ -10,7 +10,7 @@ import numpy as np
 import outputs
 import pytest
 import tensorflow as tf
-from cases import LENGTH, REAL, SOURCE, TARGET, TOKENS, cases, close, nll, randomise, small, taught
+from cases import LENGTH, REAL, SOURCE, TARGET, TOKENS, cases, close, nll, randomise, small
 from keras import ops
 
 from seq2seq_zoo import BasicDecoder, Encoded, Encoder, FeedbackDecoder, PeekDecoder, Seq2Seq, Tokens, decoders
@@ -251,33 +251,3 @@ def test_ids_in_half_precision_are_refused(policy):
         model(np.array([[301]]))
     encoder = Encoder(4, vocabulary_size=999)
     assert np.ptp(np.asarray(encoder(np.array([[301], [302]])).summary, "float32"), axis=0).max() > 0
-
-
-# === Learning ===
-
-
-@pytest.mark.parametrize("mode", ["attention", "feedback", "peek"])
-def test_short_sequences_are_learnt(mode):
-    models, source, target = taught()
-    np.testing.assert_array_equal(models[mode].search(source[:64]).ids[:, 0], target[:64])
-
-
-def test_only_a_mode_that_reads_its_own_output_can_choose_between_two_answers():
-    """Given the source, basic's outputs are independent, so two targets of two tokens cost it 2 log 2, not log 2."""
-    models, source, target = taught()
-    for mode, model in models.items():
-        cost = nll(model((source[-2:], target[-2:])), target[-2:])[:, :2].sum(1).mean()
-        generated = model.search(source[-1:]).ids[0, 0].tolist()
-        if modes[mode].feeds_back:
-            assert cost < 1.1 * np.log(2)
-            assert generated in ([8, 8, 2, 0], [9, 9, 2, 0])
-        else:
-            assert cost > 2 * np.log(2) - 1e-4
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_no_weights_let_basic_choose(seed):
-    model, (a, b) = small("basic"), np.array([[[8, 8, 2]], [[7, 7, 2]]])
-    randomise(model, seed)
-    costs = [nll(model((SOURCE[:1], target)), target)[0, :2].sum() for target in (a, b)]
-    assert np.mean(costs) >= 2 * np.log(2)
