@@ -230,11 +230,11 @@ def assert_means(new, old, axis):
     assert len(new) == len(GROWN) == len(OLD) + 2
 
 
-@pytest.mark.parametrize("mode", modes)
-@pytest.mark.parametrize("tied", [False, True])
+# Only a mode that reads its own output has an embedding to tie the readout to.
+@pytest.mark.parametrize(
+    ("mode", "tied"), [(mode, tied) for mode in modes for tied in (False, True) if modes[mode].feeds_back or not tied]
+)
 def test_training_goes_on_from_a_whole_model(saved, mode, tied):
-    if tied and not modes[mode].feeds_back:
-        pytest.skip("has no embedding to tie to")
     old = autoencoder(mode=mode, tied=tied, of_encoder={"dropout": 0.5})
     pretrained = Pretrained(model=saved(old))
     same, grown = (autoencoder(vocabulary, mode=mode, tied=tied) for vocabulary in (OLD, GROWN))
