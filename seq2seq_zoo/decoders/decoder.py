@@ -14,6 +14,7 @@ from seq2seq_zoo.decoders.precomputed import precompute
 from seq2seq_zoo.layers.attention import Attention
 from seq2seq_zoo.layers.bridge import bridges
 from seq2seq_zoo.layers.cells import States, cells
+from seq2seq_zoo.layers.draws import drawn
 from seq2seq_zoo.layers.dropout import dropout_mask, dropped
 from seq2seq_zoo.layers.encoder import Encoded
 from seq2seq_zoo.layers.products import EmbeddingLookup
@@ -434,7 +435,12 @@ class Decoder(WithConfig, keras.layers.Layer):
         probability = schedule(self.training_steps.value)
         self.training_steps.assign_add(1.0)
         batch, length, *size = ops.shape(targets)
-        numbers = keras.random.uniform((length, batch, *[1] * len(size)), dtype="float32", seed=self.seed_generator)
+        ones = [1] * len(size)
+        numbers = drawn(
+            lambda rows: keras.random.uniform((length, rows, *ones), dtype="float32", seed=self.seed_generator),
+            batch,
+            axis=1,
+        )
 
         def following(own: Tensor, x: tuple[Tensor, Tensor]) -> Tensor:
             use_target, target = x

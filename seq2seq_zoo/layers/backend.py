@@ -4,6 +4,7 @@ import collections
 import contextlib
 import importlib
 import inspect
+import os
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from typing import Any
 
 import keras
 from keras import tree
+
+from seq2seq_zoo.system.environment import cores
 
 _exporting: ContextVar[bool] = ContextVar("exporting", default=False)
 
@@ -38,6 +41,18 @@ def is_exporting() -> bool:
 def use_xla() -> bool:
     """Whether to compile with XLA: on TensorFlow, where Keras leaves it out without a GPU although these loops gain."""
     return keras.backend.backend() == "tensorflow"
+
+
+def threads() -> int:
+    """On how many threads TensorFlow computes at the same time; 1 with a GPU or on another backend."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return 1
+    chosen = tf.config.threading.get_intra_op_parallelism_threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
+    return int(chosen or cores())
 
 
 EAGER_STEPS = 128
@@ -77,6 +92,19 @@ def compiled(
         return programs[kind](*tensors)
 
     return call
+
+
+def compiled_apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that XLA compiles on its own, for calls in a graph of TensorFlow. TensorFlow only.
+
+    Calls that do not depend on one another run at the same time, on a thread each. They may read variables, but calls
+    that write to one run one after the other.
+    """
+    import tensorflow as tf
+
+    program = tf.function(function, autograph=False, jit_compile=True)
+    # The function around it goes to another thread; without it, or inlined, a graph runs its programs in turn.
+    return tf.function(lambda *tensors: program(*tensors), autograph=False, experimental_attributes={"_noinline": True})
 
 
 def is_dataset(data: Any) -> bool:
@@ -219,3 +247,21 @@ def gradient_of(function: Callable[..., Any], inputs: tuple[Any, ...], gradients
         tape.watch(tensors)
         output = function(*tree.pack_sequence_as(inputs, tensors))
     return tree.pack_sequence_as(inputs, tape.gradient(output, tensors, gradients, tf.UnconnectedGradients.ZERO))
+
+
+def gradient_of_weights(loss: Callable[[], tuple[Any, Any]], weights: list[Any]) -> tuple[list[Any], Any]:
+    """The gradient of a loss with respect to Keras variables. TensorFlow only.
+
+    Args:
+        loss: returns the loss, and what else is wanted of the same calculation.
+        weights: the variables.
+
+    Returns:
+        `(gradients, what else)`; the gradient is `None` for a variable that the loss does not depend on.
+    """
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        value, other = loss()
+    gradients = tape.gradient(value, [weight.value for weight in weights])
+    return [None if each is None else tf.convert_to_tensor(each) for each in gradients], other

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from seq2seq_zoo.layers.draws import drawn
 from seq2seq_zoo.layers.sublayer import Tensor
 
 
@@ -24,7 +25,8 @@ def dropout_mask(shape: tuple[Any, ...], rate: float, seed: Any, dtype: str, tra
     """
     if not training or not rate:
         return None
-    return keras.random.dropout(ops.ones(shape, dtype=dtype), rate, seed=seed)
+    rows, *sizes = shape
+    return drawn(lambda rows: keras.random.dropout(ops.ones((rows, *sizes), dtype=dtype), rate, seed=seed), rows)
 
 
 def dropped(x: Tensor, mask: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from keras import ops, tree
 
 from seq2seq_zoo.config.options import Fraction, Named, NonNegative, Positive, checked
 from seq2seq_zoo.layers.cells import States, cells
+from seq2seq_zoo.layers.draws import drawn
 from seq2seq_zoo.layers.dropout import dropout_mask, dropped
 from seq2seq_zoo.layers.products import EmbeddingLookup
 from seq2seq_zoo.layers.saving import Constraint, Initializer, Regularizer, WithConfig
@@ -177,8 +178,8 @@ class Encoder(WithConfig, keras.layers.Layer):
             inputs = as_ids(inputs, type(self).__name__)
             real = ops.not_equal(inputs, 0)
             if training and self.word_dropout:
-                replaced = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) < self.word_dropout
-                inputs = ops.where(replaced, ops.cast(self.unknown, inputs.dtype), inputs)
+                numbers = drawn(lambda rows: keras.random.uniform((rows, length), seed=self.seed_generator), batch)
+                inputs = ops.where(numbers < self.word_dropout, ops.cast(self.unknown, inputs.dtype), inputs)
             inputs = ops.transpose(inputs)  # time first: ids are cheaper to transpose than embeddings
             x = self.embedding(inputs)
         else:

@@ -14,6 +14,7 @@ from seq2seq_zoo.layers import losses  # noqa: F401  registers the losses that a
 from seq2seq_zoo.layers.cells import States
 from seq2seq_zoo.layers.encoder import Encoder, NoEncoder
 from seq2seq_zoo.layers.readouts.readout import Readout, ReadoutLossModel
+from seq2seq_zoo.models.batch_in_parts import BatchInParts
 from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.models.text_model import TextModel
 from seq2seq_zoo.models.vocabulary_model import check_ids
@@ -75,6 +76,8 @@ class Seq2Seq(ReadoutLossModel, TextModel):
         super().__init__(source_vocabulary, target_vocabulary, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
+        # In caches, where Keras does not mistake them for sublayers.
+        self._in_parts = functools.lru_cache(maxsize=1)(lambda optimizer, parts: BatchInParts(self, parts))
         self._window_scorer = functools.cache(lambda batch: Scorer(StatefulLanguageModel(self, batch)))
 
     def build(self, input_shape: Any) -> None:
@@ -113,6 +116,17 @@ class Seq2Seq(ReadoutLossModel, TextModel):
             for start in range(0, length, WINDOW)
         ]
         return {name: np.concatenate([each[name] for each in scores], axis=1) for name in scores[0]}
+
+    # === Training ===
+
+    def in_parts(self, parts: int) -> keras.Model:
+        """The Keras model that trains this compiled model, each batch in parts at the same time. TensorFlow only."""
+        return self._in_parts(self.optimizer, parts)
+
+    @property
+    def has_independent_rows(self) -> bool:
+        """Whether the loss of a batch is a mean over its targets that depends on nothing but their own rows."""
+        return not self.losses and getattr(self.readout, "softmax_samples", None) is None
 
     # === What searches need ===
 

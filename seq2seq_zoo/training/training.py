@@ -12,8 +12,9 @@ import numpy as np
 from seq2seq_zoo.config.options import Fraction, Named, OptionError, Positive, PositiveFloat, checked, errors_at
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.data.stream import in_windows
-from seq2seq_zoo.layers.backend import use_xla
+from seq2seq_zoo.layers.backend import threads, use_xla
 from seq2seq_zoo.metrics.metric import METRICS
+from seq2seq_zoo.models.seq2seq import Seq2Seq
 from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.system.environment import reuse_memory
 from seq2seq_zoo.tasks.task import Data, Series
@@ -22,6 +23,16 @@ from seq2seq_zoo.training.trackers import trackers
 
 XLA_PAYS = 1000
 """From how many updates for each shape of batches XLA saves more time on a CPU than its compilation takes."""
+
+PART_ROWS = 32
+"""How many rows a part of a batch has at least, if its parts are computed at the same time."""
+
+LARGE_UNITS = 256
+"""From how many units of the decoder a whole batch is as fast as its parts."""
+
+WORKERS = 2
+"""How many threads of Keras make the batches. With one, tf.data makes them and tunes itself, and to stop this takes up
+to a second at the end of an epoch."""
 
 BUCKETS = 4
 """How many shapes of batches there are by default where they pay."""
@@ -142,11 +153,8 @@ class Training:
             self.compile(model, data)
         epochs = _EpochCallback(self, model, data, seed, list(history), on_epoch, len(feed))
         if not epochs.finished:
-            trained = model
-            if data.window is not None:
-                trained = StatefulLanguageModel(model, self.batch_size)
-                trained.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
-            trained.fit(
+            model.stop_training = False  # a hook may set it
+            self._trainer(model, data).fit(
                 feed,
                 epochs=self.epochs,
                 initial_epoch=len(history),
@@ -231,6 +239,19 @@ class Training:
         if data.window is not None:
             self._feed(data)
 
+    def _trainer(self, model: Any, data: Data | Series) -> keras.Model:
+        """The Keras model whose `fit` trains a compiled model: often the model itself."""
+        if data.window is not None:
+            reader = StatefulLanguageModel(model, self.batch_size)
+            reader.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
+            return reader
+        in_parts = model.jit_compile is True and isinstance(model, Seq2Seq) and model.has_independent_rows
+        if in_parts and model.decoder.units < LARGE_UNITS:
+            most = min(threads(), self.batch_size // PART_ROWS)
+            parts = max((parts for parts in range(2, most + 1) if self.batch_size % parts == 0), default=1)
+            return model if parts == 1 else model.in_parts(parts)
+        return model
+
     def _feed(self, data: Data | Series, seed: int = 0, epoch: int = 0) -> Any:
         """The batches for `fit`, starting at an epoch."""
         return _ShuffledBatches(self, data, seed, epoch) if data.window is None else _StreamWindows(self, data, epoch)
@@ -240,7 +261,7 @@ class _ShuffledBatches(keras.utils.PyDataset):
     """Passes over the shuffled training pairs, cut into epochs. The seed alone determines the batch of each step."""
 
     def __init__(self, training: Training, data: Data | Series, seed: int, epoch: int):
-        super().__init__()
+        super().__init__(workers=WORKERS)
         self._batches = Batches(
             data.encode("train"), data.end, training.batch_size, data.source_padding, training.buckets_for(data)
         )
@@ -249,25 +270,23 @@ class _ShuffledBatches(keras.utils.PyDataset):
         self._seed = seed
         self._epoch = epoch
         self._pass: tuple[int, Sequence[Any]] = (-1, [])
-        self._started = False
+        self._previews: dict[int, Any] = {}
+        if len(self._batches.shapes) > 1 and use_xla():
+            # Keras on TensorFlow first reads two batches to find the axes that vary: the shortest and the longest.
+            in_order = self._batches.in_order()
+            self._previews = {0: in_order[0], 1: in_order[-1]}
 
     def __len__(self) -> int:
         return self._steps
 
-    def on_epoch_begin(self) -> None:
-        self._started = True
-
     def __getitem__(self, index: int) -> Any:
-        if not self._started and len(self._batches.shapes) > 1:
-            # Before the first epoch, Keras on TensorFlow reads two batches to find the axes that vary: give it the
-            # shortest shape and the longest.
-            in_order = self._batches.in_order()
-            _, source, target = in_order[0] if index == 0 else in_order[-1]
-            return self._example(source, target)
+        if index in self._previews:
+            return self._example(*self._previews.pop(index)[1:])
         number, position = divmod(self._epoch * self._steps + index, len(self._batches))
-        if self._pass[0] != number:
-            self._pass = (number, self._batches.epoch(self._seed, number))
-        return self._example(*self._pass[1][position])
+        current = self._pass  # another thread may replace it
+        if current[0] != number:
+            self._pass = current = (number, self._batches.epoch(self._seed, number))
+        return self._example(*current[1][position])
 
     def _example(self, source: np.ndarray, target: np.ndarray) -> Any:
         """A batch as `fit` takes it. A decoder reads the targets as well (teacher forcing)."""
@@ -287,7 +306,7 @@ class _StreamWindows(keras.utils.PyDataset):
     """
 
     def __init__(self, training: Training, data: Any, epoch: int):
-        super().__init__()
+        super().__init__(workers=WORKERS)
         ids = list(itertools.chain.from_iterable(target for _, target in data.encode("train")))
         with errors_at("batch_size", refusals=ValueError):
             self._windows = in_windows(ids, training.batch_size, data.window)
@@ -368,7 +387,7 @@ class _EpochCallback(keras.callbacks.Callback):
         self.history.append(record)
         if self._on_epoch is not None:
             self._on_epoch(self._model_to_evaluate, record, better)
-        if self.finished:
+        if self.finished or self._model_to_evaluate.stop_training:
             self.model.stop_training = True
 
     def _failure(self, what: str, step: int) -> str:
