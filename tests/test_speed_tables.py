@@ -44,12 +44,12 @@ def test_each_cell_is_compared_with_its_own_best_peer(speed):
     assert speed("report").against({"cells": cells}, "torch", "addons").value == pytest.approx(4)
 
 
-@pytest.mark.parametrize(("torch", "met"), [(1.5, "yes"), (1.3, "**no**")])
-def test_the_table_says_which_goals_are_met(speed, torch, met):
-    record = {"cells": [cell([1.0], torch=[torch])]}
-    line = speed("report").tables({"attention": record}).splitlines()[2]
-    assert line.split(" | ")[-1] == f"{met} |"
-    assert f"{torch:.2f}" in line
+def test_the_table_has_a_column_for_each_processor_and_missed_goals_in_bold(speed):
+    fast, slow = ({"attention": {"cells": [cell([1.0], torch=[torch])]}} for torch in (1.5, 1.3))
+    table = speed("report").goals_table({"one": fast, "two": slow, "three": {}})
+    assert table[0] == "| what | against | goal | one | two | three |"
+    *_, one, two, three, _ = table[-1].split("|")
+    assert (one.split()[0], two.split()[0], three.strip()) == ("1.50", "**1.30**", "")
 
 
 def test_the_roof_takes_each_product_from_the_faster_library(speed):

@@ -6,8 +6,10 @@ Rows that are complete in `--out` are measured again only with `--again`. An int
 """
 
 import argparse
+import datetime
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -17,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench import Bench
 from contestants import ContestantError, note, use_two_cores
-from report import curves_figure, page, ratios_figure, tables
+from report import curves_figure, goals_table, page, processor_page, ratios_figure
 from rows import rows
 
 from seq2seq_zoo.figures import image
@@ -36,13 +38,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="number of measurements of each time")
     parser.add_argument("--data", type=Path, default="../shared/data", help="has sigmorphon2020_g2p and cmudict_g2p")
     parser.add_argument("--work", type=Path, default="runs/speed", help="for the peers' environments, and logs")
-    parser.add_argument("--out", type=Path, default="benchmarks/results/speed", help="for records and tables")
+    parser.add_argument("--out", type=Path, default="benchmarks/results/speed", help="has a folder for each processor")
     args = parser.parse_args()
     cores = use_two_cores()
     command = shlex.join(["python", *sys.argv])
+    own = args.out / processor()
     failed = []
     for name in args.only:
-        path = args.out / f"{name}.json"
+        path = own / f"{name}.json"
         if path.exists() and not args.again:
             note(f"{name}: complete")
             continue
@@ -59,23 +62,40 @@ def main() -> None:
                 note(f"{name}: {error}")
                 failed.append(name)
                 continue
-            made = {"command": command, "machine": environment()["machine"] | {"used": cores}, "load_before": load}
+            made = {"command": command, "date": datetime.date.today().isoformat()}
+            made |= {"machine": environment()["machine"] | {"used": cores}, "load_before": load}
             made |= {"minutes": round((time.perf_counter() - began) / 60, 2), "versions": bench.versions}
         # Without the paths of this machine.
         text = json.dumps({**made, **measured}, indent=1).replace(f"{args.work.resolve()}/", "")
         write(path, text + "\n")
-    paths = {name: args.out / f"{name}.json" for name in rows}
-    records = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
-    if records:
-        text = tables(records)
-        write(args.out / "tables.md", text)
-        write(args.out / "README.md", page(records))
-        write(args.out / "ratios.svg", image(ratios_figure(records), "svg"))
-        if "curves" in records:
-            write(args.out / "curves.svg", image(curves_figure(records["curves"]), "svg"))
-        print(text)
+    write_pages(args.out)
     if failed:
         raise SystemExit(f"Not measured: {', '.join(failed)}.")
+
+
+def processor() -> str:
+    """A name for the processor of this machine, such as "amd-epyc-avx2": its model, and its widest vectors."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    widest = next((name for flag, name in (("avx512f", "avx512"), ("avx2", "avx2")) if flag in flags), "no-avx2")
+    model = re.sub(r"\(\w+\)|Processor|CPU|@.*", " ", environment()["machine"]["cpu"])
+    return "-".join([*model.lower().split(), widest])
+
+
+def write_pages(out: Path) -> None:
+    """Write the page and the plots of each processor, and the page of all."""
+    processors = {}
+    for folder in sorted(path for path in out.iterdir() if path.is_dir()):
+        paths = {name: folder / f"{name}.json" for name in rows}
+        records = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+        if records:
+            processors[folder.name] = records
+            write(folder / "README.md", processor_page(records))
+            write(folder / "ratios.svg", image(ratios_figure(records), "svg"))
+            if "curves" in records:
+                write(folder / "curves.svg", image(curves_figure(records["curves"]), "svg"))
+    write(out / "README.md", page(processors))
+    print("\n".join(goals_table(processors)))
 
 
 if __name__ == "__main__":
