@@ -15,9 +15,9 @@ from seq2seq_zoo.config.options import shown
 from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.lines import DataFileError, Lines, open_file
 
-Delimiter = Literal["comma", "semicolon", "tab"]
+Delimiter = Literal["comma", "semicolon", "tab", "bar"]
 
-CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 """The character of each delimiter."""
 
 Values = Sequence[str] | Mapping[str, Any]
@@ -93,8 +93,8 @@ class Tabs(Format):
 
 
 class Quoted(Format):
-    """Comma-separated values (CSV), or values between semicolons. A cell may be in quotation marks, and then have
-    delimiters and line breaks in it.
+    """Comma-separated values (CSV), or values between semicolons or bars. A cell may be in quotation marks, and then
+    have delimiters and line breaks in it.
 
     Args:
         delimiter: what separates cells.

@@ -34,7 +34,7 @@ class Delimited(PairTask):
         header: whether the first line has the names of the columns; by default if a column is given by its name. JSON
             Lines and Parquet have names without such a line.
         delimiter: what separates the cells of a line; by default a comma in a `.csv` file and a tab in others. With a
-            comma or semicolon, cells may be in quotation marks.
+            comma, semicolon or bar, cells may be in quotation marks.
 
     Raises:
         ValueError: as `PairTask`; a shared vocabulary of features and characters; on loading, there is no such column.

@@ -74,6 +74,7 @@ def refusal(path, skip_bad_lines=False, **layout):
             {"source": "from", "target": "to"},
         ),
         ("p.txt", quoted(PAIRS, ";"), {"delimiter": "semicolon"}),
+        ("p.txt", quoted(PAIRS, "|"), {"delimiter": "bar"}),
         ("P.JSONL", json_lines(PAIRS, "source", "target"), {}),
         ("p.json", json_lines([({"a": a, "b": b},) for a, b in PAIRS], "t"), {"source": "t.a", "target": "t.b"}),
         ("p.ndjson", "\n" + json_lines(PAIRS, "a.b", "c"), {"source": "a.b", "target": "c", "delimiter": "comma"}),
