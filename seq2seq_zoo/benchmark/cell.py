@@ -25,7 +25,7 @@ from seq2seq_zoo.training.training import Training, TrainingError
 
 EXAMPLES = 12
 
-Progress = Callable[[dict[str, Any]], None]
+Progress = Callable[[dict[str, Any]], Any]
 
 
 def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
@@ -141,21 +141,38 @@ def run_study(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def run_trial(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Run one more trial of a study that several processes may share.
+    """Train one trial of a study that another process has: see `tuning.Trial`.
 
     Args:
-        cell: a cell with `given`, the configuration without defaults; `tune`, the arguments of `Tune`; `storage`, a
-            URL, or the path of a journal; the name of the `study`; and the `metric` by which trials are compared.
-        progress: called after each epoch.
+        cell: a cell that asks, with `given`, the configuration without defaults, and the `metric` by which trials are
+            compared.
+        progress: called once for the trial, which has its `setting` and its `seed`, or is null if none is left; then
+            after each epoch with its `record`, to learn whether the training stops here.
 
     Returns:
-        The trial; nothing if others have started all trials meanwhile.
+        The `best` record; or `diverged`, why the training cannot go on; or nothing.
     """
-    storage = studies.open_storage(cell["storage"])
-    study = studies.open_study(storage, cell["study"], cell["metric"], cell["tune"])
-    if not studies.trials_left(study, cell["tune"]):
+    trial = progress({})
+    if trial is None:
         return {}
-    return studies.run_trial(study, cell["tune"], functools.partial(_train, cell, progress), cell["metric"])
+
+    def measured(record: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: record[key] for key in ("epoch", cell["metric"], "token_error_rate") if key in record}
+
+    def on_epoch(record: dict[str, Any]) -> None:
+        if progress({"record": measured(record)}):
+            raise _Stopped
+
+    try:
+        return {"best": measured(_train(cell, lambda epoch: None, trial["setting"], trial["seed"], on_epoch))}
+    except studies.Diverged as error:
+        return {"diverged": str(error)}
+    except _Stopped:
+        return {}
+
+
+class _Stopped(Exception):
+    """The training of a trial stops."""
 
 
 def _train(

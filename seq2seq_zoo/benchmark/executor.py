@@ -8,26 +8,37 @@ import subprocess
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 from seq2seq_zoo.system.environment import cores
 
+CELL_FUNCTION = "seq2seq_zoo.benchmark.cell:run_cell"
+"""What runs the cells of a suite."""
+
 Cell = dict[str, Any]
 Event = dict[str, Any]
+Answer = Callable[[Event], Any]
+"""Gives, for an event `progress` of a cell that asks, what `progress` returns there: plain JSON."""
+
+
+def unanswered(event: Event) -> None:
+    """The answer if nobody answers."""
 
 
 class Executor(ABC):
     """Runs cells. Cells and events are plain JSON, so that an executor may run them on other machines. Abstract."""
 
     @abstractmethod
-    def run(self, cells: Sequence[Cell], directory: Path) -> Generator[Event]:
+    def run(self, cells: Sequence[Cell], directory: Path, answer: Answer = unanswered) -> Generator[Event]:
         """Run every cell once, in any order. Closing the generator stops the cells that are running.
 
         Args:
-            cells: the cells to run. Each has an `id`; `question`, `x` and `mode` tell which are similar.
+            cells: the cells to run. Each has an `id`; `question`, `x` and `mode` tell which are similar. A cell with
+                `asks` waits for an answer each time it reports progress.
             directory: the directory for logs.
+            answer: gives the answers.
 
         Returns:
             A generator of events, each with `event`, the `id` of the cell, and `worker`, a number from 1. Each cell has
@@ -50,13 +61,13 @@ class LocalProcesses(Executor):
         ValueError: there is not at least one worker.
     """
 
-    def __init__(self, workers: int, cell_function: str = "seq2seq_zoo.benchmark.cell:run_cell"):
+    def __init__(self, workers: int, cell_function: str = CELL_FUNCTION):
         if workers < 1:
             raise ValueError(f"Expected at least 1 worker, got {workers}.")
         self.workers = workers
         self.cell_function = cell_function
 
-    def run(self, cells: Sequence[Cell], directory: Path) -> Generator[Event]:
+    def run(self, cells: Sequence[Cell], directory: Path, answer: Answer = unanswered) -> Generator[Event]:
         """See `Executor.run`. The output of the workers goes to `directory/logs`."""
         waiting = list(cells)
         (directory / "logs").mkdir(parents=True, exist_ok=True)
@@ -82,6 +93,8 @@ class LocalProcesses(Executor):
                     event = {"event": "failed", "id": cell["id"], "reason": process.exit_reason()}
                 yield {**event, "worker": process.number}
                 if event["event"] == "progress":
+                    if "asks" in cell:
+                        process.send(answer(event))
                     continue
                 del running[process]
                 if event["event"] == "failed" or not waiting:
@@ -121,11 +134,11 @@ class WorkerProcess:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def send(self, cell: Cell) -> None:
-        """Run a cell, after the one before has ended."""
+    def send(self, message: Any) -> None:
+        """Send a cell, after the one before has ended, or the answer that a cell waits for."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(cell) + "\n")
+            self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # the worker died, which the listener reports

@@ -1,5 +1,6 @@
 """Cells as tasks of Ray: on this machine, or on the nodes of a cluster."""
 
+import asyncio
 import contextlib
 import importlib.metadata
 import itertools
@@ -12,7 +13,16 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq_zoo.benchmark.executor import Cell, Event, Executor, Messages, WorkerProcess
+from seq2seq_zoo.benchmark.executor import (
+    CELL_FUNCTION,
+    Answer,
+    Cell,
+    Event,
+    Executor,
+    Messages,
+    WorkerProcess,
+    unanswered,
+)
 from seq2seq_zoo.system.environment import cores
 
 PACKAGE = Path(__file__).parents[1]
@@ -26,6 +36,8 @@ PATIENCE = 10
 """Seconds to wait for an answer of a cluster."""
 LOG_BYTES = 1 << 16
 """How much of the log of a cell travels back."""
+CALLS = 1 << 20
+"""How many calls the mailbox may hold: one for each cell that waits for an answer."""
 
 _REQUESTS = {"gcs": "/ray.rpc.NodeInfoGcsService/GetClusterId", "client": "/ray.rpc.RayletDriver/ClusterInfo"}
 """For each kind of address, a request that a cluster answers at once, and only if the token is right."""
@@ -54,6 +66,7 @@ class RayTasks(Executor):
             Ray starts on this machine and ends with `close`.
         cpus: the number of cores, and of the backend's threads, for each cell.
         cell_function: `module:function`, called with each cell and a function that reports progress.
+        packages: what the cells import beyond the requirements of this package.
 
     Raises:
         ClusterError: Ray is not installed, or the cluster cannot be reached, refuses the token, has other versions or
@@ -61,13 +74,17 @@ class RayTasks(Executor):
     """
 
     def __init__(
-        self, address: str | None = None, cpus: int = 1, cell_function: str = "seq2seq_zoo.benchmark.cell:run_cell"
+        self,
+        address: str | None = None,
+        cpus: int = 1,
+        cell_function: str = CELL_FUNCTION,
+        packages: Sequence[str] = (),
     ):
         self.cpus = cpus
         self.cell_function = cell_function
         self._ray = _connect(address)
         try:
-            self._environment = _check_nodes(self._ray, address, cpus)
+            self._environment = _check_nodes(self._ray, address, cpus, packages)
         except BaseException:
             self.close()
             raise
@@ -82,7 +99,7 @@ class RayTasks(Executor):
     def __exit__(self, *_: Any) -> None:
         self.close()
 
-    def run(self, cells: Sequence[Cell], directory: Path) -> Generator[Event]:
+    def run(self, cells: Sequence[Cell], directory: Path, answer: Answer = unanswered) -> Generator[Event]:
         """See `Executor.run`. The output of the worker processes goes to `directory/logs` when a cell has ended.
 
         Raises:
@@ -93,13 +110,15 @@ class RayTasks(Executor):
         logs.mkdir(parents=True, exist_ok=True)
         # On the node without which there is no cluster, so that no event is lost with a node.
         options = {"num_cpus": 0, "resources": {"node:__internal_head__": 0.001}, "runtime_env": self._environment}
-        mailbox = ray.remote(_Mailbox).options(**options).remote()
+        mailbox = ray.remote(_Mailbox).options(max_concurrency=CALLS, **options).remote()
         options = {"num_cpus": self.cpus, "max_retries": RETRIES, "runtime_env": self._environment, "name": "cell"}
         task = ray.remote(_run_cell).options(**options)
         settings = (self.cell_function, self.cpus, os.getcwd())
         pending = {task.remote(cell, *settings, mailbox): cell["id"] for cell in cells}
         workers: dict[str, int] = {}
         passed: dict[str, int] = {}
+        asks = {cell["id"] for cell in cells if "asks" in cell}
+        answers: dict[str, dict[int, Any]] = {identity: {} for identity in asks}
 
         def begin(identity: str) -> Event:
             busy = set(workers.values())
@@ -112,9 +131,14 @@ class RayTasks(Executor):
                 if number == passed.get(identity, 0):  # else it runs again, because its node was lost
                     passed[identity] = number + 1
                     yield begin(identity) if event["event"] == "started" else {**event, "worker": workers[identity]}
+                    if identity in answers and event["event"] == "progress":
+                        answers[identity][number] = answer(event)
+                if number in answers.get(identity, ()):  # it gets the same answers again
+                    mailbox.answer.remote(identity, number, answers[identity][number])
 
         def end(reference: Any) -> Iterator[Event]:
             identity = pending.pop(reference)
+            answers.pop(identity, None)
             if identity not in workers:
                 yield begin(identity)  # Ray could not start it
             try:
@@ -154,11 +178,23 @@ class _Mailbox:
 
     def __init__(self) -> None:
         self._events: list[tuple[int, Event]] = []
+        self._answers: dict[tuple[str, int], asyncio.Future[Any]] = {}
 
-    def put(self, number: int, event: Event) -> None:
+    async def put(self, number: int, event: Event) -> None:
         self._events.append((number, event))
 
-    def take(self) -> list[tuple[int, Event]]:
+    async def ask(self, number: int, event: Event) -> Any:
+        """Put an event, and wait for its answer."""
+        self._events.append((number, event))
+        found = self._answers[event["id"], number] = asyncio.get_running_loop().create_future()
+        return await found
+
+    async def answer(self, identity: str, number: int, answer: Any) -> None:
+        waiting = self._answers.pop((identity, number), None)
+        if waiting is not None:
+            waiting.set_result(answer)
+
+    async def take(self) -> list[tuple[int, Event]]:
         events, self._events = self._events, []
         return events
 
@@ -194,7 +230,10 @@ def _run_cell(cell: Cell, cell_function: str, cpus: int, folder: str, mailbox: A
     before = log.stat().st_size
     process.send(cell)
     while (event := messages.get()[1]) and event["event"] == "progress":
-        report(event)
+        if "asks" in cell:
+            process.send(ray.get(mailbox.ask.remote(next(numbers), event)))
+        else:
+            report(event)
     if event is None:
         event = {"event": "failed", "id": cell["id"], "reason": process.exit_reason()}
     if event["event"] == "failed":
@@ -221,14 +260,19 @@ def _connect(address: str | None) -> Any:
         import ray
     except ModuleNotFoundError as error:
         raise ClusterError(
-            f"Cells on Ray need the package {error.name}, which is not installed. Run: pip install 'seq2seq-zoo[ray]'."
+            f"--executor ray needs the package {error.name}, which is not installed. "
+            "Run: pip install 'seq2seq-zoo[ray]'."
         ) from None
     logging.getLogger("ray").setLevel(logging.ERROR)
     variables = {name: value for name, value in os.environ.items() if name.startswith(FORWARDED)}
     environment: dict[str, Any] = {"env_vars": variables}
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": environment}
     if address is None:
-        ray.init("local", num_cpus=cores(), include_dashboard=False, **options)
+        try:
+            ray.init("local", num_cpus=cores(), include_dashboard=False, **options)
+        except Exception as error:
+            ray.shutdown()
+            raise ClusterError(f"Ray cannot start on this machine: {_line(error)} Its logs are in /tmp/ray.") from None
         return ray
     _check_answer(ray, grpc, address)
     environment["py_modules"] = [str(PACKAGE)]
@@ -236,6 +280,11 @@ def _connect(address: str | None) -> Any:
         ray.init(address, **options)
     except Exception as error:
         ray.shutdown()  # it is half connected
+        if address == "auto" and isinstance(error, ConnectionError):
+            raise ClusterError(
+                "--address auto: expected a node of a Ray cluster, found none on this machine. Start the command on a "
+                "node, or name the cluster: ray://HOST:10001."
+            ) from None
         found = re.search(r"Ray: (\S+)\s+Python: (\S+).*Ray: (\S+)\s+Python: (\S+)", str(error), re.DOTALL)
         if found:
             theirs, ours = (f"Ray {found[each]} and Python {found[each + 1]}" for each in (1, 3))
@@ -292,7 +341,7 @@ def _wrong_token(address: str, found: str) -> str:
     )
 
 
-def _check_nodes(ray: Any, address: str | None, cpus: int) -> dict[str, Any]:
+def _check_nodes(ray: Any, address: str | None, cpus: int, packages: Sequence[str]) -> dict[str, Any]:
     """Check cores and versions of the nodes.
 
     Returns:
@@ -304,10 +353,10 @@ def _check_nodes(ray: Any, address: str | None, cpus: int) -> dict[str, Any]:
         raise ClusterError(f"--cpus: expected at most {most}, the cores of the largest node, found {cpus}.")
     if address is None:
         return {}
-    required = _requirements()
+    required = _requirements(packages)
     found = _versions_on(ray, nodes, required)
     for host, versions in found.items():
-        for name in ("seq2seq-zoo", "keras", "numpy", os.environ.get("KERAS_BACKEND") or "tensorflow"):
+        for name in ("seq2seq-zoo", "keras", "numpy", os.environ.get("KERAS_BACKEND") or "tensorflow", *packages):
             here, there = required.get(name), versions.get(name)
             if here and there and here != there:
                 raise ClusterError(
@@ -318,14 +367,14 @@ def _check_nodes(ray: Any, address: str | None, cpus: int) -> dict[str, Any]:
     return {"pip": [f"{name}=={required[name]}" for name in sorted(missing)]} if missing else {}
 
 
-def _requirements() -> dict[str, str]:
+def _requirements(packages: Sequence[str]) -> dict[str, str]:
     """The packages that a node needs, with the versions of this process."""
     lines: list[str] = []
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # this package runs without being installed
         lines = importlib.metadata.requires("seq2seq-zoo") or []
     names = [re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line]
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    return _version_reader()(["seq2seq-zoo", "keras", "numpy", *names, backend])
+    return _version_reader()(["seq2seq-zoo", "keras", "numpy", *names, backend, *packages])
 
 
 def _version_reader() -> Callable[[list[str]], dict[str, str]]:

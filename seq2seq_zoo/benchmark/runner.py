@@ -16,6 +16,7 @@ from seq2seq_zoo.benchmark.report import report
 from seq2seq_zoo.benchmark.suite import Cell, Suite
 from seq2seq_zoo.data.published import require
 from seq2seq_zoo.system.files import write
+from seq2seq_zoo.system.interrupt import postponed
 
 REPLACED = "replaced"
 STUDIES = "studies"
@@ -111,22 +112,23 @@ def _run_cells(
     waiting = [_with_journal(cell, directory) for cell in by_id.values()]
     with contextlib.closing(executor.run(waiting, directory)) as events:
         for event in events:
-            identity = event["id"]
-            if event["event"] == "started":
-                board.start(by_id[identity], event["worker"])
-            elif event["event"] == "progress":
-                journal = event["progress"].pop("journal", None)
-                if journal is not None:
-                    write(_journal(directory, identity), "".join(json.dumps(entry) + "\n" for entry in journal))
-                board.progress(identity, event["progress"])
-            else:
-                record = _record(by_id[identity], event, board.seconds(identity), command)
-                write_record(directory, record)
-                board.end(record)
-                if live is None:
-                    _say(console, board.line(record))
-            if live is not None and event["event"] != "progress":
-                live.refresh()
+            with postponed():  # a record is written, counted and shown, or none of it
+                identity = event["id"]
+                if event["event"] == "started":
+                    board.start(by_id[identity], event["worker"])
+                elif event["event"] == "progress":
+                    journal = event["progress"].pop("journal", None)
+                    if journal is not None:
+                        write(_journal(directory, identity), "".join(json.dumps(entry) + "\n" for entry in journal))
+                    board.progress(identity, event["progress"])
+                else:
+                    record = _record(by_id[identity], event, board.seconds(identity), command)
+                    write_record(directory, record)
+                    board.end(record)
+                    if live is None:
+                        _say(console, board.line(record))
+                if live is not None and event["event"] != "progress":
+                    live.refresh()
 
 
 def _record(cell: Cell, event: Event, seconds: float, command: str | None) -> Record:

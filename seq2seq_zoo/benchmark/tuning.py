@@ -1,8 +1,10 @@
-"""The search for the best setting of one configuration: trials in worker processes, in a study that may be shared."""
+"""The search for the best setting of one configuration: a study that may be shared, and an executor for its trials."""
 
 import hashlib
 import json
 import os
+import queue
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from seq2seq_zoo.config.space import resolve_space, with_values
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import load_data
 from seq2seq_zoo.system.files import shared_lock, write
+from seq2seq_zoo.system.interrupt import postponed
 from seq2seq_zoo.training.evaluation import monitorable_metrics
 
 CELL_FUNCTION = "seq2seq_zoo.benchmark.cell:run_trial"
@@ -30,7 +33,7 @@ SEARCH = Option("search", dict[str, Any] | None, None, "the values to search amo
 
 
 class StorageError(ValueError):
-    """A storage that cannot be opened."""
+    """A storage that cannot be opened or used."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def run_search(
     search: Search,
     directory: str | os.PathLike[str],
     executor: Executor,
-    on_event: Callable[[Event], None],
+    on_end: Callable[[Event], None],
     storage: str | None = None,
 ) -> tuple[list[studies.Trial], studies.Trial]:
     """Run the trials of a search that have not run yet, and write the best configuration to `best.yaml`.
@@ -100,37 +103,116 @@ def run_search(
     Args:
         search: the search.
         directory: the directory for the trials; an earlier run in it is continued.
-        executor: runs the trials, with the cell function `CELL_FUNCTION`.
-        on_event: called with each event of the executor.
+        executor: runs the trainings of the trials, with the cell function `CELL_FUNCTION`. Only this process has the
+            study.
+        on_end: called with each last event of the executor; the `result` of `finished` is a trial, or empty if another
+            process has started the last one.
         storage: an Optuna storage URL; a journal in the directory if not given.
 
     Returns:
         All trials, and the best one.
 
     Raises:
-        StorageError: the storage cannot be opened.
+        StorageError: the storage cannot be opened or used.
         TuningError: no trial was trained to its end.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    where = storage or str(directory / JOURNAL)
-    with _storage_errors():
-        study = studies.open_study(studies.open_storage(where), search.name, search.metric, search.tune)
+    with _storage_errors("opened"):
+        opened = studies.open_storage(storage or str(directory / JOURNAL))
+        study = studies.open_study(opened, search.name, search.metric, search.tune)
     # Heartbeats tell which trials in a database are alive; for a journal, the lock does.
-    with shared_lock(directory / LOCK, lambda: None if storage else studies.retry_running(study)):
+    with (
+        shared_lock(directory / LOCK, lambda: None if storage else studies.retry_running(study)),
+        _storage_errors("used"),
+    ):
         left, count = studies.trials_left(study, search.tune), studies.number_of_trials(search.tune)
-        cell = {"given": search.given, "tune": search.tune, "metric": search.metric, "study": search.name}
-        similar = {"question": search.name, "x": None, "mode": None}
+        cell = {"question": search.name, "x": None, "mode": None, "given": search.given, "metric": search.metric}
         cells: list[Cell] = [
-            {"id": f"{search.name}-{number}", **similar, **cell, "storage": where}
-            for number in range(count - left, count)
+            {"id": f"{search.name}-{number}", **cell, "asks": True} for number in range(count - left, count)
         ]
-        with closing(executor.run(cells, directory)) as events:
+        running: dict[str, _Trial] = {}
+
+        def answer(event: Event) -> Any:
+            identity, record = event["id"], event["progress"].get("record")
+            if record is not None:
+                return running[identity].stops_after(record)
+            if not studies.trials_left(study, search.tune):
+                return None
+            running[identity] = _Trial(search, opened)
+            return running[identity].start()
+
+        with closing(executor.run(cells, directory, answer)) as events:
             for event in events:
-                on_event(event)
+                if event["event"] not in ("finished", "failed"):
+                    continue
+                with postponed():  # a trial is recorded and shown, or none of it
+                    if event["id"] in running:
+                        event = {"event": "finished", "result": running.pop(event["id"]).end(event)}
+                    on_end(event)
     best = studies.best_trial(study, search.tune["space"])
     write(directory / BEST, dump(with_values(search.given, best["params"], factory.schema)))
     return studies.trials(study, search.tune["space"]), best
+
+
+class _Trial:
+    """A trial of a study whose training runs in a cell: Optuna runs it in a thread, which waits for the training.
+
+    Args:
+        search: the search.
+        storage: an Optuna storage.
+    """
+
+    def __init__(self, search: Search, storage: Any):
+        self._search = search
+        self._storage = storage
+        self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def start(self) -> dict[str, Any]:
+        """Start the trial. Returns its `setting` and `seed`."""
+        threading.Thread(target=self._run, daemon=True).start()
+        return self._answer()
+
+    def stops_after(self, record: dict[str, Any]) -> bool:
+        """Report the record of an epoch. Returns whether the pruner stops the trial."""
+        self._events.put(record)
+        return self._answer()
+
+    def end(self, event: Event) -> studies.Trial:
+        """End the trial with the last event of its cell."""
+        self._events.put(event)
+        return self._answer()
+
+    def _answer(self) -> Any:
+        answer = self._answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _run(self) -> None:
+        search = self._search
+        try:
+            study = studies.open_study(self._storage, search.name, search.metric, search.tune)
+            self._answers.put(studies.run_trial(study, search.tune, self._train, search.metric))
+        except Exception as error:
+            self._answers.put(error)
+
+    def _train(self, setting: dict[str, Any], seed: int, on_epoch: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        self._answers.put({"setting": setting, "seed": seed})
+        while "event" not in (event := self._events.get()):
+            try:
+                on_epoch(event)
+            except Exception:  # the pruner stops it
+                self._answers.put(True)
+                self._events.get()
+                raise
+            self._answers.put(False)
+        if event["event"] == "failed":
+            raise RuntimeError(event["reason"])
+        if "diverged" in event["result"]:
+            raise studies.Diverged(event["result"]["diverged"])
+        return event["result"]["best"]
 
 
 class _WithSearch(Schema):
@@ -160,8 +242,12 @@ def _metric(config: Config) -> str:
 
 
 @contextmanager
-def _storage_errors() -> Iterator[None]:
-    """Turn the errors of a database into one line, without its URL, which may have a password."""
+def _storage_errors(done: str) -> Iterator[None]:
+    """Turn the errors of a database into one line, without its URL, which may have a password.
+
+    Args:
+        done: what cannot be done with it: "opened" or "used".
+    """
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
@@ -169,6 +255,6 @@ def _storage_errors() -> Iterator[None]:
     except (SQLAlchemyError, ImportError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise StorageError(
-            f"The storage cannot be opened: {reason}. Expected a URL of an SQLAlchemy database whose driver is "
+            f"The storage cannot be {done}: {reason}. Expected a URL of an SQLAlchemy database whose driver is "
             "installed, such as sqlite:///trials.db."
         ) from None

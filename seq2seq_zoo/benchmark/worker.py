@@ -1,7 +1,8 @@
 """A worker process: reads cells as JSON lines from standard input, runs one after another, writes events as JSON lines.
 
 An event has `event` and the `id` of its cell: `progress` with `progress` while a cell runs, then either `finished` with
-`result` or `failed` with `reason`. The last two also have `environment`.
+`result` or `failed` with `reason`. The last two also have `environment`. If the cell has `asks`, the next line after an
+event `progress` is the answer to it.
 """
 
 import json
@@ -23,26 +24,30 @@ def main(cell_function: str) -> None:
 
     Args:
         cell_function: `module:function`, imported with the first cell. It is called with a cell and a function that
-            reports progress, and returns the measured fields as plain JSON.
+            reports progress (it returns the answer, if the cell asks), and returns the measured fields as plain JSON.
     """
     source, events = _private_streams()
-    cells: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(source, cells), daemon=True).start()
+    messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(source, messages), daemon=True).start()
     while True:
-        cell = cells.get()
+        cell = messages.get()
         print(f"--- {cell['id']}", file=sys.stderr, flush=True)
-        _run(cell_function, cell, events)
+        _run(cell_function, cell, messages, events)
 
 
-def _run(cell_function: str, cell: dict[str, Any], events: TextIO) -> None:
+def _run(cell_function: str, cell: dict[str, Any], messages: "queue.SimpleQueue[Any]", events: TextIO) -> None:
     def send(event: str, **fields: Any) -> None:
         for path, number in _not_finite(fields):
             raise ValueError(f"{path.partition('.')[2]} is {number}")
         events.write(json.dumps({"event": event, "id": cell["id"], **fields}) + "\n")
         events.flush()
 
+    def report(progress: dict[str, Any]) -> Any:
+        send("progress", progress=progress)
+        return messages.get() if "asks" in cell else None
+
     try:
-        result = pkgutil.resolve_name(cell_function)(cell, lambda progress: send("progress", progress=progress))
+        result = pkgutil.resolve_name(cell_function)(cell, report)
         send("finished", result=result, environment=environment())
     except Exception as error:
         traceback.print_exc()
@@ -62,9 +67,9 @@ def _private_streams() -> tuple[TextIO, TextIO]:
     return source, events
 
 
-def _read(source: TextIO, cells: "queue.SimpleQueue[dict[str, Any]]") -> None:
+def _read(source: TextIO, messages: "queue.SimpleQueue[Any]") -> None:
     for line in source:
-        cells.put(json.loads(line))
+        messages.put(json.loads(line))
     # The parent has closed the stream or is gone: exit at once, even during a training.
     os._exit(0)
 

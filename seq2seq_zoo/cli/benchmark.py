@@ -47,6 +47,7 @@ def benchmark(
     start_backend()
     from seq2seq_zoo.benchmark import runner
     from seq2seq_zoo.benchmark.cell import match_parameters
+    from seq2seq_zoo.benchmark.executor import CELL_FUNCTION
     from seq2seq_zoo.benchmark.suite import read_suite
     from seq2seq_zoo.experiment import factory
 
@@ -54,5 +55,7 @@ def benchmark(
     directory = out or Path("runs", f"benchmark-{loaded.name}")
     changes = [argument for override in overrides or () for argument in ("--set", override)]
     command = shlex.join(["seq2seq-zoo", "benchmark", suite, *(["--quick"] if quick else []), *changes])
-    with open_executor(executor, len(loaded.cells), workers, address, cpus) as runs_cells:
+    packages = [] if loaded.tune is None else ["optuna"]
+    cells = len(loaded.cells)
+    with open_executor(executor, cells, workers, address, cpus, CELL_FUNCTION, packages) as runs_cells:
         raise typer.Exit(runner.run(loaded, directory, runs_cells, Console(stderr=True), command))

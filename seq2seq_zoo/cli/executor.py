@@ -1,7 +1,7 @@
-"""The options that choose where cells run."""
+"""The options that choose where cells and trials run."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from seq2seq_zoo.benchmark.executor import Executor
 
 ExecutorName = Annotated[
-    Literal["local", "ray"], typer.Option(help="Where cells run: in processes on this machine, or as tasks of Ray.")
+    Literal["local", "ray"],
+    typer.Option(help="Where the trainings run: in processes on this machine, or as tasks of Ray."),
 ]
 Address = Annotated[
     str | None,
@@ -23,7 +24,7 @@ Address = Annotated[
     ),
 ]
 Cpus = Annotated[
-    int | None, typer.Option(min=1, help="Cores for each cell on Ray; 1 if not given.", show_default=False)
+    int | None, typer.Option(min=1, help="Cores for each training on Ray; 1 if not given.", show_default=False)
 ]
 
 
@@ -39,13 +40,19 @@ def check_executor(name: str, workers: int | None, address: str | None, cpus: in
         ("--cpus", cpus, "ray"),
     ):
         if given is not None and name != owner:
-            also = " Ray runs as many cells at once as have --cpus cores." if owner == "local" else ""
+            also = " Ray runs as many trainings at once as have --cpus cores." if owner == "local" else ""
             raise UsageError(f"{option} goes with --executor {owner}, got --executor {name}.{also}")
 
 
 @contextlib.contextmanager
 def open_executor(
-    name: str, cells: int, workers: int | None, address: str | None, cpus: int | None
+    name: str,
+    cells: int,
+    workers: int | None,
+    address: str | None,
+    cpus: int | None,
+    cell_function: str,
+    packages: Sequence[str] = (),
 ) -> Iterator["Executor"]:
     """The executor of a command, until the command ends.
 
@@ -55,14 +62,16 @@ def open_executor(
         workers: see `cli.shared.Workers`.
         address: see `Address`.
         cpus: see `Cpus`.
+        cell_function: what runs a cell; see `LocalProcesses`.
+        packages: what the cells import beyond the requirements of this package.
     """
     if name == "ray":
         from seq2seq_zoo.benchmark.ray_tasks import RayTasks
 
-        with RayTasks(address, cpus or 1) as tasks:
+        with RayTasks(address, cpus or 1, cell_function, packages) as tasks:
             yield tasks
     else:
         from seq2seq_zoo.benchmark.executor import LocalProcesses
         from seq2seq_zoo.system.environment import cores
 
-        yield LocalProcesses(min(workers or cores(), cells))
+        yield LocalProcesses(min(workers or cores(), cells), cell_function)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seq2seq_zoo.cli.executor import Address, Cpus, ExecutorName, check_executor, open_executor
 from seq2seq_zoo.cli.shared import (
     ConfigName,
     Overrides,
@@ -45,6 +46,7 @@ class Pruner(StrEnum):
         "seq2seq-zoo tune copy space.yaml",
         "seq2seq-zoo tune mine.yaml --trials 50 --sampler random --pruner asha",
         "seq2seq-zoo tune mine.yaml space.yaml --storage postgresql://me@host/trials",
+        "seq2seq-zoo tune mine.yaml space.yaml --executor ray --address ray://head:10001",
         "seq2seq-zoo train runs/tune-mine/best.yaml",
     )
 )
@@ -76,6 +78,9 @@ def tune(
         typer.Option(help="The directory for the trials; runs/tune-CONFIG if not given.", show_default=False),
     ] = None,
     workers: Workers = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    cpus: Cpus = None,
     overrides: Overrides = None,
 ) -> None:
     """Search for the best setting of a configuration, on dev alone.
@@ -83,6 +88,7 @@ def tune(
     If it is stopped or killed, the same command continues. Started several times, the processes share the trials.
     """
     path = find_file(config, "preset", presets())
+    check_executor(executor, workers, address, cpus)
     if space is not None:
         require_file(space)
     from seq2seq_zoo.benchmark import studies
@@ -94,9 +100,7 @@ def tune(
         raise UsageError(f"tune {error.message}") from None
     start_backend()
     from seq2seq_zoo.benchmark import tuning
-    from seq2seq_zoo.benchmark.executor import LocalProcesses
     from seq2seq_zoo.metrics.metric import METRICS
-    from seq2seq_zoo.system.environment import cores
 
     arguments = {"trials": trials, "sampler": sampler.value, "pruner": pruner.value, "seed": seed}
     search = tuning.read_search(path, space, arguments, overrides or ())
@@ -104,15 +108,14 @@ def tune(
     note(f"study {search.name}: {studies.number_of_trials(search.tune)} trials, compared by {metric.label} on dev")
     ended = {"finished": 0, "failed": 0}
 
-    def on_event(event: dict[str, Any]) -> None:
-        if event["event"] in ended:
-            ended[event["event"]] += 1
-            note(_line(event, metric))
+    def on_end(event: dict[str, Any]) -> None:
+        ended[event["event"]] += 1
+        note(_line(event, metric))
 
     directory = out or Path("runs", f"tune-{path.stem}")
-    executor = LocalProcesses(min(workers or cores(), trials), tuning.CELL_FUNCTION)
     try:
-        found, best = tuning.run_search(search, directory, executor, on_event, storage)
+        with open_executor(executor, trials, workers, address, cpus, tuning.CELL_FUNCTION) as runs_trials:
+            found, best = tuning.run_search(search, directory, runs_trials, on_end, storage)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"Stopped: {ended['finished']} trials finished. The same command continues.") from None
     _print_trials(found, best, metric)
@@ -125,7 +128,7 @@ def _line(event: dict[str, Any], metric: "Metric") -> str:
     from seq2seq_zoo.benchmark.board import duration
 
     if event["event"] == "failed":
-        return f"a trial ended early: {event['reason']}. The same command runs it again."
+        return f"a trial could not start: {event['reason']}. The same command tries again."
     trial = event["result"]
     if not trial:
         return "another process has started the last trial"

@@ -15,7 +15,7 @@ from rich.console import Console
 from seq2seq_zoo.benchmark import runner
 from seq2seq_zoo.benchmark.board import Board
 from seq2seq_zoo.benchmark.executor import LocalProcesses
-from seq2seq_zoo.benchmark.records import RecordError, read_records
+from seq2seq_zoo.benchmark.records import RecordError, read_records, write_record
 from seq2seq_zoo.benchmark.suite import Suite
 from seq2seq_zoo.data.lines import DataFileError
 
@@ -168,7 +168,7 @@ sys.exit(runner.run(suite, sys.argv[1], LocalProcesses(1, "fake_cells:run_cell")
 
 
 def wait_for(path, process):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while not path.exists():
         assert process.poll() is None, "the benchmark ended"
         assert time.monotonic() < deadline, "waited in vain"
@@ -196,11 +196,23 @@ def test_ctrl_c_keeps_finished_cells_and_tells_how_to_resume(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         wait_for(directory / "records" / "q-ok-basic-2-.json", process)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everyone in the foreground
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Stopped: 2 of 4 cells finished, " in output
     assert f"The records are in {directory}. The same command resumes the run." in output
     assert set(by_id(directory)) == {"q-ok-basic-1-", "q-ok-basic-2-"}
+
+
+def test_ctrl_c_between_a_record_and_its_count_waits_for_the_count(tmp_path, no_report, monkeypatch):
+    def write_and_press(*arguments):
+        write_record(*arguments)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(runner, "write_record", write_and_press)
+    code, output = run(make_suite(["ok"], seeds=(1, 2)), tmp_path)
+    assert code == 130
+    assert "Stopped: 1 of 2 cells finished, " in output
+    assert list(by_id(tmp_path)) == ["q-ok-basic-1-"]
 
 
 # === Tuning ===

@@ -72,19 +72,42 @@ def test_benchmark_refuses(folder):
     assert refused("benchmark", "--workers", "0").startswith("Invalid value for '--workers': ")
 
 
-def test_options_of_the_other_executor_are_refused(folder):
+COMMANDS = pytest.mark.parametrize("command", [["benchmark", "--quick"], ["tune", "space.yaml"]])
+"""The commands that have executors."""
+
+
+@COMMANDS
+def test_options_of_the_other_executor_are_refused(command, space):
     ray = "--executor ray, got --executor local."
-    assert refused("benchmark", "--address", "auto") == f"--address goes with {ray}"
-    assert refused("benchmark", "--cpus", "2") == f"--cpus goes with {ray}"
-    assert refused("benchmark", "--executor", "ray", "--workers", "2") == (
-        "--workers goes with --executor local, got --executor ray. Ray runs as many cells at once as have --cpus cores."
+    assert refused(*command, "--address", "auto") == f"--address goes with {ray}"
+    assert refused(*command, "--cpus", "2") == f"--cpus goes with {ray}"
+    assert refused(*command, "--executor", "ray", "--workers", "2") == (
+        "--workers goes with --executor local, got --executor ray. Ray runs as many trainings at once as have --cpus "
+        "cores."
     )
-    assert "'rya' is not one of 'local', 'ray'" in refused("benchmark", "--executor", "rya")
+    assert "'rya' is not one of 'local', 'ray'" in refused(*command, "--executor", "rya")
 
 
-def test_without_the_extra_ray_is_one_line(folder, monkeypatch):
+@COMMANDS
+def test_without_the_extra_ray_is_one_line(command, space, monkeypatch):
+    pytest.importorskip("optuna")
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert refused("benchmark", "--quick", "--executor", "ray") == (
-        "Cells on Ray need the package ray, which is not installed. Run: pip install 'seq2seq-zoo[ray]'."
+    assert refused(*command, "--executor", "ray") == (
+        "--executor ray needs the package ray, which is not installed. Run: pip install 'seq2seq-zoo[ray]'."
     )
-    assert not list(folder.iterdir())
+    assert list(space.parent.iterdir()) == [space]
+
+
+@pytest.fixture
+def space(folder):
+    path = folder / "space.yaml"
+    path.write_text(
+        """\
+task: {name: copy, max_length: 3, train_size: 20, dev_size: 8, test_size: 8}
+encoder: {units: 4}
+decoder: {mode: peek, units: 4}
+training: {epochs: 1}
+search: {decoder.units: [4, 8]}
+"""
+    )
+    return path
