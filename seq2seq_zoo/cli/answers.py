@@ -1,6 +1,7 @@
 """What `predict` writes for texts, and what it reports at the end."""
 
 import dataclasses
+import gc
 import itertools
 import json
 import math
@@ -169,10 +170,14 @@ class Answers:
         if self.search is not None:
             self.model.searcher(self.search).compile_at_once()
         found: list[list[str]] = []
-        for start in range(0, len(distinct), CONVERTED):
-            some = distinct[start : start + CONVERTED]
-            predictions = self.predictions(some, first + start, BULK)
-            found += [self._lines(self.select(each, counts, times[each.source])) for each in predictions]
+        gc.freeze()  # so that the collector does not look through the whole backend for each few thousand texts
+        try:
+            for start in range(0, len(distinct), CONVERTED):
+                some = distinct[start : start + CONVERTED]
+                predictions = self.predictions(some, first + start, BULK)
+                found += [self._lines(self.select(each, counts, times[each.source])) for each in predictions]
+        finally:
+            gc.unfreeze()
         if distinct is not texts:
             lines_of = dict(zip(distinct, found, strict=True))
             found = [lines_of[text] for text in texts]

@@ -1,0 +1,146 @@
+"""Measure `predict` on a million lines: with --out, as the code was before, and yoyodyne's.
+
+    python benchmarks/speed/bulk.py --before ../before
+
+benchmarks/README.md explains the lines and the contestants. Each is a command in a process of its own; its time is that
+from the start of the command to its end.
+"""
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from contestants import HERE, python_of, use_two_cores, variables
+
+from seq2seq_zoo.system.environment import environment
+from seq2seq_zoo.system.files import write
+
+YOYODYNE = HERE / "yoyodyne.yaml"
+SIZES = {
+    "embedding_size": 64,
+    "decoder_hidden_size": 128,
+    "source_encoder.init_args.embedding_size": 64,
+    "source_encoder.init_args.hidden_size": 96,
+}
+"""The sizes of benchmarks/decoding/icelandic.yaml."""
+EPOCHS = 14
+BATCHES = (32, 256, 1024)
+
+
+def main() -> None:
+    """Measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default="../shared/data", help="has sigmorphon2020_g2p and cmudict_g2p")
+    parser.add_argument("--model", type=Path, default="runs/decoding/icelandic-1", help="of decoding/measure.py")
+    parser.add_argument("--before", type=Path, help="a checkout of older code")
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--lines-before", type=int, default=300_000, help="for the older code")
+    parser.add_argument("--lines-yoyodyne", type=int, default=100_000, help="for yoyodyne; 0 to leave it out")
+    parser.add_argument("--out", type=Path, default="benchmarks/results/bulk", help="for records and tables")
+    parser.add_argument("--work", type=Path, default="runs/bulk", help="for environments, lines and outputs")
+    parser.add_argument("--note", default="", help="what else ran on the machine, for the record")
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    use_two_cores()
+    words = words_of(args.data)
+    model, work = args.model.resolve(), args.work.resolve()
+
+    def lines(count: int, ending: str = "") -> Path:
+        path = work / f"{count}{ending}.txt"
+        path.write_text("".join(f"{word}{ending}\n" for word in million(words, count)), encoding="utf-8")
+        return path
+
+    runs: dict[str, dict[str, Any]] = {}
+    predict = [sys.executable, "-m", "seq2seq_zoo", "predict", str(model), "--file"]
+    out = work / "outputs.txt"
+    for name, count in (("--out", args.lines), ("--out, no word twice", len(words)), ("--out, few lines", 3)):
+        out.unlink(missing_ok=True)
+        source = str(lines(count))
+        runs[name] = timed(count, [*predict, source, "--out", str(out)], variables_without_threads())
+        if name == "--out":
+            kept = out.read_bytes().splitlines()
+    if args.before:
+        source = str(lines(args.lines_before))
+        older = {**variables_without_threads(), "PYTHONPATH": str(args.before.resolve())}
+        with (work / "before.txt").open("wb") as file:
+            runs["before"] = timed(args.lines_before, [*predict, source], older, stdout=file)
+        printed = (work / "before.txt").read_bytes().splitlines()
+        same = sum(a == b for a, b in zip(kept, printed, strict=False))
+        runs["before"]["same_lines_as_out"] = f"{same} of {min(len(kept), len(printed))}"
+    if args.lines_yoyodyne:
+        runs |= yoyodyne(args.data, work, lines(args.lines_yoyodyne, "\t"), args.lines_yoyodyne)
+    record = {"note": args.note, "words": len(words), **environment(), "runs": runs}
+    record["versions"]["yoyodyne"] = "0.5.27"
+    write(args.out / "records.json", json.dumps(record, indent=1) + "\n")
+    write(args.out / "tables.md", table(runs))
+    print(table(runs))
+
+
+def words_of(data: Path) -> list[str]:
+    """All words of the data sets that have only letters of the Icelandic training words."""
+    files = [*sorted(data.glob("sigmorphon2020_g2p/*.tsv")), *sorted(data.glob("cmudict_g2p/*.tsv"))]
+    first = {path: {line.split("\t")[0].lower() for line in path.read_text("utf-8").splitlines()} for path in files}
+    letters = set().union(*first[data / "sigmorphon2020_g2p" / "ice_train.tsv"])
+    return sorted({word for words in first.values() for word in words if letters.issuperset(word)})
+
+
+def million(words: Sequence[str], count: int) -> list[str]:
+    """The words in a random order, again and again."""
+    chance, shuffled = random.Random(0), list(words)
+    found: list[str] = []
+    while len(found) < count:
+        chance.shuffle(shuffled)
+        found += shuffled
+    return found[:count]
+
+
+def variables_without_threads() -> dict[str, str]:
+    """The environment of our commands, which choose their number of threads themselves."""
+    return {name: value for name, value in variables().items() if not name.endswith("_THREADS")}
+
+
+def yoyodyne(data: Path, work: Path, source: Path, lines: int) -> dict[str, dict[str, Any]]:
+    """Its `predict` with several batch sizes, after a training with our sizes."""
+    program = str(Path(python_of("yoyodyne", work)).with_name("yoyodyne"))
+    splits = {split: str(data.resolve() / "sigmorphon2020_g2p" / f"ice_{split}.tsv") for split in ("train", "dev")}
+    sizes = [word for name, size in SIZES.items() for word in (f"--model.init_args.{name}", str(size))]
+    common = ["--config", str(YOYODYNE), "--data.model_dir", str(work), "--data.train", splits["train"], *sizes]
+    if not (work / "best.ckpt").exists():
+        fit = ["--data.val", splits["dev"], "--checkpoint.dirpath", str(work), "--trainer.max_epochs", str(EPOCHS)]
+        timed(0, [program, "fit", *common, *fit], variables())
+    runs = {}
+    for batch in BATCHES:
+        given = ["--ckpt_path", str(work / "best.ckpt"), "--prediction.path", str(work / "yoyodyne.txt")]
+        given += ["--data.predict", str(source), "--data.batch_size", str(batch)]
+        runs[f"yoyodyne, batch {batch}"] = timed(lines, [program, "predict", *common, *given], variables())
+    return runs
+
+
+def timed(lines: int, command: Sequence[str], environment: Mapping[str, str], stdout: Any = None) -> dict[str, Any]:
+    """Seconds of a command, and the peak memory of its largest process so far."""
+    print(*command, file=sys.stderr, flush=True)
+    began = time.perf_counter()
+    done = subprocess.run(command, env=environment, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE)
+    seconds = time.perf_counter() - began
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    return {"lines": lines, "seconds": seconds, "lines_per_second": lines / seconds, "peak_memory_mb_so_far": peak}
+
+
+def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
+    """The runs as Markdown."""
+    rows = ["| command | lines | seconds | lines/s |", "| --- | --: | --: | --: |"]
+    for name, run in runs.items():
+        rows.append(f"| {name} | {run['lines']:,} | {run['seconds']:.1f} | {run['lines_per_second']:,.0f} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    main()
