@@ -31,6 +31,7 @@ SIZES = {
 }
 """The sizes of benchmarks/decoding/icelandic.yaml."""
 EPOCHS = 14
+CONTESTANTS = ("out", "before", "yoyodyne")
 BATCHES = (32, 256, 1024)
 
 
@@ -40,9 +41,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default="../shared/data", help="has sigmorphon2020_g2p and cmudict_g2p")
     parser.add_argument("--model", type=Path, default="runs/decoding/icelandic-1", help="of decoding/measure.py")
     parser.add_argument("--before", type=Path, help="a checkout of older code")
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--lines-before", type=int, default=300_000, help="for the older code")
-    parser.add_argument("--lines-yoyodyne", type=int, default=100_000, help="for yoyodyne; 0 to leave it out")
+    parser.add_argument(
+        "--only", nargs="+", choices=CONTESTANTS, default=CONTESTANTS, help="the others keep their records"
+    )
+    parser.add_argument("--lines", type=int, default=1_000_000, help="for --out")
+    parser.add_argument("--lines-before", type=int, default=200_000, help="for the older code")
+    parser.add_argument("--lines-yoyodyne", type=int, default=20_000, help="for yoyodyne")
     parser.add_argument("--out", type=Path, default="benchmarks/results/bulk", help="for records and tables")
     parser.add_argument("--work", type=Path, default="runs/bulk", help="for environments, lines and outputs")
     parser.add_argument("--note", default="", help="what else ran on the machine, for the record")
@@ -57,28 +61,27 @@ def main() -> None:
         path.write_text("".join(f"{word}{ending}\n" for word in million(words, count)), encoding="utf-8")
         return path
 
-    runs: dict[str, dict[str, Any]] = {}
+    records = args.out / "records.json"
+    runs: dict[str, Any] = json.loads(records.read_text("utf-8"))["runs"] if records.exists() else {}
     predict = [sys.executable, "-m", "seq2seq_zoo", "predict", str(model), "--file"]
     out = work / "outputs.txt"
-    for name, count in (("--out", args.lines), ("--out, no word twice", len(words)), ("--out, few lines", 3)):
-        out.unlink(missing_ok=True)
-        source = str(lines(count))
-        runs[name] = timed(count, [*predict, source, "--out", str(out)], variables_without_threads())
-        if name == "--out":
-            kept = out.read_bytes().splitlines()
-    if args.before:
-        source = str(lines(args.lines_before))
+    if "out" in args.only:
+        # Few lines show how long the start takes.
+        for name, count in (("--out, few lines", 3), ("--out, no word twice", len(words)), ("--out", args.lines)):
+            out.unlink(missing_ok=True)
+            runs[name] = timed(count, [*predict, str(lines(count)), "--out", str(out)], variables_without_threads())
+    if "before" in args.only and args.before is not None:
         older = {**variables_without_threads(), "PYTHONPATH": str(args.before.resolve())}
-        with (work / "before.txt").open("wb") as file:
-            runs["before"] = timed(args.lines_before, [*predict, source], older, stdout=file)
-        printed = (work / "before.txt").read_bytes().splitlines()
-        same = sum(a == b for a, b in zip(kept, printed, strict=False))
-        runs["before"]["same_lines_as_out"] = f"{same} of {min(len(kept), len(printed))}"
-    if args.lines_yoyodyne:
+        for name, count in (("before, few lines", 3), ("before", args.lines_before)):
+            with (work / "before.txt").open("wb") as file:
+                runs[name] = timed(count, [*predict, str(lines(count))], older, stdout=file)
+        pairs = zip((work / "before.txt").open("rb"), out.open("rb"), strict=False)
+        runs["before"]["lines_that_differ"] = sum(a != b for a, b in pairs)
+    if "yoyodyne" in args.only:
         runs |= yoyodyne(args.data, work, lines(args.lines_yoyodyne, "\t"), args.lines_yoyodyne)
     record = {"note": args.note, "words": len(words), **environment(), "runs": runs}
     record["versions"]["yoyodyne"] = "0.5.27"
-    write(args.out / "records.json", json.dumps(record, indent=1) + "\n")
+    write(records, json.dumps(record, indent=1) + "\n")
     write(args.out / "tables.md", table(runs))
     print(table(runs))
 

@@ -2,10 +2,8 @@
 
 import dataclasses
 import gc
-import itertools
 import json
 import math
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 
 BULK = 128
 """How many texts of a large number are searched at once. More fit less well into the caches of a processor."""
-CONVERTED = 32 * BULK
-"""How many predictions of a large number are in memory at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +44,10 @@ class Wanted:
     def numbered(self) -> bool:
         """Whether the number of the source precedes each output."""
         return (self.n_best is not None or self.mass is not None) and not self.as_json
+
+    def number(self, number: int, lines: list[str]) -> list[str]:
+        """The lines for a text, with its number if it is wanted."""
+        return [f"{number}\t{line}" for line in lines] if self.numbered else lines
 
 
 class Answers:
@@ -101,7 +101,8 @@ class Answers:
         stop = self.wanted.stop
         return {
             "has_source": self.model.has_source,
-            "source": source.get_config(),
+            "vocabulary": self.input_vocabulary.get_config(),
+            "is_random": self.search is not None and self.search.is_random,
             "separators": [source.separator, target.separator],
             "max_length": self.max_length,
             "stop": None if stop is None else target.normalized(stop),
@@ -149,43 +150,26 @@ class Answers:
 
     def lines(self, number: int, prediction: "Prediction") -> list[str]:
         """The lines for a text, whose number is counted from 1."""
-        return self._numbered(number, self._lines(prediction))
+        return self.wanted.number(number, self._lines(prediction))
 
-    def block(self, texts: Sequence[str], first: int) -> tuple[bytes, "Counts"]:
-        """The lines for a block of many texts, which depend on this block alone, to the last bit.
-
-        A text that occurs several times is searched once, unless the search is random. Texts of similar length are
-        searched together.
+    def part(self, texts: Sequence[str], times: Sequence[int], first: int) -> "tuple[list[list[str]], Counts]":
+        """The lines for many texts, without numbers. They depend on these texts alone, to the last bit.
 
         Args:
             texts: the texts.
+            times: how often each of them occurs.
             first: the number of texts before these.
         """
         counts = self.counts()
-        distinct, times = texts, dict.fromkeys(texts, 1)
-        if self.search is None or not self.search.is_random:
-            times = Counter(texts)
-            split = self.input_vocabulary.split
-            distinct = sorted(times, key=lambda text: len(split(text)))
         if self.search is not None:
             self.model.searcher(self.search).compile_at_once()
-        found: list[list[str]] = []
         gc.freeze()  # so that the collector does not look through the whole backend for each few thousand texts
         try:
-            for start in range(0, len(distinct), CONVERTED):
-                some = distinct[start : start + CONVERTED]
-                predictions = self.predictions(some, first + start, BULK)
-                found += [self._lines(self.select(each, counts, times[each.source])) for each in predictions]
+            predictions = self.predictions(texts, first, BULK)
+            pairs = zip(predictions, times, strict=True)
+            return [self._lines(self.select(prediction, counts, each)) for prediction, each in pairs], counts
         finally:
             gc.unfreeze()
-        if distinct is not texts:
-            lines_of = dict(zip(distinct, found, strict=True))
-            found = [lines_of[text] for text in texts]
-        lines = [self._numbered(number, each) for number, each in enumerate(found, start=first + 1)]
-        return "".join(f"{line}\n" for line in itertools.chain.from_iterable(lines)).encode(), counts
-
-    def _numbered(self, number: int, lines: list[str]) -> list[str]:
-        return [f"{number}\t{line}" for line in lines] if self.wanted.numbered else lines
 
     def _lines(self, prediction: "Prediction") -> list[str]:
         if self.wanted.as_json:
@@ -208,9 +192,8 @@ class Counts:
         self._stop = description["stop"]
         self._mass = description["mass"]
         # A language model refuses unknown tokens.
-        self._unknown = (
-            UnknownTokens(Vocabulary.from_config(description["source"])) if description["has_source"] else None
-        )
+        known = Vocabulary.from_config(description["vocabulary"])
+        self._unknown = UnknownTokens(known) if description["has_source"] else None
         self.uncovered = self._cut = self._outputs = self._texts = 0
 
     def add(self, prediction: "Prediction", times: int = 1) -> None:

@@ -6,10 +6,12 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import multiprocessing
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from seq2seq_zoo.cli.answers import Answers, Counts, Wanted
 from seq2seq_zoo.cli.models import load_model
 from seq2seq_zoo.cli.shared import UsageError
+from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.model_file import find_model
 from seq2seq_zoo.system.partial import partial_file
@@ -27,17 +30,19 @@ if TYPE_CHECKING:
 
 LINES = 1 << 18
 """The largest number of texts of a block."""
+PART = 1 << 12
+"""The largest number of different texts that a process answers at once."""
 CHARACTERS = 1 << 24
 """A block ends with the text that reaches this number of characters, so that it always fits into memory."""
-AHEAD = 2
-"""How many blocks for each process are read before the first of them is written."""
+AHEAD = 4
+"""How many parts are ready for each process, so that it never waits for the next block."""
 
 Batches = Iterable[tuple[list[str], int]]
 """Texts of a file, with the number of bytes up to their end."""
-Block = tuple[list[str], int]
-"""Texts, and the number of texts before them."""
-Answer = tuple[bytes, dict[str, Any]]
-"""The lines for a block, and their `Counts` as JSON."""
+Part = tuple[list[str], list[int], int]
+"""Texts, how often each occurs, and the number of texts before them."""
+Answer = tuple[list[list[str]], dict[str, Any]]
+"""The lines for each text of a part, and their `Counts` as JSON."""
 
 
 class WorkerError(RuntimeError):
@@ -53,8 +58,9 @@ def write_outputs(
 ) -> Counts:
     """Write the outputs for all texts of a file, or those that an earlier process has not written.
 
-    Each block is answered for itself, with one thread. So the file is the same, to the last byte, with any number of
-    workers, and if it was continued.
+    Texts are answered in blocks. In a block, a text that occurs several times is searched once, unless the search is
+    random, and texts of similar length are searched together. Each block is answered for itself, with one thread. So
+    the file is the same, to the last byte, with any number of workers, and if it was continued.
 
     Args:
         path: of the model.
@@ -75,7 +81,7 @@ def write_outputs(
     run = {
         "model": _checksum(find_model(path)),
         "options": dataclasses.asdict(wanted),
-        "block": [LINES, CHARACTERS],
+        "block": [LINES, CHARACTERS, PART],
         "backend": os.environ.get("KERAS_BACKEND") or "tensorflow",
         "versions": environment()["versions"],
     }
@@ -83,7 +89,7 @@ def write_outputs(
         file = stack.enter_context(partial_file(out, run))
         description, answer_all = stack.enter_context(_answering(path, wanted, workers))
         batches, on_progress = stack.enter_context(read(description))
-        blocks, counts = _Blocks(batches), Counts(description)
+        blocks, counts = _Blocks(batches, description), Counts(description)
         if file.state:
             counts.add_json(file.state["counts"])
             if not blocks.skip(file.state["texts"], file.state["checksum"]):
@@ -91,12 +97,42 @@ def write_outputs(
                     f"{out}: the first {file.state['texts']:,} texts are no longer those whose outputs are in "
                     f"{out}.partial. Restore the --file, or delete the folder to begin anew."
                 )
-        for lines, more in answer_all(blocks):
-            texts, size, checksum = blocks.ends.popleft()
+        found: list[list[str]] = []
+        for lines, more in answer_all(blocks.parts()):
+            found += lines
             counts.add_json(more)
-            file.append(lines, {"texts": texts, "checksum": checksum, "counts": counts.to_json()})
-            on_progress(texts, size)
+            if len(found) == len(blocks.begun[0].distinct):
+                block = blocks.begun.popleft()
+                content = block.joined(found, wanted)
+                file.append(content, {"texts": block.stop, "checksum": block.checksum, "counts": counts.to_json()})
+                on_progress(block.stop, block.size)
+                found = []
     return counts
+
+
+@dataclasses.dataclass(frozen=True)
+class _Block:
+    texts: list[str]
+    distinct: list[str]
+    """The texts that are searched, in this order."""
+    first: int
+    """The number of texts before the block."""
+    size: int
+    """The number of bytes up to its end."""
+    checksum: str
+    """That of all texts up to its end."""
+
+    @property
+    def stop(self) -> int:
+        return self.first + len(self.texts)
+
+    def joined(self, found: list[list[str]], wanted: Wanted) -> bytes:
+        """The content of the file, from the lines for each of the texts that were searched."""
+        if self.distinct is not self.texts:
+            lines_for = dict(zip(self.distinct, found, strict=True))
+            found = [lines_for[text] for text in self.texts]
+        numbered = itertools.starmap(wanted.number, enumerate(found, start=self.first + 1))
+        return "".join(f"{line}\n" for line in itertools.chain.from_iterable(numbered)).encode()
 
 
 class _Blocks:
@@ -104,20 +140,20 @@ class _Blocks:
 
     Args:
         batches: the texts.
+        description: see `Answers.description`.
 
     Attributes:
-        ends: for each block since the last look: the number of texts up to its end, that of bytes, and the checksum of
-            the texts.
+        begun: the blocks of the parts so far, until they are taken.
     """
 
-    def __init__(self, batches: Batches):
-        self.ends: collections.deque[tuple[int, int, str]] = collections.deque()
+    def __init__(self, batches: Batches, description: dict[str, Any]):
+        self.begun: collections.deque[_Block] = collections.deque()
+        self._split = None
+        if not description["is_random"]:
+            self._split = Vocabulary.from_config(description["vocabulary"]).split
         self._blocks = self._cut(batches)
         self._checksum = hashlib.sha256()
-        self._texts = 0
-
-    def __iter__(self) -> Iterator[Block]:
-        return self._blocks
+        self._stop = 0
 
     def skip(self, texts: int, checksum: str) -> bool:
         """Leave out the first texts, which must be whole blocks.
@@ -125,31 +161,41 @@ class _Blocks:
         Returns:
             Whether they have the checksum.
         """
-        for _ in self._blocks:
-            number, _, found = self.ends.popleft()
-            if number >= texts:
-                return (number, found) == (texts, checksum)
+        for block in self._blocks:
+            if block.stop >= texts:
+                return (block.stop, block.checksum) == (texts, checksum)
         return False
 
-    def _cut(self, batches: Batches) -> Iterator[Block]:
-        block: list[str] = []
-        characters = size = 0
-        for texts, size in batches:
-            for text in texts:
-                block.append(text)
-                characters += len(text)
-                if len(block) == LINES or characters >= CHARACTERS:
-                    yield self._end(block, size)
-                    block, characters = [], 0
-        if block:
-            yield self._end(block, size)
+    def parts(self) -> Iterator[Part]:
+        """The parts of all blocks."""
+        for block in self._blocks:
+            self.begun.append(block)
+            times = Counter(block.texts)
+            for start in range(0, len(block.distinct), PART):
+                texts = block.distinct[start : start + PART]
+                single = block.distinct is block.texts
+                yield texts, [1 if single else times[text] for text in texts], block.first + start
 
-    def _end(self, block: list[str], size: int) -> Block:
-        first = self._texts
-        self._texts += len(block)
-        self._checksum.update("".join(f"{text}\n" for text in block).encode(errors="surrogatepass"))
-        self.ends.append((self._texts, size, self._checksum.hexdigest()))
-        return block, first
+    def _cut(self, batches: Batches) -> Iterator[_Block]:
+        texts: list[str] = []
+        characters = size = 0
+        for batch, size in batches:
+            for text in batch:
+                texts.append(text)
+                characters += len(text)
+                if len(texts) == LINES or characters >= CHARACTERS:
+                    yield self._block(texts, size)
+                    texts, characters = [], 0
+        if texts:
+            yield self._block(texts, size)
+
+    def _block(self, texts: list[str], size: int) -> _Block:
+        self._checksum.update("".join(f"{text}\n" for text in texts).encode(errors="surrogatepass"))
+        distinct, split = texts, self._split
+        if split is not None:
+            distinct = sorted(dict.fromkeys(texts), key=lambda text: len(split(text)))
+        first, self._stop = self._stop, self._stop + len(texts)
+        return _Block(texts, distinct, first, size, self._checksum.hexdigest())
 
 
 def _checksum(path: Path) -> str:
@@ -163,23 +209,23 @@ def _checksum(path: Path) -> str:
 @contextlib.contextmanager
 def _answering(
     path: Path, wanted: Wanted, workers: int
-) -> Iterator[tuple[dict[str, Any], Callable[[Iterable[Block]], Iterable[Answer]]]]:
-    """The description of a model, and a function that answers blocks in their order, by some processes."""
+) -> Iterator[tuple[dict[str, Any], Callable[[Iterable[Part]], Iterable[Answer]]]]:
+    """The description of a model, and a function that answers parts in their order, by some processes."""
     # Products on several threads add up in another order, so the outputs would depend on the number of threads.
     threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     os.environ.update(dict.fromkeys(threads, "1"))
     if workers == 1:
         answers = _open(path, wanted)
-        yield answers.description(), lambda blocks: (_answer(answers, *block) for block in blocks)
+        yield answers.description(), lambda parts: (_answer(answers, *part) for part in parts)
         return
     reader, writer = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("spawn")  # a fork has the locks of threads that it lacks
     with concurrent.futures.ProcessPoolExecutor(workers, context, _end_with, (reader,)) as pool:
 
-        def answer_all(blocks: Iterable[Block]) -> Generator[Answer]:
+        def answer_all(parts: Iterable[Part]) -> Generator[Answer]:
             waiting: collections.deque[concurrent.futures.Future[Answer]] = collections.deque()
-            for block in blocks:
-                waiting.append(pool.submit(_answer_there, path, wanted, *block))
+            for part in parts:
+                waiting.append(pool.submit(_answer_there, path, wanted, *part))
                 if len(waiting) == AHEAD * workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -219,8 +265,8 @@ def _open(path: Path, wanted: Wanted) -> Answers:
     return Answers(model, path, wanted)
 
 
-def _answer(answers: Answers, texts: list[str], first: int) -> Answer:
-    lines, counts = answers.block(texts, first)
+def _answer(answers: Answers, texts: list[str], times: list[int], first: int) -> Answer:
+    lines, counts = answers.part(texts, times, first)
     return lines, counts.to_json()
 
 
@@ -234,9 +280,9 @@ def _describe_there(path: Path, wanted: Wanted) -> dict[str, Any]:
         return _open_once(path, wanted).description()
 
 
-def _answer_there(path: Path, wanted: Wanted, texts: list[str], first: int) -> Answer:
+def _answer_there(path: Path, wanted: Wanted, texts: list[str], times: list[int], first: int) -> Answer:
     with _one_type_of_error():
-        return _answer(_open_once(path, wanted), texts, first)
+        return _answer(_open_once(path, wanted), texts, times, first)
 
 
 @contextlib.contextmanager
