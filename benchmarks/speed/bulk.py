@@ -1,4 +1,4 @@
-"""Measure `predict` on a million lines: with --out, as the code was before, and yoyodyne's.
+"""Measure `predict` on a million lines: with --out, and as the code was before.
 
     python benchmarks/speed/bulk.py --before ../before
 
@@ -17,22 +17,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from contestants import HERE, python_of, use_two_cores, variables
+from contestants import use_two_cores, variables
 
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import write
 
-YOYODYNE = HERE / "yoyodyne.yaml"
-SIZES = {
-    "embedding_size": 64,
-    "decoder_hidden_size": 128,
-    "source_encoder.init_args.embedding_size": 64,
-    "source_encoder.init_args.hidden_size": 96,
-}
-"""The sizes of benchmarks/decoding/icelandic.yaml."""
-EPOCHS = 14
-CONTESTANTS = ("out", "before", "yoyodyne")
-BATCHES = (32, 256, 1024)
+CONTESTANTS = ("out", "before")
 
 
 def main() -> None:
@@ -46,7 +36,6 @@ def main() -> None:
     )
     parser.add_argument("--lines", type=int, default=1_000_000, help="for --out")
     parser.add_argument("--lines-before", type=int, default=200_000, help="for the older code")
-    parser.add_argument("--lines-yoyodyne", type=int, default=20_000, help="for yoyodyne")
     parser.add_argument("--out", type=Path, default="benchmarks/results/bulk", help="for records and tables")
     parser.add_argument("--work", type=Path, default="runs/bulk", help="for environments, lines and outputs")
     parser.add_argument("--note", default="", help="what else ran on the machine, for the record")
@@ -56,9 +45,9 @@ def main() -> None:
     words = words_of(args.data)
     model, work = args.model.resolve(), args.work.resolve()
 
-    def lines(count: int, ending: str = "") -> Path:
-        path = work / f"{count}{ending}.txt"
-        path.write_text("".join(f"{word}{ending}\n" for word in million(words, count)), encoding="utf-8")
+    def lines(count: int) -> Path:
+        path = work / f"{count}.txt"
+        path.write_text("".join(f"{word}\n" for word in million(words, count)), encoding="utf-8")
         return path
 
     records = args.out / "records.json"
@@ -77,10 +66,7 @@ def main() -> None:
                 runs[name] = timed(count, [*predict, str(lines(count))], older, stdout=file)
         pairs = zip((work / "before.txt").open("rb"), out.open("rb"), strict=False)
         runs["before"]["lines_that_differ"] = sum(a != b for a, b in pairs)
-    if "yoyodyne" in args.only:
-        runs |= yoyodyne(args.data, work, lines(args.lines_yoyodyne, "\t"), args.lines_yoyodyne)
     record = {"note": args.note, "words": len(words), **environment(), "runs": runs}
-    record["versions"]["yoyodyne"] = "0.5.27"
     write(records, json.dumps(record, indent=1) + "\n")
     write(args.out / "tables.md", table(runs))
     print(table(runs))
@@ -107,23 +93,6 @@ def million(words: Sequence[str], count: int) -> list[str]:
 def variables_without_threads() -> dict[str, str]:
     """The environment of our commands, which choose their number of threads themselves."""
     return {name: value for name, value in variables().items() if not name.endswith("_THREADS")}
-
-
-def yoyodyne(data: Path, work: Path, source: Path, lines: int) -> dict[str, dict[str, Any]]:
-    """Its `predict` with several batch sizes, after a training with our sizes."""
-    program = str(Path(python_of("yoyodyne", work)).with_name("yoyodyne"))
-    splits = {split: str(data.resolve() / "sigmorphon2020_g2p" / f"ice_{split}.tsv") for split in ("train", "dev")}
-    sizes = [word for name, size in SIZES.items() for word in (f"--model.init_args.{name}", str(size))]
-    common = ["--config", str(YOYODYNE), "--data.model_dir", str(work), "--data.train", splits["train"], *sizes]
-    if not (work / "best.ckpt").exists():
-        fit = ["--data.val", splits["dev"], "--checkpoint.dirpath", str(work), "--trainer.max_epochs", str(EPOCHS)]
-        timed(0, [program, "fit", *common, *fit], variables())
-    runs = {}
-    for batch in BATCHES:
-        given = ["--ckpt_path", str(work / "best.ckpt"), "--prediction.path", str(work / "yoyodyne.txt")]
-        given += ["--data.predict", str(source), "--data.batch_size", str(batch)]
-        runs[f"yoyodyne, batch {batch}"] = timed(lines, [program, "predict", *common, *given], variables())
-    return runs
 
 
 def timed(lines: int, command: Sequence[str], environment: Mapping[str, str], stdout: Any = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seq2seq_zoo.data.vocabulary import Vocabulary
     from seq2seq_zoo.models.prediction import Prediction
 
-BULK = 128
+BULK = 64
 """How many texts of a large number are searched at once. More fit less well into the caches of a processor."""
 
 
