@@ -124,11 +124,11 @@ def run_task(path: Path) -> dict[str, Any]:
     return read_config(path)["task"] if (path / CONFIG).exists() else {"name": ""}
 
 
-def layout_for(model: "TextModel", path: Path, overrides: Sequence[str] | None) -> "Layout":
+def layout_for(separator: str, path: Path, overrides: Sequence[str] | None) -> "Layout":
     """Where sources and targets are in a file: as in the run's own task, with changes such as "target=3".
 
     Args:
-        model: that is given the pairs.
+        separator: of the source vocabulary of the model that is given the pairs.
         path: of the model, or its run directory.
         overrides: the changes, which are options of the task `file`.
     """
@@ -139,7 +139,7 @@ def layout_for(model: "TextModel", path: Path, overrides: Sequence[str] | None) 
     section, task = Options(Layout), run_task(path)
     given = {name: task[name] for name in section.options if name in task and task["name"] in ("file", "labels")}
     layout = Layout(**choose(section, given, str(path), overrides or (), "--read"))
-    if layout.features is not None and not model.vocabularies[0].separator:
+    if layout.features is not None and not separator:
         raise UsageError("--read features: the sources of this model are characters without features: leave it out.")
     return layout
 
@@ -169,12 +169,12 @@ def read_pairs_for(
     from seq2seq_zoo.models.encoder_only import EncoderOnly
     from seq2seq_zoo.tasks.labels import check_labels
 
+    source, target = (vocabulary.separator for vocabulary in model.vocabularies)
     if isinstance(model, EncoderOnly):
         check = functools.partial(check_labels, whole=model.whole, split=model.vocabularies[0].split)
-        return read_pairs(file, skip_bad_lines, check=check, layout=layout_for(model, path, overrides))
+        return read_pairs(file, skip_bad_lines, check=check, layout=layout_for(source, path, overrides))
     if model.has_source:
-        source, target = (vocabulary.separator for vocabulary in model.vocabularies)
-        layout = layout_for(model, path, overrides)
+        layout = layout_for(source, path, overrides)
         return read_pairs(file, skip_bad_lines, (source, target), layout=layout, references=references)
     if overrides:
         raise UsageError("--read is for pairs, and a language model reads texts: leave it out.")
@@ -197,16 +197,35 @@ class UnknownTokens:
         self._tokens = self._texts = self._all_texts = 0
         self._forms: Counter[str] = Counter()
 
-    def count(self, text: str) -> None:
-        """Count those of one more text."""
-        self._all_texts += 1
+    def count(self, text: str, times: int = 1) -> None:
+        """Count those of one more text, or of one that occurs several times."""
+        self._all_texts += times
         if unknown := set(self._vocabulary.unknown_in(text)):
             tokens = [token for token in self._vocabulary.split(text) if token in unknown]
-            self._tokens += len(tokens)
-            self._texts += 1
+            self._tokens += times * len(tokens)
+            self._texts += times
             # Keep only as many as are printed: there may be any number.
             self._shown.update(dict.fromkeys(itertools.islice(tokens, SHOWN - len(self._shown))))
-            self._forms.update(form for form in FORMS if not self._vocabulary.unknown_in(in_form(text, form)))
+            self._forms.update({form: times for form in FORMS if not self._vocabulary.unknown_in(in_form(text, form))})
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as plain JSON."""
+        return {
+            "shown": [*self._shown],
+            "tokens": self._tokens,
+            "texts": self._texts,
+            "all_texts": self._all_texts,
+            "forms": dict(self._forms),
+        }
+
+    def add_json(self, counts: dict[str, Any]) -> None:
+        """Add the counts of a `to_json`."""
+        shown = dict.fromkeys([*self._shown, *counts["shown"]])
+        self._shown = dict.fromkeys(itertools.islice(shown, SHOWN))
+        self._tokens += counts["tokens"]
+        self._texts += counts["texts"]
+        self._all_texts += counts["all_texts"]
+        self._forms.update(counts["forms"])
 
     def report(self, side: str = "texts") -> None:
         """Print the counts in one line, if there were any, and start again from zero."""

@@ -4,8 +4,6 @@ import contextlib
 import csv
 import functools
 import itertools
-import json
-import math
 import os
 import stat
 import sys
@@ -16,18 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from seq2seq_zoo.cli.models import (
-    AT_ONCE,
-    ReadOptions,
-    SearchName,
-    SearchOptions,
-    UnknownTokens,
-    layout_for,
-    load_model,
-    make_search,
-    require_vocabularies,
-)
+from seq2seq_zoo.cli.answers import Answers, Wanted
+from seq2seq_zoo.cli.bulk import write_outputs
+from seq2seq_zoo.cli.models import AT_ONCE, ReadOptions, SearchName, SearchOptions, layout_for, load_model
 from seq2seq_zoo.cli.shared import SEARCHES, ModelPath, UsageError, app, examples, note, require_file, require_known
+from seq2seq_zoo.system.environment import cores
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.delimited import Records
@@ -45,6 +36,7 @@ if TYPE_CHECKING:
         "seq2seq-zoo predict runs/names-feedback-1 jo --search sample --n-best 5 --set temperature=0.8",
         "seq2seq-zoo predict runs/copy-attention-1    (prompts, on a terminal)",
         "seq2seq-zoo predict runs/copy-attention-1 --file sources.csv --read source=text",
+        "seq2seq-zoo predict runs/copy-attention-1 --file million.txt --out outputs.txt",
         "seq2seq-zoo predict runs/forecast-attention-1 --file until_tomorrow.csv > next.csv",
     )
 )
@@ -107,6 +99,18 @@ def predict(
         bool, typer.Option("--scores", help="Print the score of each output, and a tab, before it.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each source.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the outputs for a --file to this file, by several processes. If they are killed, the same "
+            "command continues.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many processes work on --out; one per core if not given.", show_default=False),
+    ] = None,
     alignments: Annotated[
         Path | None,
         typer.Option(
@@ -128,130 +132,67 @@ def predict(
         raise UsageError("--alignments draws the texts that are given as arguments: give one or more.")
     if mass is not None and not 0 < mass <= 1:
         raise UsageError(f"--mass must be a probability above 0 and at most 1, got {mass:g}.")
+    if out is not None and file is None:
+        raise UsageError("--out is for the outputs of a --file: give one, or redirect the standard output.")
+    if workers is not None and out is None:
+        raise UsageError("--workers is for the outputs of a --file in a file: give --out.")
     if file is not None:
         require_file(file)
     require_known("--search", "search", search, SEARCHES)
-    given = (n_best, mass, prefix, stop, forbid or None, copy_unknown or None)
-    searching = search != "greedy" or overrides or any(option is not None for option in given)
+    wanted = Wanted(
+        search,
+        tuple(overrides or ()),
+        n_best,
+        mass,
+        prefix,
+        stop,
+        tuple(forbid or ()),
+        copy_unknown,
+        scores,
+        as_json,
+    )
+    if out is not None:
+        assert file is not None  # checked above
+        sources = functools.partial(_file, file, model_path, read)
+        counts = write_outputs(model_path, out, wanted, workers or cores(), sources)
+        counts.report_outputs()
+        counts.report_mass()
+        return
     model = load_model(model_path)
     if model.readout.vocabulary_size is None:
-        if texts or file is None or searching or scores or as_json or read:
+        if texts or file is None or wanted != Wanted() or read:
             raise UsageError(
                 f"{model_path} outputs real values: give it a --file in the format of its task, and no other option."
             )
         return _predict_values(model, model_path, file)
-    model = require_vocabularies(model, model_path)
-    from seq2seq_zoo.data.delimited import Records
-    from seq2seq_zoo.data.lines import Gzip, open_file
-    from seq2seq_zoo.data.records import has_columns
-    from seq2seq_zoo.models.encoder_only import EncoderOnly
-
-    chosen = None
-    if not isinstance(model, EncoderOnly):
-        chosen = make_search(model, search, overrides, n_best, mass)
-    elif searching or alignments:
-        raise UsageError(
-            f"{model_path} has no decoder, so it has no search: give it texts, --file, --scores or --json only."
-        )
-    if alignments is not None and not model.has_attention:
-        raise UsageError(f"--alignments: {model_path} has no attention: train a model of mode attention.")
-    if copy_unknown and not model.has_attention:
-        raise UsageError(f"--copy-unknown: {model_path} has no attention: train a model of mode attention.")
-    if prefix is not None and not model.has_source:
-        raise UsageError(
-            f"--prefix: {model_path} is a language model, which continues its texts: give the prefix as a text."
-        )
-    numbered = n_best is not None or mass is not None
-    show = _as_json if as_json else functools.partial(_as_text, numbered=numbered, scores=scores)
-    unknown = UnknownTokens(model.vocabularies[0])
-    largest = None if chosen is None or model.readout.end is None else model.searcher(chosen).max_length
-    cut = _CutOutputs(largest, None if stop is None else model.vocabularies[1].normalized(stop))
-    number = uncovered = 0
+    answers = Answers(model, model_path, wanted, alignments is not None)
+    counts = answers.counts()
+    number = 0
     with contextlib.ExitStack() as stack:
         prompting = not texts and not file and sys.stdin.isatty()
+        on_progress: Callable[[int, int], None] = lambda lines, read: None  # noqa: E731
         if texts:
-            batches: Iterable[list[str]] = [texts]
+            batches: Iterable[tuple[list[str], int]] = [(texts, 0)]
         elif prompting:
             batches = _prompted()
-        elif file and model.has_source and (read or has_columns(file)):
-            separators = model.vocabularies[0].separator, model.vocabularies[1].separator
-            records = Records(file, layout_for(model, model_path, read), separators=separators, with_target=False)
-            batches = _sources(records, stack.enter_context(_progress(None)))
-        elif file and read:
-            raise UsageError("--read is for sources, and a language model reads texts: leave it out.")
+        elif file:
+            batches, on_progress = stack.enter_context(_file(file, model_path, read, answers.description()))
         else:
-            stream = stack.enter_context(open_file(file)) if file else sys.stdin.buffer
-            sized = None if isinstance(stream, Gzip) else stream
-            batches = _piped(stream, str(file or "standard input"), stack.enter_context(_progress(sized)))
-        stack.callback(cut.report)
-        stack.callback(unknown.report)
-        for batch in batches:
-            for text in batch if model.has_source else ():  # a language model refuses unknown tokens
-                unknown.count(text)
-            prefixes = None if prefix is None else [prefix] * len(batch)
-            if chosen is None:
-                predictions = model.predictions(batch)
-            else:
-                predictions = model.predictions(
-                    batch,
-                    chosen,
-                    prefixes,
-                    stop=None if stop is None else [stop],
-                    first=number,
-                    forbidden=forbid or None,
-                    copy_unknown=copy_unknown,
-                )
-            if mass is not None:
-                starts = (prefixes or [""] * len(batch)) if model.has_source else batch
-                lengths = [len(model.vocabularies[1].split(start)) for start in starts]
-                pairs = [*zip(predictions, lengths, strict=True)]
-                uncovered += sum(prediction.mass(length) < mass for prediction, length in pairs)
-                predictions = [prediction.covering(mass, length) for prediction, length in pairs]
+            on_progress = stack.enter_context(_progress(sys.stdin.buffer))
+            batches = _piped(sys.stdin.buffer, "standard input")
+        stack.callback(counts.report_outputs)
+        for batch, size in batches:
+            predictions = [answers.select(each, counts) for each in answers.predictions(batch, number)]
             for prediction in predictions:
                 number += 1
-                cut.count(prediction)
-                print(*show(number, prediction), sep="\n")
+                print(*answers.lines(number, prediction), sep="\n")
             sys.stdout.flush()
+            on_progress(number, size)
             if prompting:
-                unknown.report()
-                cut.report()
+                counts.report_outputs()
             if alignments is not None:
-                _draw(predictions, model.vocabularies, alignments)
-    if uncovered:
-        note(
-            f"--mass {mass:g} is not reached by the outputs of {uncovered:,} of {number:,} texts: "
-            "give a larger --n-best."
-        )
-
-
-class _CutOutputs:
-    """Counts the outputs that reached the largest length before their end.
-
-    Args:
-        max_length: the largest number of output tokens; `None` if outputs have no end, so that none is cut.
-        stop: the token after which an output ends.
-    """
-
-    def __init__(self, max_length: int | None, stop: str | None):
-        self._max_length = max_length
-        self._stop = stop
-        self._cut = self._all = 0
-
-    def count(self, prediction: "Prediction") -> None:
-        """Count those of one more text."""
-        for each in prediction.hypotheses:
-            self._all += 1
-            full = len(each.token_log_probs) == self._max_length
-            self._cut += full and not each.ended and each.tokens[-1:] != [self._stop]
-
-    def report(self) -> None:
-        """Print the count in one line, if there were any, and start again from zero."""
-        if self._cut:
-            note(
-                f"{self._cut:,} of {self._all:,} outputs were cut at max_length {self._max_length} before their end: "
-                f"raise it with --set max_length={2 * (self._max_length or 0)}."
-            )
-        self._cut = self._all = 0
+                _draw(predictions, answers.model.vocabularies, alignments)
+    counts.report_mass()
 
 
 def _predict_values(model: Any, path: Path, file: Path) -> None:
@@ -264,22 +205,6 @@ def _predict_values(model: Any, path: Path, file: Path) -> None:
     names, rows = read_rows(path, file)
     lines = real_values.table(names, real_values.predict(model, rows), rows)
     csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
-
-
-def _as_text(number: int, prediction: "Prediction", numbered: bool, scores: bool) -> Iterator[str]:
-    for text, score in [(each.text, each.score) for each in prediction.hypotheses] or [("", -math.inf)]:
-        yield "\t".join([*([str(number)] if numbered else []), *([f"{score:.4f}"] if scores else []), text])
-
-
-def _as_json(number: int, prediction: "Prediction") -> Iterator[str]:
-    del number
-    outputs = [
-        {name: value for name, value in each._asdict().items() if name != "alignment"}
-        | {"probability": each.probability}
-        for each in prediction.hypotheses
-    ]
-    line = {"source": prediction.source, "unknown": prediction.unknown, "outputs": outputs}
-    yield json.dumps(line, ensure_ascii=False)
 
 
 def _draw(predictions: "Sequence[Prediction]", vocabularies: "tuple[Vocabulary, Vocabulary]", path: Path) -> None:
@@ -302,25 +227,47 @@ def _draw(predictions: "Sequence[Prediction]", vocabularies: "tuple[Vocabulary, 
         note(f"Drew {place}.")
 
 
-def _prompted() -> Iterator[list[str]]:
+def _prompted() -> Iterator[tuple[list[str], int]]:
     """One text at a time from a terminal, until Ctrl-D."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  gives `input` its editing and history
     note("Type a text and press Enter; Ctrl-D ends.")
     with contextlib.suppress(EOFError):
         while True:
-            yield [input("> " if sys.stdout.isatty() else "")]
+            yield [input("> " if sys.stdout.isatty() else "")], 0
     note("")
 
 
-def _piped(stream: Any, name: str, on_progress: Callable[[int, int], None]) -> Iterator[list[str]]:
-    """The lines of a stream, in batches of those that have arrived, at most `AT_ONCE`."""
+@contextlib.contextmanager
+def _file(
+    file: Path, model_path: Path, read: list[str] | None, description: dict[str, Any]
+) -> Iterator[tuple[Iterator[tuple[list[str], int]], Callable[[int, int], None]]]:
+    """The sources in a file as `_piped` gives them, and the function that shows the progress."""
+    from seq2seq_zoo.data.delimited import Records
+    from seq2seq_zoo.data.lines import Gzip, open_file
+    from seq2seq_zoo.data.records import has_columns
+
+    if read and not description["has_source"]:
+        raise UsageError("--read is for sources, and a language model reads texts: leave it out.")
+    if description["has_source"] and (read or has_columns(file)):
+        source, target = description["separators"]
+        records = Records(file, layout_for(source, model_path, read), separators=(source, target), with_target=False)
+        with _progress(None) as on_progress:
+            yield _sources(records), on_progress
+    else:
+        with open_file(file) as stream, _progress(None if isinstance(stream, Gzip) else stream) as on_progress:
+            yield _piped(stream, str(file)), on_progress
+
+
+def _piped(stream: Any, name: str) -> Iterator[tuple[list[str], int]]:
+    """The lines of a stream, in batches of those that have arrived, at most `AT_ONCE`, each with the number of bytes up
+    to its end."""
     from seq2seq_zoo.data.lines import DataFileError, NotTextError, lines_of, text_of
 
-    number = read = 0
+    number = 0
     for lines in map(list, lines_of(iter(functools.partial(stream.read1, 1 << 16), b""))):
         for first in range(0, len(lines), AT_ONCE):
-            batch = []
+            batch, read = [], 0
             for start, line in lines[first : first + AT_ONCE]:
                 number += 1
                 try:
@@ -329,18 +276,15 @@ def _piped(stream: Any, name: str, on_progress: Callable[[int, int], None]) -> I
                     message = f"{name}, line {number}: expected UTF-8 text, found {error}. Fix the line."
                     raise DataFileError(message) from None
                 read = start + len(line)
-            yield batch
-            on_progress(number, read)
+            yield batch, read
 
 
-def _sources(records: "Records", on_progress: Callable[[int, int], None]) -> Iterator[list[str]]:
-    """The sources of a file with columns, in batches of at most `AT_ONCE`."""
+def _sources(records: "Records") -> Iterator[tuple[list[str], int]]:
+    """The sources of a file with columns, in batches of at most `AT_ONCE`, each with the number of bytes up to its
+    end."""
     sources = ((source, stop) for _, stop, (source,) in records)
-    number = 0
     while batch := list(itertools.islice(sources, AT_ONCE)):
-        yield [source for source, _ in batch]
-        number += len(batch)
-        on_progress(number, batch[-1][1])
+        yield [source for source, _ in batch], batch[-1][1]
 
 
 @contextlib.contextmanager

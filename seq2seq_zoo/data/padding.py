@@ -65,7 +65,8 @@ def few_shapes(
     """Rows of ids in batches of few shapes, because a model is compiled once for each shape.
 
     Lengths are powers of two, at least 8. All batches have the same number of rows: the last batch of a shape is filled
-    up with rows of padding.
+    up with rows of padding. Rows of similar length are in the same batch, since a search takes as many steps as its
+    longest output.
 
     Args:
         columns: one or several lists with as many rows each, such as the sources and their targets.
@@ -90,6 +91,7 @@ def few_shapes(
     for row, cells in enumerate(zip(*columns, strict=True)):
         shapes.setdefault(tuple(max(8, _power_of_two(len(ids))) for ids in cells), []).append(row)
     for shape, rows in sorted(shapes.items()):
+        rows.sort(key=lambda row: [len(column[row]) for column in columns])
         for first in range(0, len(rows), batch_size):
             batch = rows[first : first + batch_size]
             filling = [[]] * (batch_size - len(batch))

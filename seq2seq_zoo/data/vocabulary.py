@@ -192,13 +192,13 @@ class Vocabulary:
         Raises:
             ValueError: an id has no token.
         """
-        tokens = []
+        tokens, start, end, size = [], self.start, self.end, len(self)
         for id in ids:
-            if id == self.end:
+            if id == end:
                 break
-            if not 0 <= id < len(self):
-                raise ValueError(f"The id {id} has no token: the ids are 0 to {len(self) - 1}.")
-            if id not in (PADDING, self.start):
+            if not 0 <= id < size:
+                raise ValueError(f"The id {id} has no token: the ids are 0 to {size - 1}.")
+            if id not in (PADDING, start):
                 tokens.append(self.tokens[id])
         return tokens
 

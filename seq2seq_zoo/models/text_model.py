@@ -3,7 +3,7 @@
 import abc
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -229,8 +229,8 @@ class TextModel(VocabularyModel, abc.ABC):
         for rows, (source_ids, *prefix_ids) in few_shapes(columns, batch_size):
             numbers = [*(first + row for row in rows), *[0] * (len(source_ids) - len(rows))]  # any for filled-up rows
             generated = self.search(source_ids, search, *prefix_ids, rows=numbers, **constraints)
-            for place, row in enumerate(rows):
-                hypotheses = _hypotheses(generated, place, target_vocabulary, len(columns[0][row]))
+            found = _hypotheses(generated, target_vocabulary, [len(columns[0][row]) for row in rows])
+            for row, hypotheses in zip(rows, found, strict=True):
                 if copy_unknown:
                     source_tokens = source_vocabulary.split(sources[row])
                     hypotheses = [_copy_unknown(each, source_tokens, target_vocabulary) for each in hypotheses]
@@ -321,28 +321,36 @@ def _known_ids(vocabulary: Vocabulary, text: str, what: str) -> list[int]:
     return vocabulary.encode(text)
 
 
-def _hypotheses(generated: Generated, row: int, vocabulary: Vocabulary, source_length: int) -> list[Hypothesis]:
-    """The hypotheses of one row, as texts."""
-    hypotheses = []
-    for place, score in enumerate(generated.scores[row].tolist()):
-        if score == -math.inf:  # fewer hypotheses than asked for
-            continue
-        ids = generated.ids[row, place]
-        count = int((ids != PADDING).sum())
-        log_probs = generated.log_probs[row, place, :count].tolist()
-        tokens = vocabulary.tokens_of(ids.tolist())
-        hypotheses.append(
-            Hypothesis(
-                text=vocabulary.join(tokens),
-                tokens=tokens,
-                score=score,
-                log_prob=sum(log_probs),
-                token_log_probs=log_probs,
-                ended=bool(count > generated.lengths[row, place]),
-                alignment=None if generated.weights is None else generated.weights[row, place, :count, :source_length],
+def _hypotheses(
+    generated: Generated, vocabulary: Vocabulary, source_lengths: Sequence[int]
+) -> Iterator[list[Hypothesis]]:
+    """The hypotheses of the first rows of a batch, as texts; as many rows as there are lengths of sources."""
+    weights = generated.weights
+    real = (generated.ids != PADDING).sum(-1)
+    longest = real.max(initial=0)
+    # Whole arrays at once: to take each row out of its array would take as long as the search.
+    counts, lengths, scores = (array.tolist() for array in (real, generated.lengths, generated.scores))
+    ids, log_probs = (array[..., :longest].tolist() for array in (generated.ids, generated.log_probs))
+    for row, source_length in enumerate(source_lengths):
+        hypotheses = []
+        for place, score in enumerate(scores[row]):
+            if score == -math.inf:  # fewer hypotheses than asked for
+                continue
+            count = counts[row][place]
+            tokens = vocabulary.tokens_of(ids[row][place])
+            token_log_probs = log_probs[row][place][:count]
+            hypotheses.append(
+                Hypothesis(
+                    text=vocabulary.join(tokens),
+                    tokens=tokens,
+                    score=score,
+                    log_prob=sum(token_log_probs),
+                    token_log_probs=token_log_probs,
+                    ended=count > lengths[row][place],
+                    alignment=None if weights is None else weights[row, place, :count, :source_length],
+                )
             )
-        )
-    return hypotheses
+        yield hypotheses
 
 
 def _copy_unknown(hypothesis: Hypothesis, source_tokens: Sequence[str], vocabulary: Vocabulary) -> Hypothesis:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from cli.commands import call, refused, started
+from seq2seq_zoo.cli import bulk
 from seq2seq_zoo.cli import predict as predict_command
+from seq2seq_zoo.system.partial import PartialFile
 
 ROWS = {
     "1 2 3 4 5": "one two three four five",
@@ -344,3 +346,90 @@ def test_unknown_marks_are_named_with_what_may_help(capsys):
     assert report("eo", ["o\u0302"], "nfc") == f"{start} 1, in 1 of 1 texts: 'ô'"
     assert report("12", ["\uff11"], "nfc").endswith("train with task.normalize: nfkc")
     assert report("ab", ["a"]) == ""
+
+
+# === Large files ===
+
+
+@pytest.fixture
+def in_bulk(monkeypatch):
+    """Blocks of three lines."""
+    monkeypatch.setattr(bulk, "LINES", 3)
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # undone after the test
+
+
+LINES = ["1 2 3 4 5", "21 22 23 24 25", "1 2 3 4 5", "", "x 2", "1 2 3 4 5", "x 2", "21 22 23 24 25"]
+
+
+def stopping(function):
+    """A function that ends like one after which the process is stopped."""
+
+    def call_and_stop(*given):
+        function(*given)
+        raise KeyboardInterrupt
+
+    return call_and_stop
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--set", "max_length=3", "--scores"],
+        ["--search", "beam", "--set", "size=4", "--mass", 1],
+        ["--search", "sample", "--set", "temperature=3", "--n-best", 2, "--json"],
+    ],
+)
+def test_a_killed_run_that_is_started_again_writes_the_same_file_and_notes(first_25, in_bulk, monkeypatch, options):
+    Path("in.txt").write_text("\n".join(LINES), encoding="utf-8")
+    command = ["predict", first_25.directory, "--file", "in.txt", *options]
+    whole = call(*command, "--out", "whole.txt", "--workers", 1)
+    printed = call(*command)
+    assert (whole.stdout, whole.stderr) == ("", printed.stderr)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartialFile, "append", stopping(PartialFile.append))
+        assert call(*command, "--out", "out.txt", "--workers", 1).exit_code == 130
+    assert not Path("out.txt").exists()
+    again = call(*command, "--out", "out.txt", "--workers", 1)
+    assert (again.exit_code, again.stderr) == (0, whole.stderr)
+    assert Path("out.txt").read_bytes() == Path("whole.txt").read_bytes()
+    if "--mass" in options:  # the numbers in the others are rounded otherwise in other batches
+        assert Path("out.txt").read_text() == printed.stdout
+
+
+def test_several_processes_keep_the_order(first_25, in_bulk):
+    lines = [f"{number} 2 3\n" for number in range(1, 13)]
+    Path("in.csv").write_text("text,x\n" + "".join(f"{line.strip()},y\n" for line in lines), encoding="utf-8")
+    command = ["predict", first_25.directory, "--file", "in.csv", "--read", "source=text", "--out", "out.txt"]
+    assert call(*command, "--workers", 2).exit_code == 0
+    assert Path("out.txt").read_text() == call("predict", first_25.directory, input="".join(lines)).stdout
+
+
+def test_an_output_of_another_run_or_of_other_texts_is_refused(first_25, in_bulk, monkeypatch):
+    Path("in.txt").write_text("\n".join(LINES), encoding="utf-8")
+    command = ["predict", first_25.directory, "--file", "in.txt", "--out", "out.txt", "--workers", 1]
+    with monkeypatch.context() as patch:
+        patch.setattr(PartialFile, "append", stopping(PartialFile.append))
+        assert call(*command).exit_code == 130
+    assert refused(*command, "--scores").startswith(
+        "out.txt.partial: expected an output of this run, found one with another options: "
+    )
+    for texts in (LINES[1:], LINES[:2]):
+        Path("in.txt").write_text("\n".join(texts), encoding="utf-8")
+        assert refused(*command) == (
+            "out.txt: the first 3 texts are no longer those whose outputs are in out.txt.partial. Restore the --file, "
+            "or delete the folder to begin anew."
+        )
+    Path("in.txt").write_text("\n".join(LINES), encoding="utf-8")
+    assert call(*command).exit_code == 0
+    assert refused(*command) == "out.txt already exists and is not overwritten: give another name with --out."
+
+
+def test_out_is_for_the_texts_of_a_file(first_25):
+    assert refused("predict", first_25.directory, "1", "--out", "out.txt") == (
+        "--out is for the outputs of a --file: give one, or redirect the standard output."
+    )
+    assert refused("predict", first_25.directory, "1", "--workers", 2) == (
+        "--workers is for the outputs of a --file in a file: give --out."
+    )
