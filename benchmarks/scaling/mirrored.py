@@ -40,7 +40,7 @@ def main():
         try:
             other, mirrored = step(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), clip_norm)
         except tf.errors.InvalidArgumentError as error:
-            print(f"clip_norm {clip_norm}: fails: {error.message.splitlines()[-2]}")
+            print(f"clip_norm {clip_norm}: fails: {error.message.splitlines()[-3]}")
             continue
         print(
             f"clip_norm {clip_norm}: loss {loss:.4f} and {other:.4f}, norm of the change {np.linalg.norm(change):.4f}, "
