@@ -18,6 +18,9 @@ SEARCHES = {
 }
 
 
+HASTY = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+"""The environment of processes whose programs run once."""
+
 SAMPLED = {"mode": "feedback", "cell": "gru", "depth": 2, "sampling": {"name": "constant", "p": 0}}
 OLD = {"mode": "attention", "attention": "linear", "readout_context": False, "depth": 2, "shared_state": True}
 
@@ -48,8 +51,7 @@ def outputs(model):
 
 def ask(folder, *modules, **environment):
     """Start a process that asks every model in a folder and writes NAME.BACKEND.npz beside each."""
-    hasty = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return subprocess.Popen([sys.executable, __file__, folder, *modules], env={**os.environ, **hasty, **environment})
+    return subprocess.Popen([sys.executable, __file__, folder, *modules], env={**os.environ, **HASTY, **environment})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,11 @@
 """The same numbers from every backend, for the same weights."""
 
 import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -39,3 +44,35 @@ def test_every_mode_gives_the_same_numbers(backend, asked):
         assert set(there) == set(here)
         for what in here:
             np.testing.assert_allclose(there[what], here[what], rtol=1e-4, atol=1e-4, err_msg=f"{name}: {what}")
+
+
+def train(*arguments, **environment):
+    """Start `train` on JAX in a process of its own, without TensorFlow."""
+    code = "import sys; sys.modules['tensorflow'] = None; from seq2seq_zoo.cli import main; main()"
+    environment = {**os.environ, **outputs.HASTY, "KERAS_BACKEND": "jax", **environment}
+    return subprocess.Popen([sys.executable, "-c", code, "train", *arguments], env=environment)
+
+
+@pytest.mark.skipif(not find_spec("jax"), reason="jax is not installed")
+def test_two_processes_with_two_devices_train_like_one(tmp_path):
+    one, several = tmp_path / "one", tmp_path / "several"
+    sizes = ["task.train_size=20", "task.dev_size=4", "task.test_size=4", "training.batch_size=8"]
+    small = ["encoder.units=4", "decoder.units=4", "decoder.dropout=0.2", "training.schedule=constant"]
+    options = [word for change in [*sizes, *small] for word in ("--set", change)]
+    alone = train("copy", *options, "--set", "training.epochs=2", "--out", one)
+
+    def together(*arguments):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+        common = [*arguments, "--processes", "2", "--coordinator", coordinator, "--process"]
+        processes = [train(*common, str(i), XLA_FLAGS="--xla_force_host_platform_device_count=2") for i in range(2)]
+        return [process.wait() for process in processes]
+
+    parallel = ["--set", "training.distribute=data_parallel", "--set", "training.epochs=1"]
+    assert together("copy", *options, *parallel, "--out", several) == [0, 0]
+    assert together("--resume", several, "--set", "training.epochs=2") == [0, 0]
+    assert alone.wait() == 0
+    for a, b in zip(*((folder / "epochs.jsonl").read_text().splitlines() for folder in (one, several)), strict=True):
+        assert json.loads(b)["loss"] == pytest.approx(json.loads(a)["loss"], rel=1e-5)
+    assert sorted(os.listdir(one)) == sorted(os.listdir(several))

@@ -71,6 +71,19 @@ def copied(finished, tmp_path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "copied"))
 
 
+def test_only_the_first_process_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "is_first_process", lambda: False)
+    other = Run.start(tmp_path / "run", small(tmp_path))
+    other._save(run.LAST, other.model.save)
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_several_devices_need_jax(tmp_path):
+    with pytest.raises(ConfigError, match=r"training.distribute: data_parallel needs JAX, but Keras runs on tensorfl"):
+        Run.start(tmp_path / "run", small(tmp_path, training={"distribute": "data_parallel"}))
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_files_of_a_run(finished):
     assert sorted(path.name for path in finished.iterdir()) == [
         "best.keras",

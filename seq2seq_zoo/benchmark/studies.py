@@ -73,6 +73,19 @@ Train = Callable[[dict[str, Any], int, Callable[[dict[str, Any]], None]], dict[s
 """
 
 
+def require_one_device(config: Mapping[str, Any]) -> None:
+    """Refuse a configuration that trains on several devices, since cells and trials run side by side.
+
+    Raises:
+        OptionError: the configuration sets `training.distribute`.
+    """
+    if config.get("training", {}).get("distribute") is not None:
+        raise OptionError(
+            ("training", "distribute"),
+            "each training of a suite or a search runs on one device: leave it out, or use `train`.",
+        )
+
+
 def require_optuna() -> None:
     """Refuse to tune without Optuna.
 

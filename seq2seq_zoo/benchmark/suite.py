@@ -315,7 +315,9 @@ class SuiteSchema(Schema):
                 raise OptionError(found, f"is set by `{source}` for the whole suite: leave it out here.")
             layers.put(key, value, (source,))
         with layers.errors_at_source():
-            return self._config.resolve(layers.values), plain(layers.values)
+            config = self._config.resolve(layers.values)
+            studies.require_one_device(config)
+            return config, plain(layers.values)
 
 
 class _Layers:

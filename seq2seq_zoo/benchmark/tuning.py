@@ -233,6 +233,7 @@ def _metric(config: Config) -> str:
     """The dev metric by which trials are compared."""
     data = load_data(config)
     try:
+        studies.require_one_device(config)
         training, model = factory.make_training(config), factory.make_model(config, data)
         with errors_at("training"):
             training.check(model, data)

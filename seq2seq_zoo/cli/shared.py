@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,13 +96,21 @@ def complain(message: str) -> None:
     Console(stderr=True).print(f"[bold red]Error:[/] {line}", highlight=False, soft_wrap=True)
 
 
-def start_backend() -> None:
+def chosen_backend() -> str:
+    """The backend that Keras will compute with."""
+    return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+
+
+def start_backend(connect: Callable[[], None] | None = None) -> None:
     """Import the backend, and hide what its libraries write to standard error while they load.
+
+    Args:
+        connect: connects this process with others, which must happen before the first tensor.
 
     Raises:
         UsageError: the backend is unknown or not installed.
     """
-    chosen = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    chosen = chosen_backend()
     if chosen not in BACKENDS:
         known = ", ".join(BACKENDS)
         raise UsageError(f"KERAS_BACKEND must be one of {known}, got '{chosen}'.{nearest(chosen, BACKENDS)}")
@@ -116,6 +124,8 @@ def start_backend() -> None:
             with interruptible():
                 import keras
 
+                if connect is not None:
+                    connect()
                 keras.ops.zeros(())  # the first tensor makes the backend search for devices, and report them
         except Exception as error:
             missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""

@@ -1,8 +1,9 @@
 """`seq2seq-zoo train`: trains a model."""
 
 import json
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from seq2seq_zoo.cli.shared import (
     SkipBadLines,
     UsageError,
     app,
+    chosen_backend,
     examples,
     find_file,
     note,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         "seq2seq-zoo train file --set task.train=more.tsv --from runs/peek --out runs/more",
         "seq2seq-zoo train --resume runs/peek",
         "seq2seq-zoo train --resume runs/peek --set training.epochs=30",
+        "seq2seq-zoo train mine.yaml --processes 2 --coordinator 10.0.0.1:1234 --process 0",
     )
 )
 def train(
@@ -60,6 +63,21 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Continue the run in this directory, instead of a CONFIG.", show_default=False)
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="How many processes train together on JAX; start this command in each. See docs/scaling.md.",
+            show_default=False,
+        ),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where the first process listens for the others.", show_default=False),
+    ] = None,
+    process: Annotated[
+        int | None, typer.Option(min=0, help="The number of this process; that of the first is 0.", show_default=False)
+    ] = None,
 ) -> None:
     """Train a model in a run directory, and evaluate it on the test split."""
     if (config is None) == (resume is None):
@@ -69,6 +87,7 @@ def train(
             "--resume continues a run in its directory and with its configuration: leave --out, --skip-bad-lines and "
             "--from out."
         )
+    connect = _connection(processes, coordinator, process)
     run = None
     try:
         path = None
@@ -82,9 +101,9 @@ def train(
         elif resume is not None:
             require_resumable(changes)
             require_run(resume)
-        if out is not None:
+        if out is not None and not process:  # otherwise the first process may have made it
             require_new(out)
-        start_backend()
+        start_backend(connect)
         from seq2seq_zoo.cli.progress import EpochLines
         from seq2seq_zoo.experiment.run import BEST, CURVES, PREDICTIONS, SERIES, Run
 
@@ -100,6 +119,40 @@ def train(
     for what, file in (("model", BEST), ("outputs", PREDICTIONS), ("curves", CURVES), ("picture", SERIES)):
         if (run.directory / file).exists():
             print(f"{what:7}  {run.directory / file}")
+
+
+def _connection(processes: int | None, coordinator: str | None, process: int | None) -> Callable[[], None] | None:
+    """A function that connects this process with the others; `None` if there are no others.
+
+    Raises:
+        UsageError: an option is missing or wrong, or the backend cannot do this.
+    """
+    given = {"--processes": processes, "--coordinator": coordinator, "--process": process}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) == len(given):
+        return None
+    if processes is None or coordinator is None or process is None:
+        raise UsageError(f"{', '.join(given)} go together: add {' and '.join(missing)}.")
+    if process >= processes:
+        raise UsageError(f"--process must be below --processes, {processes}, got {process}: the first is 0.")
+    if not re.fullmatch(r".+:\d+", coordinator):
+        raise UsageError(f"--coordinator must be HOST:PORT, such as 10.0.0.1:1234, got '{coordinator}'.")
+    if chosen_backend() != "jax":
+        raise UsageError(f"--processes needs JAX, but KERAS_BACKEND is {chosen_backend()}: set KERAS_BACKEND=jax.")
+
+    def connect() -> None:
+        import keras
+
+        keras.utils.set_random_seed(0)  # otherwise Keras draws a seed for all; each run sets its own
+        try:
+            keras.distribution.initialize(coordinator, processes, process)
+        except RuntimeError as error:
+            raise UsageError(
+                f"Process {process} of {processes} has no connection at {coordinator}: {str(error).rstrip('.')}. Start "
+                "all of them within five minutes, with the same --processes and --coordinator."
+            ) from None
+
+    return connect
 
 
 def _require_files(path: Path, changes: Sequence[str]) -> None:

@@ -125,6 +125,7 @@ class Batches:
         batch_size: the number of rows in a batch.
         source_padding: the side on which sources are padded. Targets are padded on the right.
         buckets: the greatest number of shapes.
+        part: the rows of each batch that are read; all by default.
 
     Attributes:
         shapes: the lengths of source and target in each bucket, shortest first.
@@ -152,6 +153,7 @@ class Batches:
         batch_size: int,
         source_padding: Side = "right",
         buckets: int = 1,
+        part: slice = slice(None),
     ):
         if not len(pairs):
             raise ValueError("Expected at least one pair for the batches, got none.")
@@ -161,6 +163,7 @@ class Batches:
         self._pairs = pairs
         self._end = [] if end is None else [end]
         self._source_padding: Side = source_padding
+        self._part = part
         # At least one position, so that a loop over a batch of empty sources has a step.
         both = ((max(len(source), 1), len(target) + len(self._end)) for source, target in pairs)
         lengths = np.fromiter(itertools.chain.from_iterable(both), np.int32).reshape(-1, 2)
@@ -208,9 +211,12 @@ class Batches:
         ]
 
     def _padded(self, shape: tuple[int, int], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        sources, targets = zip(*(self._pairs[row] for row in rows.tolist()), strict=True)
-        filling = [[]] * (self.batch_size - len(rows))
-        source = pad([*sources, *filling], shape[0], self._source_padding)
-        ended = [[*target, *self._end] for target in targets] if self._end else targets
+        here = rows[self._part].tolist()
+        size = len(range(self.batch_size)[self._part])
+        # If only filling is left for this part, an empty row tells ids from vectors.
+        pairs = [self._pairs[row] for row in here] or [tuple(side[:0] for side in self._pairs[int(rows[0])])]
+        filling = [[]] * (size - len(pairs))
+        source = pad([*(source for source, _ in pairs), *filling], shape[0], self._source_padding)
+        ended = [[*target, *self._end] if self._end and here else target for _, target in pairs]
         target = pad([*ended, *filling], shape[1])
         return rows, source, target

@@ -34,10 +34,11 @@ from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.loading import load
 from seq2seq_zoo.models.pretrained import Pretrained
 from seq2seq_zoo.system.environment import environment
-from seq2seq_zoo.system.files import atomic_path, write
+from seq2seq_zoo.system.files import atomic_path
 from seq2seq_zoo.system.interrupt import interruptible
 from seq2seq_zoo.system.model_file import ModelFileError, find_model
 from seq2seq_zoo.tasks.task import Data, Row, Series
+from seq2seq_zoo.training.devices import is_first_process
 from seq2seq_zoo.training.evaluation import evaluate_fully
 from seq2seq_zoo.training.real_values import Output, table
 from seq2seq_zoo.training.trackers import recorded, trackers
@@ -114,18 +115,21 @@ class Run:
             self.data = _load_data(config, directory, pretrained)
             self.notes += self.data.notes
             self.metrics = factory.make_metrics(config, self.data)
-            if (directory / LAST).exists():
-                self.model = load(directory / LAST)
-                if self.training.schedule != "constant":
-                    # The saved schedule has the length of the epochs that the run had before it was resumed.
-                    self.model.optimizer.learning_rate = self.training.rate(self.data)
-                self.history = self._finished_epochs()
-            else:
-                with errors_at("pretrained"), _paths_of(directory):
-                    longest = getattr(pretrained.saved_model, "max_length", 0)
-                self.model = factory.make_model(config, self.data, longest)
-                with errors_at("pretrained"), _paths_of(directory):
-                    self.notes += pretrained.into(self.model)
+            with errors_at("training"):
+                devices = self.training.devices
+            with devices.scope():
+                if (directory / LAST).exists():
+                    self.model = load(directory / LAST)
+                    if self.training.schedule != "constant":
+                        # The saved schedule has the length of the epochs that the run had before it was resumed.
+                        self.model.optimizer.learning_rate = self.training.rate(self.data)
+                    self.history = self._finished_epochs()
+                else:
+                    with errors_at("pretrained"), _paths_of(directory):
+                        longest = getattr(pretrained.saved_model, "max_length", 0)
+                    self.model = factory.make_model(config, self.data, longest)
+                    with errors_at("pretrained"), _paths_of(directory):
+                        self.notes += pretrained.into(self.model)
             with errors_at("training"):
                 self.training.check(self.model, self.data)
 
@@ -138,7 +142,8 @@ class Run:
             RunError: the directory exists and is not empty.
         """
         directory = Path(directory)
-        require_new(directory)
+        if is_first_process():  # which may have made it already if this is another one
+            require_new(directory)
         run = cls(directory, config)
         summary = {**_summary(run.data), FOLDER: str(Path.cwd())}
         if run.base is not None:
@@ -167,7 +172,7 @@ class Run:
         require_resumable(changes)
         config = read_config(directory, changes)
         # A kill during a write leaves a draft behind.
-        for name in (EPOCHS, LAST, BEST, METRICS, PREDICTIONS, CURVES, SERIES):
+        for name in (EPOCHS, LAST, BEST, METRICS, PREDICTIONS, CURVES, SERIES) if is_first_process() else ():
             for draft in directory.glob(f".{name}.*"):
                 shutil.rmtree(draft)
         run = cls(directory, config)
@@ -223,20 +228,22 @@ class Run:
             # epoch is repeated.
             self._write(EPOCHS, "".join(json.dumps(each) + "\n" for each in [*self.history, record]))
             for name in (BEST, LAST) if better else (LAST,):
-                with atomic_path(self.directory / name) as draft:
-                    model.save(draft)
+                self._save(name, model.save)
             self.history.append(record)
             if on_epoch is not None:
                 on_epoch(record, better)
             log({"loss": record["loss"], **_named("dev", record)}, record["epoch"])
 
-        with interruptible() as check, recorded(self.training.trackers, self.directory, self.config) as log:
+        devices = self.training.devices
+        names = self.training.trackers if is_first_process() else ()
+        with devices.scope(), interruptible() as check, recorded(names, self.directory, self.config) as log:
             callbacks = [*callbacks, keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: check())]
             try:
                 self.training.fit(self.model, self.data, self.config["seed"], self.history, save, callbacks)
             except TrainingError as error:
                 saved = f" The model of epoch {len(self.history)} is saved in {self.directory}." if self.history else ""
                 raise TrainingError(f"{error}{saved}") from None
+            devices.wait()  # until the first process has written the model
             metrics = self._evaluate(load(self.directory / BEST))
             best = {**_named("best/dev", metrics["dev"]), **_named("best/test", metrics["test"])}
             log(best, len(self.history))
@@ -285,17 +292,22 @@ class Run:
         if outputs:
             self._write(PREDICTIONS, predictions_table(self.data, outputs))
         if isinstance(self.data, Series):
-            write(self.directory / SERIES, image(_draw_series(self.data, outputs)))
-        with atomic_path(self.directory / CURVES) as draft:
-            _draw_curves(self.history, draft)
+            series = image(_draw_series(self.data, outputs))
+            self._save(SERIES, lambda draft: draft.write_bytes(series))
+        self._save(CURVES, lambda draft: _draw_curves(self.history, draft))
         metrics |= {} if self.base is None else {FROM: self.base}
         metrics |= environment()
         self._write(METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         return metrics
 
     def _write(self, name: str, text: str) -> None:
-        with atomic_path(self.directory / name) as draft:
-            draft.write_text(text, encoding="utf-8")
+        self._save(name, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+    def _save(self, name: str, save: Callable[[Path], Any]) -> None:
+        """Save a file of the directory; of several processes that train together, the first does."""
+        if is_first_process():
+            with atomic_path(self.directory / name) as draft, self.training.devices.alone():
+                save(draft)
 
 
 def read_config(directory: str | os.PathLike[str], changes: Sequence[str] = ()) -> dict[str, Any]:

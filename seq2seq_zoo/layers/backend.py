@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import keras
+import numpy as np
 from keras import tree
 
 from seq2seq_zoo.system.environment import cores
@@ -139,6 +140,27 @@ def with_check(dataset: Any, check: Callable[[Any], Any]) -> Any:
 def is_unpadded(mask: Any) -> bool:
     """Whether a mask is true everywhere. Only torch, which runs eagerly, can tell; elsewhere the result is false."""
     return keras.backend.backend() == "torch" and not mask.is_meta and bool(mask.all())
+
+
+def this_process() -> tuple[int, int]:
+    """The number of this process and the number of all, as JAX has connected them; (0, 1) on other backends."""
+    if keras.backend.backend() != "jax":
+        return 0, 1
+    import jax
+
+    return jax.process_index(), jax.process_count()
+
+
+def from_first_process(numbers: np.ndarray) -> np.ndarray:
+    """The first process's numbers, in every process that JAX has connected.
+
+    All processes must call this, with arrays of the same shape. Each waits for the others.
+    """
+    from jax.experimental import multihost_utils
+
+    # As bytes, since JAX would round numbers of 64 bits to 32.
+    content = np.frombuffer(numbers.tobytes(), np.uint8)
+    return np.frombuffer(np.asarray(multihost_utils.broadcast_one_to_all(content)).tobytes(), numbers.dtype)
 
 
 def supports_custom_gradients() -> bool:

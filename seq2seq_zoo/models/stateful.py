@@ -58,9 +58,11 @@ class StatefulLanguageModel(ReadoutLossModel):
         continues, targets = inputs
         decoder = self.model.decoder
         memory, states = decoder.initialize(self.model.encoder(continues), training)
-        kept = [ops.where(continues, *both) for both in zip(self.states, tree.flatten(states), strict=True)]
+        # Tensors, since JAX's `where` takes no variables.
+        before, *kept = map(ops.convert_to_tensor, (self.before, *self.states))
+        kept = [ops.where(continues, *both) for both in zip(kept, tree.flatten(states), strict=True)]
         states = tree.pack_sequence_as(states, kept)
-        before = ops.where(continues[:, 0], self.before, self.readout.initial_output(ops.shape(targets)[0]))
+        before = ops.where(continues[:, 0], before, self.readout.initial_output(ops.shape(targets)[0]))
         logits, states = decoder.continue_sequence(targets, before, states, memory, training)
         self.before.assign(targets[:, -1])
         for state, last in zip(self.states, tree.flatten(states), strict=True):

@@ -1,5 +1,6 @@
 """Training with Keras's own `fit`: a budget, fixed shapes, and an evaluation on the dev split after each epoch."""
 
+import functools
 import itertools
 import math
 import time
@@ -18,6 +19,7 @@ from seq2seq_zoo.models.seq2seq import Seq2Seq
 from seq2seq_zoo.models.stateful import StatefulLanguageModel
 from seq2seq_zoo.system.environment import reuse_memory
 from seq2seq_zoo.tasks.task import Data, Series
+from seq2seq_zoo.training.devices import Devices, Distribute
 from seq2seq_zoo.training.evaluation import evaluate_split, monitorable_metrics
 from seq2seq_zoo.training.trackers import trackers
 
@@ -83,6 +85,7 @@ class Training:
             values, mean absolute scaled error of forecasts.
         patience: stop after this many epochs without a better one; null for never.
         trackers: other programs that also record a run: `tensorboard`, `mlflow`, `wandb`.
+        distribute: `data_parallel` to share each batch among several devices, on JAX; null for one device.
 
     Example:
 
@@ -105,6 +108,7 @@ class Training:
         monitor: Monitor | None = None,
         patience: Positive | None = None,
         trackers: tuple[Annotated[Any, Named(trackers)], ...] = (),
+        distribute: Distribute | None = None,
     ):
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
@@ -118,6 +122,12 @@ class Training:
         self.monitor = monitor
         self.patience = patience
         self.trackers = trackers
+        self.distribute = distribute
+
+    @functools.cached_property
+    def devices(self) -> Devices:
+        """The devices that train the model."""
+        return Devices(self.distribute)
 
     def fit(
         self,
@@ -228,9 +238,10 @@ class Training:
         """Raise an error if a model cannot be trained in this way.
 
         Raises:
-            OptionError: the readout cannot do label smoothing, the task does not have the monitored metric, or a stream
-                is too short.
+            OptionError: the readout cannot do label smoothing, the task does not have the monitored metric, a stream
+                is too short, or the devices cannot have equal parts of a batch.
         """
+        self.devices.rows(self.batch_size)
         with errors_at("label_smoothing", refusals=ValueError):
             model.readout.loss(self.label_smoothing)
         known = monitorable_metrics(model, data)
@@ -263,7 +274,12 @@ class _ShuffledBatches(keras.utils.PyDataset):
     def __init__(self, training: Training, data: Data | Series, seed: int, epoch: int):
         super().__init__(workers=WORKERS)
         self._batches = Batches(
-            data.encode("train"), data.end, training.batch_size, data.source_padding, training.buckets_for(data)
+            data.encode("train"),
+            data.end,
+            training.batch_size,
+            data.source_padding,
+            training.buckets_for(data),
+            training.devices.rows(training.batch_size),
         )
         self._targets = data.targets
         self._steps = training.steps_per_epoch or len(self._batches)
@@ -310,6 +326,7 @@ class _StreamWindows(keras.utils.PyDataset):
         ids = list(itertools.chain.from_iterable(target for _, target in data.encode("train")))
         with errors_at("batch_size", refusals=ValueError):
             self._windows = in_windows(ids, training.batch_size, data.window)
+        self._rows = training.devices.rows(training.batch_size)
         self._steps = training.steps_per_epoch or len(self._windows)
         self._epoch = epoch
 
@@ -318,7 +335,7 @@ class _StreamWindows(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         place = (self._epoch * self._steps + index) % len(self._windows)
-        targets = self._windows[place]
+        targets = self._windows[place][self._rows]
         return (np.full((len(targets), 1), index > 0 and place > 0), targets), targets
 
     def on_epoch_end(self) -> None:
@@ -381,6 +398,7 @@ class _EpochCallback(keras.callbacks.Callback):
             "loss": float(logs["loss"]),
             **metrics,
         }
+        record = self._training.devices.agree(record)
         if logs is not None:
             logs.update(metrics)  # for callbacks after this one
         better = self._training.is_better(record, self.history)

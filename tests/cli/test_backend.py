@@ -81,6 +81,22 @@ MISTAKES = [
         f"{PACKAGE / 'presets' / 'pig_latin.yaml'}:2: task: Cannot read the data file 'gone.txt'",
     ),
     (["train", "copy", "--out", "full"], f"full {EXISTS}"),
+    (
+        ["train", "copy", "--processes", "2"],
+        "--processes, --coordinator, --process go together: add --coordinator and --process.",
+    ),
+    (
+        ["train", "copy", *["--processes", "2", "--coordinator", "a:1", "--process", "2"]],
+        "--process must be below --processes, 2, got 2: the first is 0.",
+    ),
+    (
+        ["train", "copy", *["--processes", "2", "--coordinator", "a", "--process", "0"]],
+        "--coordinator must be HOST:PORT, such as 10.0.0.1:1234, got 'a'.",
+    ),
+    (
+        ["train", "copy", *["--processes", "2", "--coordinator", "a:1", "--process", "0"]],
+        "--processes needs JAX, but KERAS_BACKEND is tensorflow: set KERAS_BACKEND=jax.",
+    ),
     (["show", "gone.yaml"], "gone.yaml: there is no such file."),
     (["benchmark", "defalt"], "There is no file and no suite 'defalt'. Did you mean 'default'?"),
     (["benchmark", "gone.yaml"], "gone.yaml: there is no such file."),

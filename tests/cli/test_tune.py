@@ -80,6 +80,10 @@ def test_tune_refuses(files):
     )
     assert refused("tune", "mine.yaml", "space.yaml", "--sampler", "bayes").startswith("Invalid value for '--sampler'")
     assert refused("tune", "mine.yaml", "none.yaml") == "none.yaml: No such file or directory."
+    several = ("--set", "training.distribute=data_parallel")
+    assert refused("tune", "mine.yaml", "space.yaml", *several).startswith(
+        "--set training.distribute=data_parallel: training.distribute: each training of a suite or a search runs on one"
+    )
 
 
 def test_tune_without_optuna_says_what_to_install(files, monkeypatch):

@@ -119,6 +119,21 @@ def test_pairs_are_read_once_for_their_lengths_and_then_batch_by_batch():
     assert (source[: len(asked), 0] - 100).tolist() == asked
 
 
+def test_a_part_reads_only_its_rows_of_a_batch():
+    rows = pairs(9)
+    vectors = [tuple(np.array(side, np.float32)[:, None] for side in pair) for pair in rows]
+    for data, end in ((rows, END), (vectors, None)):
+        read = []
+        lazy = Mapped(lambda row, data=data, read=read: read.append(row) or data[row], range(9))
+        first, second = (Batches(lazy, end, 4, part=part).epoch(1, 0) for part in (slice(0, 2), slice(2, 4)))
+        read.clear()
+        # One of the three batches has a single row: its second part is filling.
+        for sides in zip(Batches(data, end, 4).epoch(1, 0), first, second, strict=True):
+            for whole, *parts in zip(*sides, strict=True):
+                np.testing.assert_array_equal(np.concatenate(parts), whole)
+        assert len(read) == len(rows) + 1  # a row shows what kind the filling is of
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
