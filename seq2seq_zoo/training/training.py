@@ -122,7 +122,7 @@ class Training:
         self.monitor = monitor
         self.patience = patience
         self.trackers = trackers
-        self.distribute = distribute
+        self.distribute: Distribute | None = distribute
 
     @functools.cached_property
     def devices(self) -> Devices:
