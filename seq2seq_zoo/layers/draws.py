@@ -43,7 +43,7 @@ def drawn(draw: Callable[[Any], Tensor], rows: Any, axis: int = 0) -> Tensor:
 
     >>> from keras import ops
     >>> with part_of_batch(Part(index=1, parts=2)):
-    ...     drawn(ops.arange, 3).tolist()
+    ...     [int(number) for number in drawn(ops.arange, 3)]
     [3, 4, 5]
     """
     part = _part.get()
