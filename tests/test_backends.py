@@ -53,7 +53,7 @@ def train(*arguments, **environment):
     return subprocess.Popen([sys.executable, "-c", code, "train", *arguments], env=environment)
 
 
-@pytest.mark.skipif(not find_spec("jax"), reason="jax is not installed")
+@pytest.mark.skipif(not find_spec("jax"), reason="JAX is not installed: pip install 'seq2seq-zoo[jax]'")
 def test_two_processes_with_two_devices_train_like_one(tmp_path):
     one, several = tmp_path / "one", tmp_path / "several"
     sizes = ["task.train_size=20", "task.dev_size=4", "task.test_size=4", "training.batch_size=8"]

@@ -170,7 +170,7 @@ def predict(
     number = 0
     with contextlib.ExitStack() as stack:
         prompting = not texts and not file and sys.stdin.isatty()
-        on_progress: Callable[[int, int], None] = lambda lines, read: None  # noqa: E731
+        on_progress: Callable[[int, int], None] | None = None  # nothing to show while texts are typed
         if texts:
             batches: Iterable[tuple[list[str], int]] = [(texts, 0)]
         elif prompting:
@@ -187,7 +187,8 @@ def predict(
                 number += 1
                 print(*answers.lines(number, prediction), sep="\n")
             sys.stdout.flush()
-            on_progress(number, size)
+            if on_progress is not None:
+                on_progress(number, size)
             if prompting:
                 counts.report_outputs()
             if alignments is not None:
