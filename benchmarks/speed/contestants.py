@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import venv
@@ -30,12 +31,17 @@ class ContestantError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Contestant:
-    """A script of `peers/` in an environment; `None` is the environment of this process."""
+    """A script of `peers/` in an environment; `None` is the environment of this process.
+
+    Args:
+        stopped: whether the process is stopped between requests, so that none of its threads can run.
+    """
 
     script: str
     environment: str | None = None
     arguments: tuple[str, ...] = ()
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stopped: bool = False
 
 
 OURS = Contestant("ours.py")
@@ -72,7 +78,7 @@ def variables() -> dict[str, str]:
 
 
 class Worker:
-    """The process of a contestant. It is idle between requests.
+    """The process of a contestant. It waits between requests.
 
     Args:
         contestant: the contestant.
@@ -106,9 +112,12 @@ class Worker:
             ContestantError: the response is an error, or there is none.
         """
         assert self._process.stdin is not None
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         response = self._response()
+        if self.contestant.stopped:
+            self._process.send_signal(signal.SIGSTOP)
         if "error" in response:
             raise ContestantError(f"{self._log.stem} at {request}:\n{response['error']}")
         (value,) = response.values()
@@ -125,6 +134,7 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.close()
         self._process.wait()
 

@@ -193,6 +193,35 @@ def compared(record: Record, varied: tuple[str, ...], peers: tuple[str, ...]) ->
     return table([*heads, *(f"{name}, ms" for name in names), "best peer / ours"], lines)
 
 
+def order_details(record: Record) -> list[str]:
+    """The table of the row `order`."""
+    return compared(record, ("mode", "units", "arrangement"), ("torch",))
+
+
+def busy_pairs(record: Record) -> Iterator[tuple[Record, Ratio, Ratio]]:
+    """A problem, its ratio on quiet cores, and its ratio beside a busy process."""
+    for quiet in cells(record, busy=False):
+        (beside,) = (cell for cell in cells(record, busy=True) if cell["problem"] == quiet["problem"])
+        yield quiet["problem"], ratio(quiet["seconds"], "torch"), ratio(beside["seconds"], "torch")
+
+
+def busy_goals(record: Record) -> Iterator[Goal]:
+    """The goals of the row `busy`."""
+    shares = [Ratio(*[beside.value / quiet.value] * 3) for _, quiet, beside in busy_pairs(record)]
+    yield Goal("torch / ours beside a busy core", "the same on quiet cores", 0.9, mean_ratio(shares))
+
+
+def busy_details(record: Record) -> list[str]:
+    """The table of the row `busy`."""
+    return table(
+        ["mode", "cell", "H", "torch / ours, quiet", "torch / ours, beside a busy core"],
+        [
+            [*(problem[key] for key in ("mode", "cell", "units")), quiet, beside]
+            for problem, quiet, beside in busy_pairs(record)
+        ],
+    )
+
+
 def roof_seconds(cell: Record) -> float:
     """The seconds of the matrix products of a step, each in the faster library, by the median."""
     rounds = cell["products"].values()
@@ -452,6 +481,7 @@ def compile_details(record: Record) -> list[str]:
 GOALS: dict[str, Callable[[Record], Iterator[Goal]]] = {
     "step": step_goals,
     "attention": attention_goals,
+    "busy": busy_goals,
     "roof": roof_goals,
     "greedy": greedy_goals,
     "beam": beam_goals,
@@ -466,6 +496,8 @@ GOALS: dict[str, Callable[[Record], Iterator[Goal]]] = {
 DETAILS: dict[str, tuple[str, Callable[[Record], list[str]]]] = {
     "step": ("Training step: basic, feedback, peek", step_details),
     "attention": ("Training step: attention", attention_details),
+    "order": ("The order of measurement, T = 12", order_details),
+    "busy": ("Beside another process that keeps one of the two cores busy, T = 12", busy_details),
     "roof": ("The share of matrix products in a step, H = 256", roof_details),
     "greedy": ("Greedy search of 20 steps", greedy_details),
     "beam": ("Beam search, 5 hypotheses, batch 64", beam_details),

@@ -1,6 +1,8 @@
 """The measurements: one function for each row. Each returns a record of raw measurements for `report.py`."""
 
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -60,6 +62,45 @@ def attention(bench: Bench) -> Record:
     """The training step of the attention mode."""
     contestants = {"ours": OURS, "addons": ADDONS, "torch": TORCH, "torch.compile": TORCH_STEP}
     return {"cells": [bench.compare(contestants, {"mode": "attention", **size}) for size in SIZES]}
+
+
+@row
+def order(bench: Bench) -> Record:
+    """Whether the ratio depends on who runs first, or on the threads of a contestant that waits."""
+    ours, torch = dataclasses.replace(OURS, stopped=True), dataclasses.replace(TORCH, stopped=True)
+    arrangements = {
+        "ours, torch": {"ours": OURS, "torch": TORCH},
+        "torch, ours": {"torch": TORCH, "ours": OURS},
+        "the waiting one stopped": {"ours": ours, "torch": torch},
+    }
+    return {
+        "cells": [
+            {"arrangement": name, **bench.compare(contestants, {"mode": mode, "units": units, "length": 12})}
+            for mode in ("feedback", "attention")
+            for units in (128, 256)
+            for name, contestants in arrangements.items()
+        ]
+    }
+
+
+@row
+def busy(bench: Bench) -> Record:
+    """The training step on two quiet cores, and while another process keeps the first of them busy."""
+    core = min(os.sched_getaffinity(0))
+    spin = f"import os\nos.sched_setaffinity(0, [{core}])\nwhile True: pass"
+    cells = []
+    for mode, cell in (("feedback", "lstm"), ("feedback", "gru"), ("attention", "lstm")):
+        for units in (128, 256):
+            problem = {"mode": mode, "cell": cell, "units": units, "length": 12}
+            for beside in (False, True):
+                process = subprocess.Popen([sys.executable, "-c", spin]) if beside else None
+                try:
+                    cells.append({"busy": beside, **bench.compare({"ours": OURS, "torch": TORCH}, problem)})
+                finally:
+                    if process:
+                        process.kill()
+                        process.wait()
+    return {"cells": cells}
 
 
 @row
