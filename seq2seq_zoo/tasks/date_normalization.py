@@ -100,9 +100,8 @@ class DateNormalization(Task):
         return Data(splits, Vocabulary.build(sources, ""), Vocabulary.build(["0123456789-"], ""))
 
     def _written(self, day: datetime.date, random: np.random.Generator) -> str:
-        language = self.languages[random.integers(len(self.languages))]
-        texts = [*ways(day, language)]
-        return texts[random.integers(len(texts))]
+        texts = [*ways(day, str(random.choice(self.languages)))]
+        return str(random.choice(texts))
 
 
 def ways(day: datetime.date, language: str) -> Iterator[str]:
