@@ -323,6 +323,7 @@ def tables() -> dict[str, str]:
         "x": table(options_of(X)),
         "tune": table(options_of(Tune)),
         "range": table(options_of(Range)),
+        "models": models(),
     }
     found |= {
         f"decoder {name}": table({key: option for key, option in options.items() if key not in shared})
@@ -346,6 +347,18 @@ def tables() -> dict[str, str]:
     found |= {f"task {name}": table(options_of(entry)) for name, entry in tasks.items() if options_of(entry)}
     found |= {f"schedule {name}": table(options_of(entry)) for name, entry in schedules.items()}
     return found
+
+
+def models() -> str:
+    """The models that come with the package."""
+    from seq2seq_zoo.experiment.card import about, scores
+    from seq2seq_zoo.system.model_file import BEST, zoo
+
+    lines = ["| model | what it does | right answers | megabytes |", "| --- | --- | --: | --: |"]
+    for name, directory in zoo().items():
+        size = (directory / BEST).stat().st_size / 1e6
+        lines.append(f"| `{name}` | {about(directory)['title']} | {scores(directory)['exact_match']} | {size:.1f} |")
+    return "\n".join(lines)
 
 
 MARKED = re.compile(r"(<!-- options: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)

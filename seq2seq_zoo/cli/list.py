@@ -39,6 +39,14 @@ def _titles() -> dict[str, str]:
     return {name: data_set.title for name, data_set in data_sets().items()}
 
 
+def _models() -> dict[str, str]:
+    """The title of each model that comes with the package."""
+    from seq2seq_zoo.experiment.card import about
+    from seq2seq_zoo.system.model_file import zoo
+
+    return {name: about(directory)["title"] for name, directory in zoo().items()}
+
+
 KINDS: dict[str, Descriptions] = {
     "modes": _registry("seq2seq_zoo.decoders:modes"),
     "cells": _registry("seq2seq_zoo.layers.cells:cells"),
@@ -53,6 +61,7 @@ KINDS: dict[str, Descriptions] = {
     "presets": _first_comments(presets),
     "suites": _first_comments(suites),
     "data": _titles,
+    "models": _models,
 }
 
 

@@ -245,6 +245,9 @@ class UnknownTokens:
                 f". In the normal form {FORMS[form]}, {count:,} of these {side} have none: convert them, or train with "
                 f"task.normalize: {form}"
             )
+        spaced = [token for token in self._shown if set(token) <= set(self._vocabulary.ordinary)]
+        if spaced and self._vocabulary.separator:
+            return f". The model knows its characters as tokens: write '{self._vocabulary.separator.join(spaced[0])}'"
         parts = {part for token in self._vocabulary.ordinary for part in in_form(token, "nfd")}
         marks = [token for token in self._shown if name_of(token) != repr(token) and token in parts]
         if not marks:

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from seq2seq_zoo.config.registry import UnknownNameError, nearest
 from seq2seq_zoo.system.interrupt import interruptible
+from seq2seq_zoo.system.model_file import located
 
 PACKAGE = Path(__file__).parents[1]
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -190,7 +191,20 @@ Overrides = Annotated[
 ]
 ConfigName = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a preset.")]
 ModelPath = Annotated[
-    Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory (its best model is used), or a .keras file.")
+    Path,
+    typer.Argument(
+        metavar="RUN_OR_MODEL",
+        help="A run directory (its best model is used), a .keras file, or zoo:NAME; see 'seq2seq-zoo list models'.",
+        callback=located,
+    ),
+]
+RunPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        help="A run directory, or zoo:NAME; see 'seq2seq-zoo list models'.",
+        callback=located,
+    ),
 ]
 Workers = Annotated[
     int | None,

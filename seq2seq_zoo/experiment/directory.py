@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 CONFIG = "config.yaml"
+DATA = "data.json"
+METRICS = "metrics.json"
 EPOCHS_OPTION = "training.epochs"
 PATIENCE_OPTION = "training.patience"
 """With the number of epochs, all that a resumed run may change."""

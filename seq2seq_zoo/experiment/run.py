@@ -21,7 +21,9 @@ from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.directory import (
     CONFIG,
+    DATA,
     EPOCHS_OPTION,
+    METRICS,
     PATIENCE_OPTION,
     RunError,
     require_new,
@@ -36,7 +38,7 @@ from seq2seq_zoo.models.pretrained import Pretrained
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import atomic_path
 from seq2seq_zoo.system.interrupt import interruptible
-from seq2seq_zoo.system.model_file import ModelFileError, find_model
+from seq2seq_zoo.system.model_file import BEST, ModelFileError, find_model
 from seq2seq_zoo.tasks.task import Data, Row, Series
 from seq2seq_zoo.training.devices import is_first_process
 from seq2seq_zoo.training.evaluation import evaluate_fully
@@ -44,11 +46,8 @@ from seq2seq_zoo.training.real_values import Output, table
 from seq2seq_zoo.training.trackers import recorded, trackers
 from seq2seq_zoo.training.training import TrainingError
 
-DATA = "data.json"
 EPOCHS = "epochs.jsonl"
 LAST = "last.keras"
-BEST = "best.keras"
-METRICS = "metrics.json"
 PREDICTIONS = "predictions.tsv"
 CURVES = "curves.png"
 SERIES = "series.png"

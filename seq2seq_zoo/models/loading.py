@@ -16,12 +16,19 @@ def load(path: str | os.PathLike[str], compile: bool = True) -> Any:
     """Load a saved model: a `Seq2Seq`, an `Ensemble`, an `EncoderOnly`, or any Keras model with layers of this package.
 
     Args:
-        path: a `.keras` file, or a run directory, for its best model.
+        path: a `.keras` file, a run directory, for its best model, or a model that comes with the package, such as
+            "zoo:words_to_digits".
         compile: whether to load the optimizer and the loss as well, to train on. Without them, loading takes less time.
 
     Raises:
         ModelFileError: the file does not exist, or it holds no model of this package that Keras can load without
             running code from the file.
+        UnknownNameError: no such model comes with the package.
+
+    Example:
+
+    >>> load("zoo:words_to_digits").generate(["four hundred and seven"])
+    ['407']
     """
     path = find_model(path)
     modes.load_entry_points()  # registers other packages' modes, which a file may hold

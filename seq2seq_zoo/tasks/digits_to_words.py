@@ -30,17 +30,27 @@ def spell(number: int, language: str = "en") -> list[str]:
     >>> spell(1021)
     ['one', 'thousand', 'and', 'twenty', 'one']
     """
+    return spell_as_written(number, language).replace("-", " ").replace(",", " ").split()
+
+
+def spell_as_written(number: int, language: str = "en") -> str:
+    """A number in words, with the hyphens and commas of num2words. Arguments and errors are those of `spell`.
+
+    Example:
+
+    >>> spell_as_written(1021)
+    'one thousand and twenty-one'
+    """
     if language not in CONVERTER_CLASSES:
         known = ", ".join(sorted(CONVERTER_CLASSES))
         raise ValueError(f"Unknown language '{language}'.{nearest(language, CONVERTER_CLASSES)} Known: {known}.")
     try:
-        words = num2words(number, lang=language)
+        return num2words(number, lang=language)
     # The converters raise different errors for numbers that are too large for their language.
     except Exception as error:
         raise OptionError(
             ("language",), f"num2words cannot spell {number} in '{language}' ({error!r}). Lower `high`."
         ) from error
-    return words.replace("-", " ").replace(",", " ").split()
 
 
 @tasks.register("digits_to_words", "numbers into words: '4 0 7' -> 'four hundred and seven', or one word a number")

@@ -24,6 +24,7 @@ COMMANDS = [
     "evaluate",
     "predict",
     "score",
+    "card",
     "export",
     "benchmark",
     "report",
@@ -35,6 +36,7 @@ PRESETS = [
     "articulation",
     "autoencode",
     "copy",
+    "date_normalization",
     "digits_each",
     "digits_to_words",
     "file",
@@ -47,10 +49,12 @@ PRESETS = [
     "names",
     "parallel",
     "pig_latin",
+    "pronunciation",
     "reverse",
     "scan",
     "stream",
     "textsum",
+    "words_to_digits",
 ]
 
 

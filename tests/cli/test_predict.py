@@ -67,6 +67,13 @@ def test_predict_shows_few_of_many_unknown_tokens(first_25):
     )
 
 
+def test_predict_says_where_spaces_are_missing(first_25):
+    assert call("predict", first_25.directory, "1235").stderr == (
+        "Tokens that the model does not know: 1, in 1 of 1 texts: '1235'. The model knows its characters as tokens: "
+        "write '1 2 3 5'\n"
+    )
+
+
 def test_predict_refuses_bytes_that_are_not_utf_8(first_25):
     directory = first_25.directory
     message = "standard input, line 2: expected UTF-8 text, found the byte 0xff, which is not UTF-8. Fix the line."

@@ -17,7 +17,9 @@ SMALL = {
     "articulation": [{"train_size": 3, "dev_size": 2, "test_size": 2}],
     "autoencode": [{"train": "SOURCES"}, {"train": "SOURCES", "tokens": "characters", "max_tokens": 20}],
     "copy": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
+    "date_normalization": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
     "reverse": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
+    "words_to_digits": [{"train_size": 30, "dev_size": 5, "test_size": 5}],
     "digits_to_words": [
         {"train_size": 50, "dev_size": 10, "test_size": 10},
         {"train_size": 50, "dev_size": 10, "test_size": 10, "form": "each", "max_length": 12, "train_max_length": 6},
