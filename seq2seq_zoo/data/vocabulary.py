@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from seq2seq_zoo.config.registry import nearest
+from seq2seq_zoo.config.messages import nearest
 
 PADDING = 0
 """The id of padding in every vocabulary: masks are `ids != PADDING`."""

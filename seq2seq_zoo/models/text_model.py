@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.config.registry import nearest
+from seq2seq_zoo.config.messages import nearest
 from seq2seq_zoo.data.padding import few_shapes
 from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary, name_of
 from seq2seq_zoo.decoding.scorer import Scorer

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from seq2seq_zoo.config.options import config_of, shown
+from seq2seq_zoo.config.messages import shown
+from seq2seq_zoo.config.options import config_of
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.models.checked_batches import CheckedBatches

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from seq2seq_zoo.config.registry import Registry
+from seq2seq_zoo.data.inputs import Inputs
 from seq2seq_zoo.data.lines import DataFileError, split_lines
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Side
@@ -186,6 +187,16 @@ class Task(abc.ABC):
         """
         for file in self.files():
             next(split_lines(file), None)
+
+    def inputs(self, kept: Mapping[str, Any]) -> Inputs | None:
+        """What a model of real values is given, in its own units, so that an export scales as the task does. `None` if
+        that is not known: then an exported model takes and gives scaled values.
+
+        Args:
+            kept: `Series.kept` of the data that the model was trained on.
+        """
+        del kept
+        return None
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of a file without targets, for prediction. Tasks that read files override this.
