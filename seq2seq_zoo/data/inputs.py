@@ -186,6 +186,10 @@ class FrameInputs:
         is_padding = ops.all(values == FILLING, axis=-1, keepdims=True)
         return Scaled(ops.where(is_padding, values, (values - mean) / scale), target_mean, target_scale)
 
+    def unscaled(self, source: np.ndarray) -> np.ndarray:
+        """A scaled source converted back to its own unit."""
+        return source * self._scales[1] + self._scales[0]
+
     @functools.cached_property
     def _scales(self) -> tuple[np.ndarray, ...]:
         return tuple(map(np.array, (self.mean, self.scale, self.target_mean, self.target_scale)))

@@ -1,7 +1,6 @@
 """The base class of tasks with a real-valued target for each frame of a source."""
 
 import abc
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -83,8 +82,9 @@ class FrameTask(Task):
         """The sequences, with the scales of train; `None` if each sequence is scaled by its own."""
         if self.scaling == "sequence":
             return None
-        scales = itertools.chain.from_iterable(kept["scales"])
-        return FrameInputs(kept["sources"], self.targets, *scales, self.key, self.file_format)
+        (mean, scale), (target_mean, target_scale) = kept["scales"]
+        scales = mean, scale, target_mean, target_scale
+        return FrameInputs(kept["sources"], self.targets, *scales, key=self.key, file_format=self.file_format)
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> list[Row]:
         """The rows of a file that has sources but no targets."""

@@ -118,6 +118,8 @@ class Row(NamedTuple):
     """For forecasts, the history of the target in its own unit: `(time, features)`."""
     times: Sequence[str] = ()
     """For forecasts whose series has times, those of the target's steps."""
+    given: np.ndarray | None = None
+    """The source in its own unit, as `Inputs` take it; `None` if only the scaled source is known."""
 
     def restore(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs `(time, features)` converted back to the target's own unit."""

@@ -188,7 +188,8 @@ class Windows(Task):
         source, mean, scale = inputs.scaled(values)
         mean, scale = mean.reshape(-1), scale.reshape(-1)
         past = values[: self.history, : len(self.targets)]
-        return Row(source.astype("float32"), Scale(mean, scale).apply(target), mean, scale, past)
+        scaled = source.astype("float32"), Scale(mean, scale).apply(target)
+        return Row(*scaled, mean, scale, past, given=values[: inputs.length])
 
     def _naive_error(self, train: np.ndarray) -> np.ndarray:
         """The mean absolute error on train of predicting each step by the one a season before."""
