@@ -4,7 +4,8 @@ import importlib.metadata
 
 import pytest
 
-from seq2seq_zoo.config.registry import Registry, UnknownNameError, nearest
+from seq2seq_zoo.config.messages import nearest
+from seq2seq_zoo.config.registry import Registry, UnknownNameError
 
 
 class Shape:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from seq2seq_zoo.cli.shared import app, examples, note, presets, require_absent
-from seq2seq_zoo.config.registry import UnknownNameError, nearest
+from seq2seq_zoo.config.messages import nearest
+from seq2seq_zoo.config.registry import UnknownNameError
 
 
 @app.command(epilog=examples("seq2seq-zoo init digits_to_words", "seq2seq-zoo init file --out inflection.yaml"))

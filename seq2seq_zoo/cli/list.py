@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from seq2seq_zoo.cli.shared import app, examples, presets, start_backend, suites
-from seq2seq_zoo.config.registry import UnknownNameError, nearest
+from seq2seq_zoo.config.messages import nearest
+from seq2seq_zoo.config.registry import UnknownNameError
 
 Descriptions = Callable[[], dict[str, str]]
 """Returns the description of each entry, by name."""

@@ -165,6 +165,8 @@ def predict(
                 f"{model_path} outputs real values: give it a --file in the format of its task, and no other option."
             )
         return _predict_values(model, model_path, file)
+    from seq2seq_zoo.data.lines import arriving_texts
+
     answers = Answers(model, model_path, wanted, alignments is not None)
     counts = answers.counts()
     number = 0
@@ -179,7 +181,7 @@ def predict(
             batches, on_progress = stack.enter_context(_file(file, model_path, read, answers.description()))
         else:
             on_progress = stack.enter_context(_progress(sys.stdin.buffer))
-            batches = _piped(sys.stdin.buffer, "standard input")
+            batches = arriving_texts(sys.stdin.buffer, "standard input", AT_ONCE)
         stack.callback(counts.report_outputs)
         for batch, size in batches:
             predictions = [answers.select(each, counts) for each in answers.predictions(batch, number)]
@@ -199,12 +201,13 @@ def predict(
 def _predict_values(model: Any, path: Path, file: Path) -> None:
     """Print the real-valued outputs for the rows of a file, as comma-separated values."""
     from seq2seq_zoo.experiment.run import read_rows
+    from seq2seq_zoo.models.prediction import table
     from seq2seq_zoo.training import real_values
 
     if not path.is_dir():
         raise UsageError(f"{path} is a model without a task to read the file: give the run directory.")
     names, rows = read_rows(path, file)
-    lines = real_values.table(names, real_values.predict(model, rows), rows)
+    lines = table(names, real_values.predict(model, rows), [row.times for row in rows])
     csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
 
 
@@ -243,9 +246,9 @@ def _prompted() -> Iterator[tuple[list[str], int]]:
 def _file(
     file: Path, model_path: Path, read: list[str] | None, description: dict[str, Any]
 ) -> Iterator[tuple[Iterator[tuple[list[str], int]], Callable[[int, int], None]]]:
-    """The sources in a file as `_piped` gives them, and the function that shows the progress."""
+    """The sources in a file as `arriving_texts` gives them, and the function that shows the progress."""
     from seq2seq_zoo.data.delimited import Records
-    from seq2seq_zoo.data.lines import Gzip, open_file
+    from seq2seq_zoo.data.lines import Gzip, arriving_texts, open_file
     from seq2seq_zoo.data.records import has_columns
 
     if read and not description["has_source"]:
@@ -257,27 +260,7 @@ def _file(
             yield _sources(records), on_progress
     else:
         with open_file(file) as stream, _progress(None if isinstance(stream, Gzip) else stream) as on_progress:
-            yield _piped(stream, str(file)), on_progress
-
-
-def _piped(stream: Any, name: str) -> Iterator[tuple[list[str], int]]:
-    """The lines of a stream, in batches of those that have arrived, at most `AT_ONCE`, each with the number of bytes up
-    to its end."""
-    from seq2seq_zoo.data.lines import DataFileError, NotTextError, lines_of, text_of
-
-    number = 0
-    for lines in map(list, lines_of(iter(functools.partial(stream.read1, 1 << 16), b""))):
-        for first in range(0, len(lines), AT_ONCE):
-            batch, read = [], 0
-            for start, line in lines[first : first + AT_ONCE]:
-                number += 1
-                try:
-                    batch.append(text_of(line))
-                except NotTextError as error:
-                    message = f"{name}, line {number}: expected UTF-8 text, found {error}. Fix the line."
-                    raise DataFileError(message) from None
-                read = start + len(line)
-            yield batch, read
+            yield arriving_texts(stream, str(file), AT_ONCE), on_progress
 
 
 def _sources(records: "Records") -> Iterator[tuple[list[str], int]]:

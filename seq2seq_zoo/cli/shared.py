@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from seq2seq_zoo.config.registry import UnknownNameError, nearest
+from seq2seq_zoo.config.messages import nearest
+from seq2seq_zoo.config.registry import UnknownNameError
 from seq2seq_zoo.system.interrupt import interruptible
 from seq2seq_zoo.system.model_file import located
 

@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field, GetJsonSchemaHandler, Strict, TypeAdapte
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from seq2seq_zoo.config.registry import Registry, UnknownNameError, nearest
+from seq2seq_zoo.config.messages import nearest, shown
+from seq2seq_zoo.config.registry import Registry, UnknownNameError
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -427,12 +428,6 @@ def choices_schema(
         }
         for name, description in registry.list().items()
     ]
-
-
-def shown(value: object) -> str:
-    """A value in one line, shortened, for a message."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class _Schema(GenerateJsonSchema):

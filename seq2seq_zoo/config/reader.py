@@ -8,11 +8,8 @@ from typing import Any
 
 import yaml
 
-from seq2seq_zoo.config.options import (
-    OptionError,
-    shown,
-)
-from seq2seq_zoo.config.registry import nearest
+from seq2seq_zoo.config.messages import nearest, shown
+from seq2seq_zoo.config.options import OptionError
 from seq2seq_zoo.config.schema import Choice, Config, ConfigError, Keys, Options, Schema, plain
 
 

@@ -1,27 +1,14 @@
 """Registries of classes by name: decoder modes, cells, attentions, bridges, schedules, tasks and others."""
 
-import difflib
 import importlib.metadata
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
+
+from seq2seq_zoo.config.messages import nearest
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", bound=type)
-
-
-def nearest(name: object, known: Iterable[str]) -> str:
-    """A sentence that suggests the closest known name; empty if none is close.
-
-    Example:
-
-    >>> nearest("atention", ["attention", "basic"])
-    " Did you mean 'attention'?"
-    >>> nearest("zebra", ["attention", "basic"])
-    ''
-    """
-    matches = difflib.get_close_matches(str(name), list(known), n=1)
-    return f" Did you mean '{matches[0]}'?" if matches else ""
 
 
 class Registry(Mapping[str, type[T]], Generic[T]):

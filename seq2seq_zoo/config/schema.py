@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from seq2seq_zoo.config.messages import shown
 from seq2seq_zoo.config.options import (
     Option,
     OptionError,
@@ -13,7 +14,6 @@ from seq2seq_zoo.config.options import (
     options_of,
     pick,
     resolve,
-    shown,
     unknown,
 )
 from seq2seq_zoo.config.registry import Registry

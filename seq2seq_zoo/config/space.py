@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from seq2seq_zoo.config.options import OptionError, PositiveFloat, errors_at, options_of, shown
+from seq2seq_zoo.config.messages import shown
+from seq2seq_zoo.config.options import OptionError, PositiveFloat, errors_at, options_of
 from seq2seq_zoo.config.schema import Keys, Schema, plain
 
 Space = dict[str, Any]

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.config.options import OptionError, Positive, shown
-from seq2seq_zoo.config.registry import nearest
+from seq2seq_zoo.config.messages import nearest, shown
+from seq2seq_zoo.config.options import OptionError, Positive
 from seq2seq_zoo.data.hints import HEADER_WORDS, option, other_kind
 from seq2seq_zoo.data.lines import DataFileError, Lines, bad_line
 from seq2seq_zoo.data.pairs import Pairs

@@ -7,6 +7,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -230,6 +231,36 @@ def text_of(line: bytes) -> str:
     if "\0" in text:
         raise NotTextError("the byte 0x00, as in UTF-16")
     return text
+
+
+def arriving_texts(stream: BinaryIO, name: str, at_once: int) -> Iterator[tuple[list[str], int]]:
+    """The lines of a stream as texts, in batches of those that have arrived.
+
+    Args:
+        stream: the stream.
+        name: what it is, for messages.
+        at_once: the largest number of lines in a batch.
+
+    Yields:
+        The texts of a batch, and the number of bytes up to its end.
+
+    Raises:
+        DataFileError: a line is not UTF-8 text.
+    """
+    number = 0
+    read = cast(BufferedIOBase, stream).read1
+    for lines in map(list, lines_of(iter(functools.partial(read, 1 << 16), b""))):
+        for first in range(0, len(lines), at_once):
+            batch, stop = [], 0
+            for start, line in lines[first : first + at_once]:
+                number += 1
+                try:
+                    batch.append(text_of(line))
+                except NotTextError as error:
+                    message = f"{name}, line {number}: expected UTF-8 text, found {error}. Fix the line."
+                    raise DataFileError(message) from None
+                stop = start + len(line)
+            yield batch, stop
 
 
 def bad_line(

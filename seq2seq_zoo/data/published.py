@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from seq2seq_zoo.config.registry import UnknownNameError, nearest
+from seq2seq_zoo.config.messages import nearest
+from seq2seq_zoo.config.registry import UnknownNameError
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.system.files import write
 

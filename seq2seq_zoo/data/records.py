@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, NamedTuple
 
-from seq2seq_zoo.config.options import shown
-from seq2seq_zoo.config.registry import nearest
+from seq2seq_zoo.config.messages import nearest, shown
 from seq2seq_zoo.data.lines import DataFileError, Lines, open_file
 
 Delimiter = Literal["comma", "semicolon", "tab", "bar"]

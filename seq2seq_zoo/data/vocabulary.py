@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from seq2seq_zoo.config.registry import nearest
+from seq2seq_zoo.config.messages import nearest, shown
 
 PADDING = 0
 """The id of padding in every vocabulary: masks are `ids != PADDING`."""
@@ -292,3 +292,16 @@ def name_of(token: str) -> str:
     if len(token) == 1 and unicodedata.category(token).startswith("M"):
         return f"U+{ord(token):04X} {unicodedata.name(token, 'without a name')}"
     return repr(token)
+
+
+def expect_texts(texts: Sequence[str]) -> None:
+    """Refuse anything but a list of texts.
+
+    Raises:
+        ValueError: it is one text, or there is something else in the list.
+    """
+    if isinstance(texts, str):
+        raise ValueError(f"Expected a list of texts, got one text: write [{texts!r}].")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"Expected a list of texts, got {shown(text)} at position {place}.")

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from seq2seq_zoo.config.options import OptionError, errors_at
 from seq2seq_zoo.config.reader import dump, read
 from seq2seq_zoo.config.schema import ConfigError
+from seq2seq_zoo.data.inputs import Inputs
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.experiment import factory
@@ -34,6 +35,7 @@ from seq2seq_zoo.figures import image, trajectories
 from seq2seq_zoo.metrics import metric
 from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.loading import load
+from seq2seq_zoo.models.prediction import Output, table
 from seq2seq_zoo.models.pretrained import Pretrained
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import atomic_path
@@ -42,7 +44,6 @@ from seq2seq_zoo.system.model_file import BEST, ModelFileError, find_model
 from seq2seq_zoo.tasks.task import Data, Row, Series
 from seq2seq_zoo.training.devices import is_first_process
 from seq2seq_zoo.training.evaluation import evaluate_fully
-from seq2seq_zoo.training.real_values import Output, table
 from seq2seq_zoo.training.trackers import recorded, trackers
 from seq2seq_zoo.training.training import TrainingError
 
@@ -378,6 +379,16 @@ def read_rows(directory: str | os.PathLike[str], file: str | os.PathLike[str]) -
     return summary["target"], task.read_rows(file, summary["kept"])
 
 
+def read_inputs(directory: str | os.PathLike[str]) -> Inputs | None:
+    """What a run's model of real values is given, in its own units, or `None` if the task does not define it.
+
+    Raises:
+        RunError: there is no run in the directory.
+    """
+    task = factory.make_task(read_config(directory))
+    return task.inputs(json.loads(Path(directory, DATA).read_text(encoding="utf-8"))["kept"])
+
+
 @contextlib.contextmanager
 def _paths_of(directory: str | os.PathLike[str] | None) -> Iterator[None]:
     """Read files as in the folder in which a run was started, if that still exists. The error about a data file names
@@ -458,7 +469,8 @@ def _predictions(data: Data | Series, outputs: Sequence[Any]) -> Iterator[Sequen
             texts = (source, *map(data.target.join, tokens))
             yield tuple(text.replace("\t", "\\t").replace("\n", "\\n") for text in texts)
         return
-    yield from table(data.target, outputs, data.splits["test"], targets=True)
+    rows = data.splits["test"]
+    yield from table(data.target, outputs, [row.times for row in rows], [row.restore(row.target) for row in rows])
 
 
 def _draw_series(data: Series, outputs: Sequence[Output]) -> Figure:

@@ -4,7 +4,7 @@ import abc
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,24 +12,33 @@ import keras
 import numpy as np
 
 from seq2seq_zoo.config.registry import Registry
-from seq2seq_zoo.data.padding import pad
-from seq2seq_zoo.data.vocabulary import Vocabulary, input_vocabulary
+from seq2seq_zoo.data import inputs as real_inputs
+from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoding import searches
+from seq2seq_zoo.export.runtime.graph import Run
+from seq2seq_zoo.export.runtime.labels import label_texts
+from seq2seq_zoo.export.runtime.texts import search_texts
+from seq2seq_zoo.export.runtime.values import predict_values
+from seq2seq_zoo.models.prediction import Output
 from seq2seq_zoo.models.text_model import AnySearch, TextModel
 
 VOCABULARIES = "vocabularies.json"
-
-Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""An exported search: from source ids `(batch, length)` to the fields of a `Generated`. For a language model, the ids
-are the prefixes of its outputs."""
+INPUTS = "inputs.json"
 
 
 class Exported(NamedTuple):
-    """An exported search, opened by the format's own runtime."""
+    """An exported model, opened by the format's own runtime."""
 
     run: Run
+    """From source ids `(batch, length)` to the fields of a `Generated`. For a language model, the ids are the prefixes
+    of its outputs. From real values `(batch, time, features)` to `values` and, if the model predicts a distribution,
+    `quantiles`."""
     batch: int | None
     """Number of rows of every call; `None` for any number."""
+    inputs: real_inputs.Inputs | None = None
+    """For a model of real values, its inputs in their own units."""
+    levels: Sequence[float] = ()
+    """For a model of real values, the levels of its quantiles."""
 
 
 class ExportError(ValueError):
@@ -48,12 +57,12 @@ class Format(abc.ABC):
     """How the format can store weights, besides float32."""
 
     @abc.abstractmethod
-    def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
+    def write(self, model: Any, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
         """Write the files.
 
         Args:
             model: a built model in single precision.
-            search: the search to export.
+            search: the search to export. For a model without a search, see `Graphs`.
             batch: number of rows of every call; `None` for any number.
             directory: an empty directory.
             quantize: one of `quantizations`, or `None`.
@@ -61,38 +70,42 @@ class Format(abc.ABC):
 
     @abc.abstractmethod
     def open(self, directory: Path) -> Run:
-        """Open the search in a directory that `write` has filled, in the format's own runtime."""
+        """Open the graph in a directory that `write` has filled, in the format's own runtime."""
 
 
 formats: Registry[Format] = Registry("export format", base=Format)
 
 
 def export(
-    model: TextModel,
+    model: Any,
     directory: str | os.PathLike[str],
-    format: str,
-    search: AnySearch = "greedy",
+    format: str | Mapping[str, Any],
+    search: AnySearch | None = None,
     batch: int | str | None = None,
     quantize: str | None = None,
+    inputs: real_inputs.Inputs | None = None,
 ) -> Exported:
-    """Write a model's search as one graph, its encoder and its step as graphs of their own, and its vocabularies.
+    """Write a model as one graph, and its vocabularies. Of a model with a search, that is the whole search; its encoder
+    and its step are graphs of their own.
 
     Args:
-        model: a built `Seq2Seq` or `Ensemble`.
+        model: a built `Seq2Seq`, `Ensemble` or `EncoderOnly`.
         directory: a new directory. If the export fails, it is not created.
-        format: a registered format's name.
-        search: the search to export: greedy or beam search.
+        format: a registered format's name, or a mapping of its `name` and options.
+        search: the search to export: greedy (the default) or beam search.
         batch: number of rows of every call; `"dynamic"` for any number. The format's own default is 1 for LiteRT and
             any number for the others.
         quantize: `"dynamic-int8"` (8-bit integer weights and matrix products) or `"float16"` (weights stored in half
             precision), if the format supports it; `None` for float32.
+        inputs: for a model of real values, its inputs in their own units; see `read_inputs`. The graph then scales them
+            and converts its outputs back. Without it, the graph takes and gives scaled values, as the model does.
 
     Returns:
-        The exported search, opened by the format's own runtime.
+        The exported model, opened by the format's own runtime.
 
     Raises:
-        ExportError: the backend is not TensorFlow, the directory exists, the search is random, the format does not
-            support the quantization, or a package is not installed.
+        ExportError: the backend is not TensorFlow, the directory exists, the search is random or the model has none,
+            the format does not support the quantization, or a package is not installed.
         ValueError: the format or the search is unknown.
     """
     if keras.backend.backend() != "tensorflow":
@@ -101,13 +114,19 @@ def export(
             f"Model files are the same on every backend."
         )
     target = Path(directory)
+    name = format if isinstance(format, str) else format["name"]
     kind = formats.create(format)
-    chosen = searches.create(search)
+    chosen = searches.create(search or "greedy")
+    searching = has_search(model)
+    if search is not None and not searching:
+        raise ExportError(
+            "A search is of tokens, one after the other, and this model has none to export: leave `search` out."
+        )
     if chosen.is_random:
         raise ExportError(f"An exported search cannot be random: expected greedy or beam, got {chosen!r}.")
     if quantize is not None and quantize not in kind.quantizations:
         supported = " or ".join(kind.quantizations) or "none"
-        raise ExportError(f"The format {format} cannot store weights as {quantize}; supported: {supported}.")
+        raise ExportError(f"The format {name} cannot store weights as {quantize}; supported: {supported}.")
     rows = kind.batch if batch is None else None if batch == "dynamic" else batch
     if not (rows is None or (isinstance(rows, int) and rows >= 1)):
         raise ExportError(f"The batch must be an integer of at least 1 or 'dynamic', got {batch!r}.")
@@ -118,21 +137,36 @@ def export(
         draft = Path(folder, target.name)
         draft.mkdir()
         try:
-            kind.write(in_single_precision(model), chosen, rows, draft, quantize)
+            kind.write(in_single_precision(model), chosen if searching else inputs, rows, draft, quantize)
         except ModuleNotFoundError as error:
             raise ExportError(
-                f"The format {format} needs the package {error.name}: pip install 'seq2seq-zoo[{format}]'."
+                f"The format {name} needs the package {error.name}: pip install 'seq2seq-zoo[{name}]'."
             ) from error
         if model.source_vocabulary is not None and model.target_vocabulary is not None:
             texts = {"source": model.source_vocabulary.get_config(), "target": model.target_vocabulary.get_config()}
             Path(draft, VOCABULARIES).write_text(json.dumps(texts, ensure_ascii=False, indent=1), encoding="utf-8")
+        if inputs is not None:
+            content = {**real_inputs.to_json(inputs), "levels": levels_of(model)}
+            Path(draft, INPUTS).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
         os.replace(draft, target)
-    return Exported(kind.open(target), rows)
+    return Exported(kind.open(target), rows, inputs, levels_of(model))
 
 
-def in_single_precision(model: TextModel) -> TextModel:
+def has_search(model: Any) -> bool:
+    """Whether a model has a search: it has a decoder, and its outputs are tokens."""
+    return isinstance(model, TextModel) and model.readout.vocabulary_size is not None
+
+
+def levels_of(model: Any) -> list[float]:
+    """The levels of the quantiles that a model of real values predicts; none for tokens."""
+    if model.readout.vocabulary_size is not None:
+        return []
+    return [*model.readout.quantiles_of(np.zeros((1, model.readout.output_width), "float32"))]
+
+
+def in_single_precision(model: Any) -> Any:
     """The model itself if it computes in float32, else a copy of it that does, since other runtimes need that."""
-    if model.step_policy.compute_dtype == "float32":
+    if (model.step_policy if isinstance(model, TextModel) else model.encoder.dtype_policy).compute_dtype == "float32":
         return model
 
     def with_float32(config: Any) -> Any:
@@ -141,15 +175,23 @@ def in_single_precision(model: TextModel) -> TextModel:
         return [with_float32(each) for each in config] if isinstance(config, list) else config
 
     copy = type(model).from_config(with_float32(model.get_config()))
-    copy.build((None, None))
+    copy.build(source_shape(model))
     copy.set_weights(model.get_weights())
     return copy
+
+
+def source_shape(model: Any) -> tuple[int | None, ...]:
+    """The shape of a model's sources: of ids `(batch, time)`, or of vectors `(batch, time, features)`."""
+    encoder = getattr(model, "models", [model])[0].encoder
+    if not model.has_source or encoder.vocabulary_size is not None:
+        return None, None
+    return None, None, encoder.stack.cells[0][0].widths[0]
 
 
 def generate(
     exported: Exported, vocabularies: tuple[Vocabulary, Vocabulary], sources: Sequence[str], batch_size: int = 64
 ) -> list[str]:
-    """The best output for each text, as `TextModel.generate` gives it, by an exported search.
+    """The best output for each text, by an exported search: as `TextModel.generate` gives it.
 
     Args:
         exported: from `export`.
@@ -158,13 +200,37 @@ def generate(
         batch_size: number of texts that are searched at once, if the graph takes any number; has no effect on the
             results.
     """
-    source, target = input_vocabulary(*vocabularies), vocabularies[1]
-    encoded = [source.encode(text) for text in sources]
+    found = search_texts(
+        exported.run, vocabularies, sources, 1, exported.batch or batch_size, exported.batch is not None
+    )
+    return [each.text for each in found]
+
+
+def label(
+    exported: Exported, vocabularies: tuple[Vocabulary, Vocabulary], sources: Sequence[str], batch_size: int = 64
+) -> list[list[str]]:
+    """The most likely labels of each text, by an exported model: as `EncoderOnly.labels` gives them. Arguments are those
+    of `generate`.
+    """
     rows = exported.batch or batch_size
-    texts: list[str] = []
-    for first in range(0, len(encoded), rows):
-        batch = encoded[first : first + rows]
-        filled = batch + [[]] * (rows - len(batch)) if exported.batch else batch
-        ids = exported.run(pad(filled, max(1, *map(len, batch))))["ids"]
-        texts += [target.decode(hypotheses[0].tolist()) for hypotheses in ids[: len(batch)]]
-    return texts
+    found = label_texts(exported.run, vocabularies, sources, rows, filled=exported.batch is not None)
+    return [each.hypotheses[0].tokens for each in found]
+
+
+def predict(exported: Exported, sources: Sequence[Any], batch_size: int = 64) -> list[Output]:
+    """The real-valued output for each source, by a model that was exported with its `inputs`.
+
+    Args:
+        exported: from `export`.
+        sources: arrays `(time, columns)` in their own units.
+        batch_size: as in `generate`.
+
+    Raises:
+        ExportError: the model was exported without its `inputs`.
+        ValueError: a source has another shape, or values that are not finite.
+    """
+    if exported.inputs is None:
+        raise ExportError("This model takes scaled values: export it with its `inputs`, or call `run`.")
+    rows = exported.batch or batch_size
+    filled = exported.batch is not None
+    return predict_values(exported.run, exported.inputs, exported.levels, sources, rows, filled)

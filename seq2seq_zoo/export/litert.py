@@ -4,34 +4,39 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seq2seq_zoo.export.formats import Format, Run, formats
+from seq2seq_zoo.export.runtime.graph import open_litert
 from seq2seq_zoo.export.savedmodel import save
-from seq2seq_zoo.models.text_model import TextModel
 from seq2seq_zoo.system.environment import cores
 
 FILE = "model.tflite"
-SIGNATURES = ["search", "encode", "step"]
 THREADS = 4
 """Maximum number of threads: matrix products of few rows do not gain from more."""
 
 
 @formats.register("litert", "LiteRT (TensorFlow Lite): phones, browsers, small boards")
 class LiteRT(Format):
-    """One file, `model.tflite`, with the signatures `search`, `encode` and `step`; all operations are built in."""
+    """One file, `model.tflite`, with the signatures `search`, `encode` and `step`, or `predict` for a model without a
+    search; all operations are built in.
+
+    Args:
+        parts: whether to write the encoder and the step as well.
+    """
 
     batch = 1
     quantizations = ("dynamic-int8", "float16")
 
-    def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
+    def __init__(self, parts: bool = True):
+        self.parts = parts
+
+    def write(self, model: Any, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
         """Write `model.tflite`."""
         import ai_edge_litert  # noqa: F401  fail before writing what could not be opened
         import tensorflow as tf
 
         with tempfile.TemporaryDirectory() as folder:
-            save(model, search, batch, Path(folder), text=False)
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=SIGNATURES)
+            signatures = save(model, search, batch, Path(folder), text=False, parts=self.parts)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=signatures)
             if quantize is not None:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if quantize == "float16":
@@ -39,14 +44,5 @@ class LiteRT(Format):
             Path(directory, FILE).write_bytes(converter.convert())
 
     def open(self, directory: Path) -> Run:
-        """Open the search in LiteRT's interpreter."""
-        from ai_edge_litert.interpreter import Interpreter
-
-        interpreter = Interpreter(model_path=str(directory / FILE), num_threads=min(cores(), THREADS))
-        run = interpreter.get_signature_runner("search")
-
-        def search(sources: np.ndarray) -> dict[str, np.ndarray]:
-            _ = interpreter  # it owns the weights, so it must stay alive
-            return dict(run(sources=sources))
-
-        return search
+        """Open the graph in LiteRT's interpreter."""
+        return open_litert(directory, min(cores(), THREADS))

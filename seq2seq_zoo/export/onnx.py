@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.export.formats import Format, Run, formats
-from seq2seq_zoo.models.text_model import TextModel
+from seq2seq_zoo.export.runtime.graph import open_onnx
 
 OPSET = 18
 SMALL = 256
@@ -16,19 +16,26 @@ SMALL = 256
 
 @formats.register("onnx", "ONNX Runtime, on servers, desktops and in browsers")
 class Onnx(Format):
-    """Three files: `search.onnx`, `encode.onnx` and `step.onnx`."""
+    """Three files, `search.onnx`, `encode.onnx` and `step.onnx`; `predict.onnx` for a model without a search.
+
+    Args:
+        parts: whether to write the encoder and the step as well.
+    """
 
     quantizations = ("dynamic-int8", "float16")
 
-    def write(self, model: TextModel, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
-        """Write the three files."""
+    def __init__(self, parts: bool = True):
+        self.parts = parts
+
+    def write(self, model: Any, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
+        """Write the files."""
         import onnx
         import tf2onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         from seq2seq_zoo.export.graphs import Graphs
 
-        for name, function in Graphs(model, search, batch).functions.items():
+        for name, function in Graphs(model, search, batch, parts=self.parts).functions.items():
             graph, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
             path = str(directory / f"{name}.onnx")
             if quantize == "float16":
@@ -42,12 +49,8 @@ class Onnx(Format):
                     logging.disable(logging.NOTSET)
 
     def open(self, directory: Path) -> Run:
-        """Open the search in ONNX Runtime."""
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(str(directory / "search.onnx"))
-        names = [output.name for output in session.get_outputs()]
-        return lambda sources: dict(zip(names, session.run(None, {"sources": sources}), strict=True))
+        """Open the graph in ONNX Runtime."""
+        return open_onnx(directory)
 
 
 def _in_half_precision(graph: Any) -> None:

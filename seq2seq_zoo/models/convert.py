@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from seq2seq_zoo.config.registry import nearest
+from seq2seq_zoo.config.messages import nearest
 from seq2seq_zoo.layers.attention import AdditiveAttention, GeneralAttention
 from seq2seq_zoo.layers.bridge import DenseBridge
 from seq2seq_zoo.layers.cells import Cell, GRUCell, LSTMCell, SimpleCell

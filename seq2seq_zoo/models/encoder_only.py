@@ -1,6 +1,5 @@
 """A model without a decoder: one output for each step of a source, or one for the whole source."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +9,13 @@ from keras import ops
 
 from seq2seq_zoo.config.options import NonNegativeFloat, checked
 from seq2seq_zoo.data.padding import few_shapes
-from seq2seq_zoo.data.vocabulary import Vocabulary
+from seq2seq_zoo.data.vocabulary import Vocabulary, expect_texts
 from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
 from seq2seq_zoo.layers.readouts.tokens import Tokens
-from seq2seq_zoo.models.prediction import Hypothesis, Prediction
-from seq2seq_zoo.models.vocabulary_model import VocabularyModel, expect_texts
+from seq2seq_zoo.models.prediction import Prediction, labelled
+from seq2seq_zoo.models.vocabulary_model import VocabularyModel
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")
@@ -167,7 +166,7 @@ class EncoderOnly(VocabularyModel):
         Raises:
             ValueError: the model has no vocabularies, or the sources are not a list of texts.
         """
-        source_vocabulary, _ = self.vocabularies
+        source_vocabulary, target_vocabulary = self.vocabularies
         expect_texts(sources)
         encoded = [source_vocabulary.encode(source) for source in sources]
         predictions: dict[int, Prediction] = {}
@@ -175,7 +174,7 @@ class EncoderOnly(VocabularyModel):
             labels, log_probs = self._most_likely(ids)
             for place, row in enumerate(rows):
                 real = place, slice(1 if self.whole else len(encoded[row]))
-                hypothesis = self._hypothesis(labels[real].tolist(), log_probs[real].tolist())
+                hypothesis = labelled(labels[real].tolist(), log_probs[real].tolist(), target_vocabulary)
                 predictions[row] = Prediction(sources[row], source_vocabulary.unknown_in(sources[row]), [hypothesis])
         return [predictions[row] for row in range(len(sources))]
 
@@ -186,14 +185,6 @@ class EncoderOnly(VocabularyModel):
         labels = np.asarray(self.readout.predict(logits))
         log_probs = np.asarray(ops.take_along_axis(ops.log_softmax(logits), labels[..., None], axis=-1))[..., 0]
         return labels, log_probs
-
-    def _hypothesis(self, labels: list[int], log_probs: list[float]) -> Hypothesis:
-        """The labels of one source as a hypothesis, which is complete."""
-        target_vocabulary = self.vocabularies[1]
-        tokens = [target_vocabulary.tokens[label] for label in labels]
-        total = math.fsum(log_probs)
-        text = target_vocabulary.join(tokens)
-        return Hypothesis(text, tokens, total, total, log_probs, ended=True, alignment=None)
 
     # === Keras ===
 

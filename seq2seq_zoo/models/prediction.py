@@ -1,10 +1,13 @@
-"""What models of texts return."""
+"""What models return."""
 
 import itertools
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 
 
 class Hypothesis(NamedTuple):
@@ -91,3 +94,82 @@ class Score(NamedTuple):
     def perplexity(self) -> float:
         """`exp(-mean of token_log_probs)`."""
         return math.exp(-self.log_prob / max(1, len(self.token_log_probs)))
+
+
+class Output(NamedTuple):
+    """The real-valued output for one source, in the unit of its target."""
+
+    values: np.ndarray
+    """`(time, features)`."""
+    quantiles: dict[float, np.ndarray]
+    """Quantiles of the values, by level: each `(time, features)`. Empty if the readout predicts no distribution."""
+
+
+def hypotheses_of(
+    generated: Mapping[str, np.ndarray], vocabulary: Vocabulary, source_lengths: Sequence[int]
+) -> Iterator[list[Hypothesis]]:
+    """The hypotheses of the first rows of a batch, as texts.
+
+    Args:
+        generated: the fields of a `Generated`, by name.
+        vocabulary: of the outputs.
+        source_lengths: the length of each source; there may be fewer than rows.
+    """
+    weights = generated.get("weights")
+    real = (generated["ids"] != PADDING).sum(-1)
+    longest = real.max(initial=0)
+    # Whole arrays at once: to take each row out of its array would take as long as the search.
+    counts, lengths, scores = (array.tolist() for array in (real, generated["lengths"], generated["scores"]))
+    ids, log_probs = (generated[name][..., :longest].tolist() for name in ("ids", "log_probs"))
+    for row, source_length in enumerate(source_lengths):
+        hypotheses = []
+        for place, score in enumerate(scores[row]):
+            if score == -math.inf:  # fewer hypotheses than asked for
+                continue
+            count = counts[row][place]
+            tokens = vocabulary.tokens_of(ids[row][place])
+            token_log_probs = log_probs[row][place][:count]
+            hypotheses.append(
+                Hypothesis(
+                    text=vocabulary.join(tokens),
+                    tokens=tokens,
+                    score=score,
+                    log_prob=sum(token_log_probs),
+                    token_log_probs=token_log_probs,
+                    ended=count > lengths[row][place],
+                    alignment=None if weights is None else weights[row, place, :count, :source_length],
+                )
+            )
+        yield hypotheses
+
+
+def labelled(labels: Sequence[int], log_probs: Sequence[float], vocabulary: Vocabulary) -> Hypothesis:
+    """The labels of one source as a hypothesis, which is complete."""
+    tokens = [vocabulary.tokens[label] for label in labels]
+    total = math.fsum(log_probs)
+    return Hypothesis(vocabulary.join(tokens), tokens, total, total, [*log_probs], ended=True, alignment=None)
+
+
+def table(
+    names: Sequence[str],
+    outputs: Sequence[Output],
+    times: Sequence[Sequence[str]],
+    targets: Sequence[np.ndarray] | None = None,
+) -> Iterator[list[str]]:
+    """The lines of a table of real-valued outputs: the names of the columns, then a line for each step of each output.
+
+    Args:
+        names: of the target features.
+        outputs: the outputs.
+        times: the times of the steps of each output; empty if there are none.
+        targets: the target of each output in its own unit, if the table is to have the targets.
+    """
+    quantiles = [f"{name} ({level:g})" for level in outputs[0].quantiles for name in names]
+    time = ["time"] if len(times[0]) else []
+    found = [] if targets is None else [f"{name} (output)" for name in names]
+    yield ["row", "step", *time, *names, *found, *quantiles]
+    for number, (output, steps) in enumerate(zip(outputs, times, strict=True)):
+        target = [] if targets is None else [targets[number]]
+        lines = np.concatenate([*target, output.values, *output.quantiles.values()], axis=1).tolist()
+        for step, line in enumerate(lines):
+            yield [str(number), str(step), *steps[step : step + 1], *(f"{value:.6g}" for value in line)]

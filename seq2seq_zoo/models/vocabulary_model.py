@@ -1,12 +1,11 @@
 """What all models share whose sources and outputs may be texts."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from seq2seq_zoo.config.options import config_of, shown
+from seq2seq_zoo.config.options import config_of
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.models.checked_batches import CheckedBatches
@@ -167,16 +166,3 @@ def check_ids(what: str, ids: Any, size: int | None, rank: int = 2) -> None:
             f"{what}[{', '.join(map(str, place))}] is {ids[place]:g}, but the vocabulary has {size:,} tokens: expected "
             f"ids from 0 to {size - 1}."
         )
-
-
-def expect_texts(texts: Sequence[str]) -> None:
-    """Refuse anything but a list of texts.
-
-    Raises:
-        ValueError: it is one text, or there is something else in the list.
-    """
-    if isinstance(texts, str):
-        raise ValueError(f"Expected a list of texts, got one text: write [{texts!r}].")
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(f"Expected a list of texts, got {shown(text)} at position {place}.")

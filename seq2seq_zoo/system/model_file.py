@@ -4,7 +4,8 @@ import os
 import zipfile
 from pathlib import Path
 
-from seq2seq_zoo.config.registry import UnknownNameError, nearest
+from seq2seq_zoo.config.messages import nearest
+from seq2seq_zoo.config.registry import UnknownNameError
 
 ZOO = "zoo:"
 """What precedes the name of a model that comes with the package, wherever a model or a run is named."""

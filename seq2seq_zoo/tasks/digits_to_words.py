@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from num2words import CONVERTER_CLASSES, num2words
 from pydantic import Field
 
+from seq2seq_zoo.config.messages import nearest
 from seq2seq_zoo.config.options import NonNegative, OptionError, Positive, checked
-from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.sampling import Draw, sample
 from seq2seq_zoo.tasks.task import Data, Task, tasks

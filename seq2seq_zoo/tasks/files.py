@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seq2seq_zoo.config.options import Fraction, NonNegative, OptionError, Positive, checked, shown
+from seq2seq_zoo.config.messages import shown
+from seq2seq_zoo.config.options import Fraction, NonNegative, OptionError, Positive, checked
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.pairs import Pairs
 from seq2seq_zoo.data.vocabulary import Form, Vocabulary, in_form, split_text

@@ -1,7 +1,6 @@
 """The base class of tasks with a real-valued target for each frame of a source."""
 
 import abc
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -9,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from seq2seq_zoo.config.options import checked
-from seq2seq_zoo.data.columns import COMMA_SEPARATED, Format, read_columns
+from seq2seq_zoo.data.columns import COMMA_SEPARATED, Format
+from seq2seq_zoo.data.inputs import FrameInputs, read_sequences
 from seq2seq_zoo.data.lines import DataFileError
 from seq2seq_zoo.data.scaling import Scale, identity_scale, standardise
 from seq2seq_zoo.tasks.task import Row, Series, Task
@@ -78,18 +78,29 @@ class FrameTask(Task):
             scales = standardise(source, self.sources, where), standardise(target, self.targets, where)
         return Row(scales[0].apply(source), scales[1].apply(target), *scales[1])
 
+    def inputs(self, kept: Mapping[str, Any]) -> FrameInputs | None:
+        """The sequences, with the scales of train; `None` if each sequence is scaled by its own."""
+        if self.scaling == "sequence":
+            return None
+        (mean, scale), (target_mean, target_scale) = kept["scales"]
+        scales = mean, scale, target_mean, target_scale
+        return FrameInputs(kept["sources"], self.targets, *scales, key=self.key, file_format=self.file_format)
+
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> list[Row]:
         """The rows of a file that has sources but no targets."""
-        if self.scaling == "sequence":
+        inputs = self.inputs(kept)
+        if inputs is None:
             raise DataFileError(
                 f"{path} cannot be predicted from: scaling 'sequence' needs the mean and standard deviation of each "
                 "target to convert outputs back to its unit, and here the targets are not known. Train with scaling "
                 "'train'."
             )
-        self.sources = kept["sources"]
-        source, target = (Scale(*map(np.array, scale)) for scale in kept["scales"])
-        found = [(name, values, np.full((len(values), len(self.targets)), np.nan)) for name, values in self.read(path)]
-        return [self._row(Recording(*each), (source, target)) for each in found]
+        rows = []
+        for values, _ in inputs.read(path):
+            source, mean, scale = inputs.scaled(values)
+            target = np.full((len(values), len(self.targets)), np.nan, "float32")
+            rows.append(Row(source.astype("float32"), target, mean, scale))
+        return rows
 
     def read(self, path: str | os.PathLike[str], targets: bool = False) -> list[tuple[str, np.ndarray]]:
         """The sequences of a file, each with its name and its values `(frames, features)`.
@@ -102,16 +113,4 @@ class FrameTask(Task):
             DataFileError: the file cannot be read, or the frames of a sequence are not consecutive.
         """
         names = [*self.sources, *(self.targets if targets else ())]
-        columns = read_columns(path, names, [self.key], file_format=self.file_format)
-        parts: dict[str, np.ndarray] = {}
-        start = 0
-        for name, frames in itertools.groupby(columns.texts[self.key]):
-            if name in parts:
-                raise DataFileError(
-                    f"{path}: the frames of sequence '{name}' are not together: expected the frames of each sequence "
-                    f"on consecutive lines. Sort the file by the column '{self.key}'."
-                )
-            length = len(list(frames))
-            parts[name] = columns.values[start : start + length]
-            start += length
-        return list(parts.items())
+        return read_sequences(path, names, self.key, self.file_format)

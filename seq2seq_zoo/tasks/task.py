@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from seq2seq_zoo.config.registry import Registry
+from seq2seq_zoo.data.inputs import Inputs
 from seq2seq_zoo.data.lines import DataFileError, split_lines
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Side
@@ -117,6 +118,8 @@ class Row(NamedTuple):
     """For forecasts, the history of the target in its own unit: `(time, features)`."""
     times: Sequence[str] = ()
     """For forecasts whose series has times, those of the target's steps."""
+    given: np.ndarray | None = None
+    """The source in its own unit, as `Inputs` take it; `None` if only the scaled source is known."""
 
     def restore(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs `(time, features)` converted back to the target's own unit."""
@@ -186,6 +189,16 @@ class Task(abc.ABC):
         """
         for file in self.files():
             next(split_lines(file), None)
+
+    def inputs(self, kept: Mapping[str, Any]) -> Inputs | None:
+        """What a model of real values is given, in its own units, so that an export scales as the task does. `None` if
+        that is not known: then an exported model takes and gives scaled values.
+
+        Args:
+            kept: `Series.kept` of the data that the model was trained on.
+        """
+        del kept
+        return None
 
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of a file without targets, for prediction. Tasks that read files override this.

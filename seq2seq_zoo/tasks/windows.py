@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 
 from seq2seq_zoo.config.options import Fraction, OptionError, Positive, checked
-from seq2seq_zoo.data.columns import COMMA_SEPARATED, Format, read_columns
-from seq2seq_zoo.data.lines import DataFileError
+from seq2seq_zoo.data.columns import COMMA_SEPARATED, Format
+from seq2seq_zoo.data.inputs import WindowInputs
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.scaling import Scale, identity_scale, standardise
-from seq2seq_zoo.data.times import Step, constant_step, following
+from seq2seq_zoo.data.times import Step
 from seq2seq_zoo.tasks.splits import check_fractions
 from seq2seq_zoo.tasks.task import Row, Series, Task
 
@@ -125,9 +125,12 @@ class Windows(Task):
         scale = identity_scale(len(self.columns)) if self.scaling is None else standardise(train, self.columns, "train")
         step = np.abs(np.diff(train, axis=0)).mean(axis=0)
 
+        inputs = self._inputs(scale.mean.tolist(), scale.scale.tolist(), step.tolist())
+
         def window_from(start: int) -> Row:
-            end = start + self.length
-            return self.window(values[start:end], scale, step)._replace(times=times[start + self.history : end])
+            middle, end = start + self.history, start + self.length
+            target = values[middle:end, : len(self.targets)]
+            return self._row(inputs, values[start:end], target)._replace(times=times[middle:end])
 
         splits = {
             split: Mapped(window_from, range(part.start, part.stop - self.length + 1)) for split, part in parts.items()
@@ -151,11 +154,16 @@ class Windows(Task):
             },
         )
 
+    def inputs(self, kept: Mapping[str, Any]) -> WindowInputs:
+        """The windows, with the scales of train."""
+        time_step = kept["time_step"]
+        return self._inputs(kept["mean"], kept["scale"], kept["step"], time_step and Step(*time_step))
+
     def read_rows(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> list[Row]:
         """The last window of a file, as the only row."""
-        mean, scale, step = (np.array(kept[name]) for name in ("mean", "scale", "step"))
-        values, times = self._last(path, kept)
-        return [self.window(values, Scale(mean, scale), step)._replace(times=times)]
+        inputs = self.inputs(kept)
+        unknown = np.full((self.horizon, len(self.targets)), np.nan)
+        return [self._row(inputs, given.values, unknown)._replace(times=given.times) for given in inputs.read(path)]
 
     def window(self, values: np.ndarray, scale: Scale, step: np.ndarray) -> Row:
         """The row of a window.
@@ -165,59 +173,23 @@ class Windows(Task):
             scale: the scale of train.
             step: train's mean absolute change from one step to the next: `(columns,)`.
         """
-        past, targets, seen = values[: self.history], len(self.targets), len(self.columns) - len(self.known)
-        if self.scaling == "window":
-            mean, deviation = scale.mean.copy(), scale.scale.copy()
-            mean[:seen] = past[:, :seen].mean(axis=0)
-            # The standard deviation of a constant history is 0, by which its future cannot be divided.
-            deviation[:seen] = np.maximum(past.std(axis=0), step)[:seen]
-            scale = Scale(mean, deviation)
-        scaled = scale.apply(values)
-        source, target = scaled[: self.history], scaled[self.history :, :targets]
-        if self.known:
-            ahead = scaled[self.history :].copy()
-            ahead[:, :seen] = 0
-            future = np.arange(self.length) < self.horizon
-            # The history comes last, close to the encoder's last states.
-            source = np.column_stack([np.concatenate([ahead, source]), future]).astype("float32")
-        return Row(source, target, scale.mean[:targets], scale.scale[:targets], past[:, :targets])
+        inputs = self._inputs(scale.mean.tolist(), scale.scale.tolist(), step.tolist())
+        return self._row(inputs, values, values[self.history :, : len(self.targets)])
 
-    def _last(self, path: str | os.PathLike[str], kept: Mapping[str, Any]) -> tuple[np.ndarray, Sequence[str]]:
-        """The values of a file's last window, of the future only the known ones, and the times of its future."""
-        seen = len(self.columns) - len(self.known)
-        texts = [] if self.time is None else [self.time]
-        optional = self.columns[:seen] if self.known else ()
-        columns = read_columns(path, self.columns, texts, optional=optional, file_format=self.file_format)
-        rows = len(columns.values)
-        if self.known:
-            self._check_future(path, columns.values[:, : len(self.targets)])
-        history_end = rows - self.horizon if self.known else rows
-        if history_end < self.history:
-            also = f" and horizon ({self.horizon}), whose known columns are read," if self.known else ""
-            raise DataFileError(
-                f"{path} has {rows} rows: expected at least history ({self.history}){also} to forecast from its end."
-            )
-        values = np.full((self.length, len(self.columns)), np.nan)
-        history = read_columns(path, self.columns, limit=history_end, file_format=self.file_format)
-        values[: self.history] = history.values[-self.history :]
-        if self.known:
-            values[self.history :, seen:] = columns.values[-self.horizon :, seen:]
-        if self.time is None:
-            return values, ()
-        times = columns.texts[self.time]
-        time_step = constant_step(path, self.time, columns, Step(*kept["time_step"]))
-        return values, times[-self.horizon :] if self.known else following(times, time_step, self.horizon)
+    def _inputs(
+        self, mean: Sequence[float], scale: Sequence[float], step: Sequence[float], time_step: Step | None = None
+    ) -> WindowInputs:
+        by_window, file = self.scaling == "window", self.file_format
+        layout = self.columns, self.targets, self.known, self.history, self.horizon, by_window
+        return WindowInputs(*layout, mean, scale, step, file, self.time, time_step)
 
-    def _check_future(self, path: str | os.PathLike[str], targets: np.ndarray) -> None:
-        """Check the number of rows without targets at the end of a file, if there are any: they are the future."""
-        observed = np.flatnonzero(np.isfinite(targets).any(axis=1))
-        future = len(targets) - 1 - int(observed[-1]) if len(observed) else len(targets)
-        if future not in (0, self.horizon):
-            change = f"Add {self.horizon - future}" if future < self.horizon else f"Remove {future - self.horizon}"
-            raise DataFileError(
-                f"{path} ends with {future} rows without targets: expected {self.horizon}, the horizon, since these "
-                f"are the rows of the future, whose known columns are read. {change}."
-            )
+    def _row(self, inputs: WindowInputs, values: np.ndarray, target: np.ndarray) -> Row:
+        """The row of a window and its target, both in their own units."""
+        source, mean, scale = inputs.scaled(values)
+        mean, scale = mean.reshape(-1), scale.reshape(-1)
+        past = values[: self.history, : len(self.targets)]
+        scaled = source.astype("float32"), Scale(mean, scale).apply(target)
+        return Row(*scaled, mean, scale, past, given=values[: inputs.length])
 
     def _naive_error(self, train: np.ndarray) -> np.ndarray:
         """The mean absolute error on train of predicting each step by the one a season before."""

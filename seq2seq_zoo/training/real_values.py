@@ -1,23 +1,15 @@
 """Real-valued outputs of a model, in the unit of their targets, and their evaluation."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.metrics.real_values import real_value_metrics
+from seq2seq_zoo.models.prediction import Output
 from seq2seq_zoo.tasks.task import Row, Series
-
-
-class Output(NamedTuple):
-    """The output for one row, in the unit of its target."""
-
-    values: np.ndarray
-    """`(time, features)`."""
-    quantiles: dict[float, np.ndarray]
-    """Quantiles of the values, by level: each `(time, features)`. Empty if the readout predicts no distribution."""
 
 
 def predict(model: Any, rows: Sequence[Row], batch_size: int = 256) -> list[Output]:
@@ -55,23 +47,3 @@ def evaluate_baselines(data: Series, split: str) -> dict[str, dict[str, Any]]:
         name: evaluate_outputs(data, split, [Output(each, {}) for each in values(split)])
         for name, values in data.baselines.items()
     }
-
-
-def table(
-    names: Sequence[str], outputs: Sequence[Output], rows: Sequence[Row], targets: bool = False
-) -> Iterator[list[str]]:
-    """The lines of a table of outputs: the names of the columns, then a line for each step of each row.
-
-    Args:
-        names: of the target features.
-        outputs: one for each row.
-        rows: the rows. The table has the times of their steps, if they have any.
-        targets: whether the table also has the targets.
-    """
-    quantiles = [f"{name} ({level:g})" for level in outputs[0].quantiles for name in names]
-    time = ["time"] if len(rows[0].times) else []
-    yield ["row", "step", *time, *names, *([f"{name} (output)" for name in names] if targets else ()), *quantiles]
-    for number, (row, (values, quantiles)) in enumerate(zip(rows, outputs, strict=True)):
-        target = [row.restore(row.target)] if targets else []
-        for step, line in enumerate(np.concatenate([*target, values, *quantiles.values()], axis=1).tolist()):
-            yield [str(number), str(step), *row.times[step : step + 1], *(f"{value:.6g}" for value in line)]

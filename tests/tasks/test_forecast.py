@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from seq2seq_zoo.data.scaling import standardise
+from seq2seq_zoo.models import prediction
 from seq2seq_zoo.tasks import tasks
 from seq2seq_zoo.training import real_values
 
@@ -225,8 +226,8 @@ def test_forecasts_have_their_times(timed, known):
     kept = json.loads(json.dumps(data.kept))
     (row,) = task.read_rows(write(lines), kept)
     assert row.times == (data.splits["test"][-1].times if known else ["2026-04-11", "2026-04-12", "2026-04-13"])
-    outputs = [real_values.Output(np.zeros((3, 1)), {})]
-    header, first, *_ = real_values.table(data.target, outputs, [row])
+    outputs = [prediction.Output(np.zeros((3, 1)), {})]
+    header, first, *_ = prediction.table(data.target, outputs, [row.times])
     assert header == ["row", "step", "time", "step"]
     assert first == ["0", "0", row.times[0], "0"]
     del lines[50]
