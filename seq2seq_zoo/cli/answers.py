@@ -13,7 +13,7 @@ from seq2seq_zoo.cli.shared import UsageError, note
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.vocabulary import Vocabulary
-    from seq2seq_zoo.models.prediction import Prediction
+    from seq2seq_zoo.runtime.prediction import Prediction
 
 BULK = 64
 """How many texts of a large number are searched at once. More fit less well into the caches of a processor."""

@@ -201,7 +201,7 @@ def predict(
 def _predict_values(model: Any, path: Path, file: Path) -> None:
     """Print the real-valued outputs for the rows of a file, as comma-separated values."""
     from seq2seq_zoo.experiment.run import read_rows
-    from seq2seq_zoo.models.prediction import table
+    from seq2seq_zoo.runtime.prediction import table
     from seq2seq_zoo.training import real_values
 
     if not path.is_dir():

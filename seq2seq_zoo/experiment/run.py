@@ -35,8 +35,8 @@ from seq2seq_zoo.figures import image, trajectories
 from seq2seq_zoo.metrics import metric
 from seq2seq_zoo.metrics.tokens import nearest_references
 from seq2seq_zoo.models.loading import load
-from seq2seq_zoo.models.prediction import Output, table
 from seq2seq_zoo.models.pretrained import Pretrained
+from seq2seq_zoo.runtime.prediction import Output, table
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import atomic_path
 from seq2seq_zoo.system.interrupt import interruptible

@@ -15,12 +15,12 @@ from seq2seq_zoo.config.registry import Registry
 from seq2seq_zoo.data import inputs as real_inputs
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoding import searches
-from seq2seq_zoo.export.runtime.graph import Run
-from seq2seq_zoo.export.runtime.labels import label_texts
-from seq2seq_zoo.export.runtime.texts import search_texts
-from seq2seq_zoo.export.runtime.values import predict_values
-from seq2seq_zoo.models.prediction import Output
 from seq2seq_zoo.models.text_model import AnySearch, TextModel
+from seq2seq_zoo.runtime.graph import Run
+from seq2seq_zoo.runtime.labels import label_texts
+from seq2seq_zoo.runtime.prediction import Output
+from seq2seq_zoo.runtime.texts import search_texts
+from seq2seq_zoo.runtime.values import predict_values
 
 VOCABULARIES = "vocabularies.json"
 INPUTS = "inputs.json"
@@ -209,8 +209,8 @@ def generate(
 def label(
     exported: Exported, vocabularies: tuple[Vocabulary, Vocabulary], sources: Sequence[str], batch_size: int = 64
 ) -> list[list[str]]:
-    """The most likely labels of each text, by an exported model: as `EncoderOnly.labels` gives them. Arguments are those
-    of `generate`.
+    """The most likely labels of each text, by an exported model: as `EncoderOnly.labels` gives them. Arguments are
+    those of `generate`.
     """
     rows = exported.batch or batch_size
     found = label_texts(exported.run, vocabularies, sources, rows, filled=exported.batch is not None)

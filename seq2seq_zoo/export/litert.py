@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq_zoo.export.formats import Format, Run, formats
-from seq2seq_zoo.export.runtime.graph import open_litert
 from seq2seq_zoo.export.savedmodel import save
+from seq2seq_zoo.runtime.graph import open_litert
 from seq2seq_zoo.system.environment import cores
 
 FILE = "model.tflite"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.export.formats import Format, Run, formats
-from seq2seq_zoo.export.runtime.graph import open_onnx
+from seq2seq_zoo.runtime.graph import open_onnx
 
 OPSET = 18
 SMALL = 256

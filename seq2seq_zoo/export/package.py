@@ -25,7 +25,7 @@ RECORDED = 50
 """How many answers the test of a package has at most."""
 
 _ROOT = Path(__file__).parents[1]
-_RUNTIME = Path(__file__).parent / "runtime"
+_RUNTIME = _ROOT / "runtime"
 _IMPORT = re.compile(r"^( *)from seq2seq_zoo\.((?:\w+\.)*)(\w+) import ", re.MULTILINE)
 _TAKEN = {*sys.stdlib_module_names, "numpy", "onnxruntime", "ai_edge_litert", "seq2seq_zoo", "tests"}
 
@@ -126,7 +126,7 @@ def _modules(kind: str) -> dict[str, str]:
     """The files of a package, by name: a module of `runtime`, and all modules of this project that it imports, whose
     imports of each other become relative."""
     files: dict[str, str] = {}
-    todo = [f"export.runtime.{kind}"]
+    todo = [f"runtime.{kind}"]
     while todo:
         module = todo.pop()
         name = "__init__" if module.endswith(f".{kind}") else module.rpartition(".")[2]

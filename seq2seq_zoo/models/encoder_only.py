@@ -14,8 +14,8 @@ from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
 from seq2seq_zoo.layers.readouts.tokens import Tokens
-from seq2seq_zoo.models.prediction import Prediction, labelled
 from seq2seq_zoo.models.vocabulary_model import VocabularyModel
+from seq2seq_zoo.runtime.prediction import Prediction, labelled
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")

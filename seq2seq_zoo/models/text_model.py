@@ -13,8 +13,8 @@ from seq2seq_zoo.data.vocabulary import Vocabulary, expect_texts, name_of
 from seq2seq_zoo.decoding.scorer import Scorer
 from seq2seq_zoo.decoding.search import Search, searches
 from seq2seq_zoo.decoding.searcher import Generated, Searcher
-from seq2seq_zoo.models.prediction import Hypothesis, Prediction, Score, hypotheses_of
 from seq2seq_zoo.models.vocabulary_model import VocabularyModel, check_ids
+from seq2seq_zoo.runtime.prediction import Hypothesis, Prediction, Score, hypotheses_of
 
 AnySearch = str | Mapping[str, Any] | Search
 """A registered search's name, a mapping of its `name` and options, or a `Search`."""

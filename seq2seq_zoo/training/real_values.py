@@ -8,7 +8,7 @@ import numpy as np
 from seq2seq_zoo.data.mapped import Mapped
 from seq2seq_zoo.data.padding import Batches
 from seq2seq_zoo.metrics.real_values import real_value_metrics
-from seq2seq_zoo.models.prediction import Output
+from seq2seq_zoo.runtime.prediction import Output
 from seq2seq_zoo.tasks.task import Row, Series
 
 

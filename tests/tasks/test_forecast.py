@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seq2seq_zoo.data.scaling import standardise
-from seq2seq_zoo.models import prediction
+from seq2seq_zoo.runtime import prediction
 from seq2seq_zoo.tasks import tasks
 from seq2seq_zoo.training import real_values
 

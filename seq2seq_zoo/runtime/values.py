@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.data.inputs import Given, Inputs, from_json
-from seq2seq_zoo.export.runtime.command import Parser, errors_in_one_line
-from seq2seq_zoo.export.runtime.graph import Run, open_graph, run_in_batches
-from seq2seq_zoo.models.prediction import Output, table
+from seq2seq_zoo.runtime.command import Parser, errors_in_one_line
+from seq2seq_zoo.runtime.graph import Run, open_graph, run_in_batches
+from seq2seq_zoo.runtime.prediction import Output, table
 
 FOLDER = Path(__file__).parent
 

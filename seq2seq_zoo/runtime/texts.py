@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import overload
 
 from seq2seq_zoo.data.vocabulary import Vocabulary, expect_texts, input_vocabulary, name_of
-from seq2seq_zoo.export.runtime.graph import Run, open_graph, run_in_batches
-from seq2seq_zoo.export.runtime.vocabularies import read_vocabularies
-from seq2seq_zoo.models.prediction import Prediction, hypotheses_of
+from seq2seq_zoo.runtime.graph import Run, open_graph, run_in_batches
+from seq2seq_zoo.runtime.prediction import Prediction, hypotheses_of
+from seq2seq_zoo.runtime.vocabularies import read_vocabularies
 
 FOLDER = Path(__file__).parent
 
@@ -84,7 +84,7 @@ def main() -> None:
     """The console command."""
     from argparse import ArgumentParser, Namespace
 
-    from seq2seq_zoo.export.runtime.command import run_on_texts
+    from seq2seq_zoo.runtime.command import run_on_texts
 
     def add_options(parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seq2seq_zoo.data.vocabulary import Vocabulary, expect_texts
-from seq2seq_zoo.export.runtime.graph import Run, open_graph, run_in_batches
-from seq2seq_zoo.export.runtime.vocabularies import read_vocabularies
-from seq2seq_zoo.models.prediction import Prediction, labelled
+from seq2seq_zoo.runtime.graph import Run, open_graph, run_in_batches
+from seq2seq_zoo.runtime.prediction import Prediction, labelled
+from seq2seq_zoo.runtime.vocabularies import read_vocabularies
 
 FOLDER = Path(__file__).parent
 
@@ -61,7 +61,7 @@ def main() -> None:
     """The console command."""
     from argparse import Namespace
 
-    from seq2seq_zoo.export.runtime.command import run_on_texts
+    from seq2seq_zoo.runtime.command import run_on_texts
 
     def answer(texts: Sequence[str], options: Namespace, first: int) -> list[tuple[list[str], list[str]]]:
         del options, first
