@@ -15,7 +15,7 @@ PACKAGE = Path(seq2seq_zoo.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 BACKENDS = {"jax", "keras", "tensorflow", "torch"}
-WITHOUT_BACKEND = ("config", "system", "metrics", "data", "tasks")
+WITHOUT_BACKEND = ("config", "system", "metrics", "data", "prediction", "exported", "tasks")
 
 Arrows = dict[str, tuple[set[str], set[str]]]
 

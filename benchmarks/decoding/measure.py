@@ -28,7 +28,7 @@ from seq2seq_zoo.data.padding import pad
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import BEST, CONFIG, METRICS, Run, read_config
 from seq2seq_zoo.export import export, formats, generate
-from seq2seq_zoo.export.formats import Exported
+from seq2seq_zoo.exported import Exported
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import write
 from seq2seq_zoo.training.evaluation import evaluate_generation

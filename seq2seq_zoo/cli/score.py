@@ -19,8 +19,8 @@ from seq2seq_zoo.cli.models import (
 from seq2seq_zoo.cli.shared import ModelPath, SkipBadLines, UsageError, app, examples, note, require_file
 
 if TYPE_CHECKING:
-    from seq2seq_zoo.models.prediction import Score
     from seq2seq_zoo.models.text_model import TextModel
+    from seq2seq_zoo.prediction import Score
 
 
 @app.command(

@@ -9,7 +9,7 @@ from seq2seq_zoo.export.formats import ExportError as ExportError
 from seq2seq_zoo.export.formats import Format as Format
 from seq2seq_zoo.export.formats import export as export
 from seq2seq_zoo.export.formats import formats as formats
-from seq2seq_zoo.export.formats import generate as generate
 from seq2seq_zoo.export.litert import LiteRT as LiteRT
 from seq2seq_zoo.export.onnx import Onnx as Onnx
 from seq2seq_zoo.export.savedmodel import SavedModel as SavedModel
+from seq2seq_zoo.exported import generate as generate

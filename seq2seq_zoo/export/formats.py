@@ -4,32 +4,15 @@ import abc
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
-import numpy as np
 
 from seq2seq_zoo.config.registry import Registry
-from seq2seq_zoo.data.padding import pad
-from seq2seq_zoo.data.vocabulary import Vocabulary, input_vocabulary
 from seq2seq_zoo.decoding import searches
+from seq2seq_zoo.exported import VOCABULARIES, Exported, Run
 from seq2seq_zoo.models.text_model import AnySearch, TextModel
-
-VOCABULARIES = "vocabularies.json"
-
-Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""An exported search: from source ids `(batch, length)` to the fields of a `Generated`. For a language model, the ids
-are the prefixes of its outputs."""
-
-
-class Exported(NamedTuple):
-    """An exported search, opened by the format's own runtime."""
-
-    run: Run
-    batch: int | None
-    """Number of rows of every call; `None` for any number."""
 
 
 class ExportError(ValueError):
@@ -144,27 +127,3 @@ def in_single_precision(model: TextModel) -> TextModel:
     copy.build((None, None))
     copy.set_weights(model.get_weights())
     return copy
-
-
-def generate(
-    exported: Exported, vocabularies: tuple[Vocabulary, Vocabulary], sources: Sequence[str], batch_size: int = 64
-) -> list[str]:
-    """The best output for each text, as `TextModel.generate` gives it, by an exported search.
-
-    Args:
-        exported: from `export`.
-        vocabularies: the source vocabulary and the target vocabulary.
-        sources: texts.
-        batch_size: number of texts that are searched at once, if the graph takes any number; has no effect on the
-            results.
-    """
-    source, target = input_vocabulary(*vocabularies), vocabularies[1]
-    encoded = [source.encode(text) for text in sources]
-    rows = exported.batch or batch_size
-    texts: list[str] = []
-    for first in range(0, len(encoded), rows):
-        batch = encoded[first : first + rows]
-        filled = batch + [[]] * (rows - len(batch)) if exported.batch else batch
-        ids = exported.run(pad(filled, max(1, *map(len, batch))))["ids"]
-        texts += [target.decode(hypotheses[0].tolist()) for hypotheses in ids[: len(batch)]]
-    return texts

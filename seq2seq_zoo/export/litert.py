@@ -4,10 +4,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from seq2seq_zoo.export.formats import Format, Run, formats
+from seq2seq_zoo.export.formats import Format, formats
 from seq2seq_zoo.export.savedmodel import save
+from seq2seq_zoo.exported import Run, open_litert
 from seq2seq_zoo.models.text_model import TextModel
 from seq2seq_zoo.system.environment import cores
 
@@ -40,13 +39,4 @@ class LiteRT(Format):
 
     def open(self, directory: Path) -> Run:
         """Open the search in LiteRT's interpreter."""
-        from ai_edge_litert.interpreter import Interpreter
-
-        interpreter = Interpreter(model_path=str(directory / FILE), num_threads=min(cores(), THREADS))
-        run = interpreter.get_signature_runner("search")
-
-        def search(sources: np.ndarray) -> dict[str, np.ndarray]:
-            _ = interpreter  # it owns the weights, so it must stay alive
-            return dict(run(sources=sources))
-
-        return search
+        return open_litert(directory / FILE, min(cores(), THREADS)).run

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.export.formats import Format, Run, formats
+from seq2seq_zoo.export.formats import Format, formats
+from seq2seq_zoo.exported import Run, open_onnx
 from seq2seq_zoo.models.text_model import TextModel
 
 OPSET = 18
@@ -43,11 +44,7 @@ class Onnx(Format):
 
     def open(self, directory: Path) -> Run:
         """Open the search in ONNX Runtime."""
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(str(directory / "search.onnx"))
-        names = [output.name for output in session.get_outputs()]
-        return lambda sources: dict(zip(names, session.run(None, {"sources": sources}), strict=True))
+        return open_onnx(directory / "search.onnx").run
 
 
 def _in_half_precision(graph: Any) -> None:

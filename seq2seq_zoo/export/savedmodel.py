@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_zoo.export.formats import Format, Run, formats
+from seq2seq_zoo.export.formats import Format, formats
+from seq2seq_zoo.exported import Run
 from seq2seq_zoo.models.text_model import TextModel
 
 

@@ -15,8 +15,8 @@ from seq2seq_zoo.layers.encoder import Encoder
 from seq2seq_zoo.layers.losses import SmoothedCrossentropy
 from seq2seq_zoo.layers.readouts.readout import Readout, WithMask
 from seq2seq_zoo.layers.readouts.tokens import Tokens
-from seq2seq_zoo.models.prediction import Hypothesis, Prediction
 from seq2seq_zoo.models.vocabulary_model import VocabularyModel, expect_texts
+from seq2seq_zoo.prediction import Hypothesis, Prediction
 
 
 @keras.saving.register_keras_serializable("seq2seq_zoo")

@@ -2,20 +2,19 @@
 
 import abc
 import functools
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seq2seq_zoo.config.registry import nearest
 from seq2seq_zoo.data.padding import few_shapes
-from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary, name_of
+from seq2seq_zoo.data.vocabulary import Vocabulary, name_of
 from seq2seq_zoo.decoding.scorer import Scorer
 from seq2seq_zoo.decoding.search import Search, searches
 from seq2seq_zoo.decoding.searcher import Generated, Searcher
-from seq2seq_zoo.models.prediction import Hypothesis, Prediction, Score
 from seq2seq_zoo.models.vocabulary_model import VocabularyModel, check_ids, expect_texts
+from seq2seq_zoo.prediction import Prediction, Score, copied, hypotheses_of
 
 AnySearch = str | Mapping[str, Any] | Search
 """A registered search's name, a mapping of its `name` and options, or a `Search`."""
@@ -229,11 +228,11 @@ class TextModel(VocabularyModel, abc.ABC):
         for rows, (source_ids, *prefix_ids) in few_shapes(columns, batch_size):
             numbers = [*(first + row for row in rows), *[0] * (len(source_ids) - len(rows))]  # any for filled-up rows
             generated = self.search(source_ids, search, *prefix_ids, rows=numbers, **constraints)
-            found = _hypotheses(generated, target_vocabulary, [len(columns[0][row]) for row in rows])
+            found = hypotheses_of(generated, target_vocabulary, [len(columns[0][row]) for row in rows])
             for row, hypotheses in zip(rows, found, strict=True):
                 if copy_unknown:
                     source_tokens = source_vocabulary.split(sources[row])
-                    hypotheses = [_copy_unknown(each, source_tokens, target_vocabulary) for each in hypotheses]
+                    hypotheses = [copied(each, source_tokens, target_vocabulary) for each in hypotheses]
                 predictions[row] = Prediction(texts[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
         return [predictions[row] for row in range(len(sources))]
 
@@ -319,48 +318,3 @@ def _known_ids(vocabulary: Vocabulary, text: str, what: str) -> list[int]:
             f"{nearest(token, vocabulary.tokens)}"
         )
     return vocabulary.encode(text)
-
-
-def _hypotheses(
-    generated: Generated, vocabulary: Vocabulary, source_lengths: Sequence[int]
-) -> Iterator[list[Hypothesis]]:
-    """The hypotheses of the first rows of a batch, as texts; as many rows as there are lengths of sources."""
-    weights = generated.weights
-    real = (generated.ids != PADDING).sum(-1)
-    longest = real.max(initial=0)
-    # Whole arrays at once: to take each row out of its array would take as long as the search.
-    counts, lengths, scores = (array.tolist() for array in (real, generated.lengths, generated.scores))
-    ids, log_probs = (array[..., :longest].tolist() for array in (generated.ids, generated.log_probs))
-    for row, source_length in enumerate(source_lengths):
-        hypotheses = []
-        for place, score in enumerate(scores[row]):
-            if score == -math.inf:  # fewer hypotheses than asked for
-                continue
-            count = counts[row][place]
-            tokens = vocabulary.tokens_of(ids[row][place])
-            token_log_probs = log_probs[row][place][:count]
-            hypotheses.append(
-                Hypothesis(
-                    text=vocabulary.join(tokens),
-                    tokens=tokens,
-                    score=score,
-                    log_prob=sum(token_log_probs),
-                    token_log_probs=token_log_probs,
-                    ended=count > lengths[row][place],
-                    alignment=None if weights is None else weights[row, place, :count, :source_length],
-                )
-            )
-        yield hypotheses
-
-
-def _copy_unknown(hypothesis: Hypothesis, source_tokens: Sequence[str], vocabulary: Vocabulary) -> Hypothesis:
-    """The hypothesis with the source token with the largest attention weight in place of each unknown token."""
-    if vocabulary.unknown is None or not source_tokens or hypothesis.alignment is None:
-        return hypothesis
-    unknown = vocabulary.tokens[vocabulary.unknown]
-    places: list[int] = hypothesis.alignment.argmax(axis=1).tolist()
-    tokens = [
-        source_tokens[place] if token == unknown else token
-        for token, place in zip(hypothesis.tokens, places, strict=False)  # the end has a place too
-    ]
-    return hypothesis._replace(tokens=tokens, text=vocabulary.join(tokens))

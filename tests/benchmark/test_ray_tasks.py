@@ -17,9 +17,10 @@ from test_cell import config, without_clocks
 from test_executor import is_running, wait_until
 from test_runner import by_id, make_suite, make_tuned_suite
 
-from seq2seq_zoo.benchmark import ray_tasks, runner
+from seq2seq_zoo.benchmark import ray_cluster, runner
 from seq2seq_zoo.benchmark.executor import LocalProcesses
-from seq2seq_zoo.benchmark.ray_tasks import ClusterError, RayTasks
+from seq2seq_zoo.benchmark.ray_cluster import ClusterError
+from seq2seq_zoo.benchmark.ray_tasks import RayTasks
 from seq2seq_zoo.benchmark.tuning import Search, run_search
 
 HERE = Path(__file__).parent
@@ -174,10 +175,10 @@ class TestFromANodeOfTheCluster:
 
     def test_nodes_that_do_not_match(self, executor, cluster, monkeypatch):
         def check(cpus=1, packages=(), **changes):
-            monkeypatch.setattr(ray_tasks, "_requirements", lambda packages: {**required, **changes})
-            return ray_tasks._check_nodes(executor._ray, cluster.address, cpus, packages)
+            monkeypatch.setattr(ray_cluster, "_requirements", lambda packages: {**required, **changes})
+            return ray_cluster.check_nodes(executor._ray, cluster.address, cpus, packages)
 
-        required = ray_tasks._requirements(["rich"])
+        required = ray_cluster._requirements(["rich"])
         assert {"seq2seq-zoo", "keras", "tensorflow", "pydantic", "rich"} <= required.keys()
         assert refusal(check, 9) == "--cpus: expected at most 1, the cores of the largest node, found 9."
         assert re.fullmatch(

@@ -21,8 +21,8 @@ from seq2seq_zoo.decoders.precomputed import Precomputed
 from seq2seq_zoo.decoding import Beam, Greedy, Sample, Search, Searcher, searches
 from seq2seq_zoo.decoding.constraints import ends_ngram, seen_tokens
 from seq2seq_zoo.decoding.scorer import Scorer
-from seq2seq_zoo.models.prediction import Hypothesis, Prediction
 from seq2seq_zoo.models.text_model import TextError
+from seq2seq_zoo.prediction import Hypothesis, Prediction
 from seq2seq_zoo.training.evaluation import evaluate_generation, perplexity
 
 MODES = list(decoders.list())

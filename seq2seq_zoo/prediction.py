@@ -1,10 +1,13 @@
-"""What models of texts return."""
+"""What models of texts return. Needs neither Keras nor a backend."""
 
 import itertools
 import math
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from seq2seq_zoo.data.vocabulary import PADDING, Vocabulary
 
 
 class Hypothesis(NamedTuple):
@@ -91,3 +94,52 @@ class Score(NamedTuple):
     def perplexity(self) -> float:
         """`exp(-mean of token_log_probs)`."""
         return math.exp(-self.log_prob / max(1, len(self.token_log_probs)))
+
+
+def hypotheses_of(generated: Any, vocabulary: Vocabulary, source_lengths: Sequence[int]) -> Iterator[list[Hypothesis]]:
+    """The hypotheses of the first rows of a batch, as texts; as many rows as there are lengths of sources.
+
+    Args:
+        generated: a `Generated` of numpy arrays.
+        vocabulary: of the outputs.
+        source_lengths: number of source tokens of each row.
+    """
+    weights = generated.weights
+    real = (generated.ids != PADDING).sum(-1)
+    longest = real.max(initial=0)
+    # Whole arrays at once: to take each row out of its array would take as long as the search.
+    counts, lengths, scores = (array.tolist() for array in (real, generated.lengths, generated.scores))
+    ids, log_probs = (array[..., :longest].tolist() for array in (generated.ids, generated.log_probs))
+    for row, source_length in enumerate(source_lengths):
+        hypotheses = []
+        for place, score in enumerate(scores[row]):
+            if score == -math.inf:  # fewer hypotheses than asked for
+                continue
+            count = counts[row][place]
+            tokens = vocabulary.tokens_of(ids[row][place])
+            token_log_probs = log_probs[row][place][:count]
+            hypotheses.append(
+                Hypothesis(
+                    text=vocabulary.join(tokens),
+                    tokens=tokens,
+                    score=score,
+                    log_prob=sum(token_log_probs),
+                    token_log_probs=token_log_probs,
+                    ended=count > lengths[row][place],
+                    alignment=None if weights is None else weights[row, place, :count, :source_length],
+                )
+            )
+        yield hypotheses
+
+
+def copied(hypothesis: Hypothesis, source_tokens: Sequence[str], vocabulary: Vocabulary) -> Hypothesis:
+    """The hypothesis with the source token with the largest attention weight in place of each unknown token."""
+    if vocabulary.unknown is None or not source_tokens or hypothesis.alignment is None:
+        return hypothesis
+    unknown = vocabulary.tokens[vocabulary.unknown]
+    places: list[int] = hypothesis.alignment.argmax(axis=1).tolist()
+    tokens = [
+        source_tokens[place] if token == unknown else token
+        for token, place in zip(hypothesis.tokens, places, strict=False)  # the end has a place too
+    ]
+    return hypothesis._replace(tokens=tokens, text=vocabulary.join(tokens))
