@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the backend
 from rich.console import Console
 
 from seq2seq_zoo.benchmark import executor as executors
-from seq2seq_zoo.benchmark import ray_tasks, runner
+from seq2seq_zoo.benchmark import ray_cluster, runner
 from seq2seq_zoo.benchmark.cell import match_parameters
 from seq2seq_zoo.benchmark.executor import Executor, LocalProcesses
 from seq2seq_zoo.benchmark.ray_tasks import RayTasks
@@ -76,7 +76,7 @@ def measure_suite(executor: str, workers: int, seeds: int, work: Path) -> dict[s
     path = HERE.parent / "default.yaml"
     suite = read_suite(path, factory.schema, factory.modes, match_parameters, True, overrides)
     directory = work / f"{executor}-{workers}"
-    executors.cores = ray_tasks.cores = lambda: workers  # one core for each worker
+    executors.cores = ray_cluster.cores = lambda: workers  # one core for each worker
     started = time.perf_counter()
     connected = 0.0
     if executor == "ray":

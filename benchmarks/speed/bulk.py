@@ -1,12 +1,13 @@
-"""Measure `predict` on a million lines: with --out, and as the code was before.
+"""Measure `predict` on many lines: with --out, from an exported graph, on Ray, as the code was before, and yoyodyne's.
 
-    python benchmarks/speed/bulk.py --before ../before
+    python benchmarks/speed/bulk.py --before ../before --yoyodyne runs/yoyodyne/best.ckpt --turns 2
 
 benchmarks/README.md explains the lines and the contestants. Each is a command in a process of its own; its time is that
 from the start of the command to its end.
 """
 
 import argparse
+import itertools
 import json
 import random
 import resource
@@ -17,12 +18,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from contestants import use_two_cores, variables
+from contestants import HERE, python_of, use_two_cores, variables
 
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import write
 
-CONTESTANTS = ("out", "before")
+CONTESTANTS = ("out", "before", "exported", "ray", "yoyodyne")
+SIZES = (
+    "embedding_size=64",
+    "decoder_hidden_size=128",
+    "source_encoder.init_args.embedding_size=64",
+    "source_encoder.init_args.hidden_size=96",
+)
+"""The sizes of our model, which replace those of yoyodyne.yaml."""
+FEW = 3
+"""So many lines show how long the start takes."""
 
 
 def main() -> None:
@@ -31,11 +41,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default="../shared/data", help="has sigmorphon2020_g2p and cmudict_g2p")
     parser.add_argument("--model", type=Path, default="runs/decoding/icelandic-1", help="of decoding/measure.py")
     parser.add_argument("--before", type=Path, help="a checkout of older code")
-    parser.add_argument(
-        "--only", nargs="+", choices=CONTESTANTS, default=CONTESTANTS, help="the others keep their records"
-    )
-    parser.add_argument("--lines", type=int, default=1_000_000, help="for --out")
-    parser.add_argument("--lines-before", type=int, default=200_000, help="for the older code")
+    parser.add_argument("--yoyodyne", type=Path, help="a checkpoint: yoyodyne.yaml with SIZES")
+    parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=CONTESTANTS, help="in this order")
+    parser.add_argument("--turns", type=int, default=1, help="how often the contestants take their turn")
+    parser.add_argument("--lines", type=int, help="each word once if not given")
+    parser.add_argument("--few", action="store_true", help="also measure the start, with few lines")
     parser.add_argument("--out", type=Path, default="benchmarks/results/bulk", help="for records and tables")
     parser.add_argument("--work", type=Path, default="runs/bulk", help="for environments, lines and outputs")
     parser.add_argument("--note", default="", help="what else ran on the machine, for the record")
@@ -51,25 +61,66 @@ def main() -> None:
         return path
 
     records = args.out / "records.json"
-    runs: dict[str, Any] = json.loads(records.read_text("utf-8"))["runs"] if records.exists() else {}
-    predict = [sys.executable, "-m", "seq2seq_zoo", "predict", str(model), "--file"]
-    out = work / "outputs.txt"
-    if "out" in args.only:
-        # Few lines show how long the start takes.
-        for name, count in (("--out, few lines", 3), ("--out, no word twice", len(words)), ("--out", args.lines)):
-            out.unlink(missing_ok=True)
-            runs[name] = timed(count, [*predict, str(lines(count)), "--out", str(out)], variables_without_threads())
-    if "before" in args.only and args.before is not None:
-        older = {**variables_without_threads(), "PYTHONPATH": str(args.before.resolve())}
-        for name, count in (("before, few lines", 3), ("before", args.lines_before)):
-            with (work / "before.txt").open("wb") as file:
-                runs[name] = timed(count, [*predict, str(lines(count))], older, stdout=file)
-        pairs = zip((work / "before.txt").open("rb"), out.open("rb"), strict=False)
-        runs["before"]["lines_that_differ"] = sum(a != b for a, b in pairs)
-    record = {"note": args.note, "words": len(words), **environment(), "runs": runs}
+    runs: list[dict[str, Any]] = json.loads(records.read_text("utf-8"))["runs"] if records.exists() else []
+    counts = [*([FEW] if args.few else []), args.lines or len(words)]
+    commands = Commands(args, model, work)
+    for _ in range(args.turns):
+        for name, count in itertools.product(args.only, counts):
+            run = timed(count, *commands.of(name, lines(count)))
+            runs.append({"contestant": name, **run, "note": args.note, "when": time.strftime("%Y-%m-%d %H:%M")})
+    record = {"words": len(words), **environment(), "yoyodyne": "0.5.27, torch 2.13.0", "runs": runs}
     write(records, json.dumps(record, indent=1) + "\n")
     write(args.out / "tables.md", table(runs))
     print(table(runs))
+
+
+class Commands:
+    """The command of each contestant, its environment, and where its standard output goes.
+
+    Args:
+        args: the arguments.
+        model: the run directory of our model.
+        work: the folder for outputs.
+    """
+
+    def __init__(self, args: argparse.Namespace, model: Path, work: Path):
+        self.args, self.model, self.work = args, model, work
+
+    def of(self, name: str, sources: Path) -> tuple[list[str], dict[str, str], Any]:
+        """That of one contestant for a file of sources."""
+        out = self.work / f"{name}.txt"
+        out.unlink(missing_ok=True)
+        ours = variables_without_threads()
+        predict = [sys.executable, "-m", "seq2seq_zoo", "predict"]
+        if name == "before":
+            ours["PYTHONPATH"] = str(self.args.before.resolve())
+            return [*predict, str(self.model), "--file", str(sources)], ours, out.open("wb")
+        if name == "yoyodyne":
+            program = Path(python_of("yoyodyne", self.work)).with_name("yoyodyne")
+            sizes = [f"--model.init_args.{size}" for size in SIZES]
+            command = [str(program), "predict", "--config", str(HERE / "yoyodyne.yaml"), *sizes]
+            checkpoint = self.args.yoyodyne.resolve()
+            paths = {
+                "data.model_dir": checkpoint.parent,
+                "data.predict": sources,
+                "ckpt_path": checkpoint,
+                "prediction.path": out,
+            }
+            # Without targets. With more lines at once than in training, it is faster.
+            more = ["--data.target_col", "0", "--data.batch_size", "256"]
+            return (
+                [*command, *(word for key, path in paths.items() for word in (f"--{key}", str(path))), *more],
+                (variables()),
+                None,
+            )
+        source = self.model
+        if name in ("exported", "ray"):
+            source = self.work / "onnx"
+            if not source.exists():
+                export = [*predict[:-1], "export", str(self.model), "--format", "onnx", "--out", str(source)]
+                subprocess.run(export, env=ours, check=True)
+        more = ["--executor", "ray"] if name == "ray" else []
+        return [*predict, str(source), "--file", str(sources), "--out", str(out), "--workers", "2", *more], ours, None
 
 
 def words_of(data: Path) -> list[str]:
@@ -106,11 +157,13 @@ def timed(lines: int, command: Sequence[str], environment: Mapping[str, str], st
     return {"lines": lines, "seconds": seconds, "lines_per_second": lines / seconds, "peak_memory_mb_so_far": peak}
 
 
-def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
+def table(runs: Sequence[Mapping[str, Any]]) -> str:
     """The runs as Markdown."""
-    rows = ["| command | lines | seconds | lines/s |", "| --- | --: | --: | --: |"]
-    for name, run in runs.items():
-        rows.append(f"| {name} | {run['lines']:,} | {run['seconds']:.1f} | {run['lines_per_second']:,.0f} |")
+    rows = ["| contestant | lines | seconds | lines/s |", "| --- | --: | --: | --: |"]
+    for run in runs:
+        rows.append(
+            f"| {run['contestant']} | {run['lines']:,} | {run['seconds']:.1f} | {run['lines_per_second']:,.0f} |"
+        )
     return "\n".join(rows) + "\n"
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from seq2seq_zoo.data.vocabulary import Vocabulary
     from seq2seq_zoo.runtime.prediction import Prediction
 
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+PARQUET = ".parquet"
 BULK = 64
 """How many texts of a large number are searched at once. More fit less well into the caches of a processor."""
 
@@ -64,13 +66,17 @@ class Answers:
     """
 
     def __init__(self, model: Any, path: Path, wanted: Wanted, alignments: bool = False):
-        from seq2seq_zoo.models.encoder_only import EncoderOnly
+        from seq2seq_zoo.runtime.directory import ExportedModel
 
-        self.model = require_vocabularies(model, path)
+        self.model: Any = require_vocabularies(model, path)
         self.wanted = wanted
-        self.search = None
-        if not isinstance(model, EncoderOnly):
+        self.search = self.max_length = None
+        if isinstance(model, ExportedModel):
+            self.max_length = model.max_length
+        elif hasattr(model, "searcher"):
             self.search = make_search(model, wanted.search, wanted.overrides, wanted.n_best, wanted.mass)
+            if model.readout.end is not None:
+                self.max_length = model.searcher(self.search).max_length
         elif wanted.searching or alignments:
             raise UsageError(
                 f"{path} has no decoder, so it has no search: give it texts, --file, --scores or --json only."
@@ -82,9 +88,6 @@ class Answers:
             raise UsageError(
                 f"--prefix: {path} is a language model, which continues its texts: give the prefix as a text."
             )
-        self.max_length = None
-        if self.search is not None and model.readout.end is not None:
-            self.max_length = model.searcher(self.search).max_length
 
     @property
     def input_vocabulary(self) -> "Vocabulary":
@@ -119,7 +122,8 @@ class Answers:
         """
         wanted = self.wanted
         if self.search is None:
-            return self.model.predictions(texts, batch_size=batch_size)
+            more = {"copy_unknown": True} if wanted.copy_unknown else {}
+            return self.model.predictions(texts, batch_size=batch_size, **more)
         return self.model.predictions(
             texts,
             self.search,
@@ -254,3 +258,35 @@ def _as_json(prediction: "Prediction") -> str:
     ]
     line = {"source": prediction.source, "unknown": prediction.unknown, "outputs": outputs}
     return json.dumps(line, ensure_ascii=False)
+
+
+def to_parquet(content: Path) -> Path:
+    """Write lines of JSON, as they are for `--json`, as Parquet.
+
+    Returns:
+        The path of the new file, beside the lines.
+    """
+    import pyarrow
+    from pyarrow import json as lines
+    from pyarrow import parquet
+
+    text, number = pyarrow.string(), pyarrow.float64()
+    output = {
+        "text": text,
+        "tokens": pyarrow.list_(text),
+        "score": number,
+        "log_prob": number,
+        "token_log_probs": pyarrow.list_(number),
+        "ended": pyarrow.bool_(),
+        "probability": number,
+    }
+    schema = pyarrow.schema(
+        {"source": text, "unknown": pyarrow.list_(text), "outputs": pyarrow.list_(pyarrow.struct(output))}
+    )
+    path = content.with_name("content.parquet")
+    options = lines.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    with parquet.ParquetWriter(path, schema) as writer:
+        if content.stat().st_size:  # the reader refuses an empty file
+            for batch in lines.open_json(content, parse_options=options):
+                writer.write_batch(batch)
+    return path

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import importlib.metadata
 import itertools
 import multiprocessing
 import os
@@ -17,11 +18,11 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seq2seq_zoo.cli.answers import Answers, Counts, Wanted
-from seq2seq_zoo.cli.models import load_model
+from seq2seq_zoo.cli.answers import PARQUET, Answers, Counts, Wanted, to_parquet
+from seq2seq_zoo.cli.models import open_model, outputs_values
 from seq2seq_zoo.cli.shared import UsageError
 from seq2seq_zoo.data.vocabulary import Vocabulary
-from seq2seq_zoo.system.environment import environment
+from seq2seq_zoo.system.environment import cores, environment
 from seq2seq_zoo.system.model_file import find_model
 from seq2seq_zoo.system.partial import partial_file
 
@@ -53,8 +54,10 @@ def write_outputs(
     path: Path,
     out: Path,
     wanted: Wanted,
-    workers: int,
+    workers: int | None,
     read: Callable[[dict[str, Any]], contextlib.AbstractContextManager[tuple[Batches, Callable[[int, int], None]]]],
+    executor: str = "local",
+    address: str | None = None,
 ) -> Counts:
     """Write the outputs for all texts of a file, or those that an earlier process has not written.
 
@@ -63,12 +66,14 @@ def write_outputs(
     the file is the same, to the last byte, with any number of workers, and if it was continued.
 
     Args:
-        path: of the model.
+        path: of the model, or an exported directory.
         out: the file, which is not overwritten.
         wanted: which outputs, in which form.
-        workers: number of processes.
+        workers: number of processes, or of actors on Ray; one for each core by default.
         read: from an `Answers.description` to a context with the texts and a function, which is called with the numbers
             of texts and of bytes after each block.
+        executor: `local`, or `ray` for actors that hold the exported graph.
+        address: of the Ray cluster.
 
     Returns:
         What to report.
@@ -79,15 +84,16 @@ def write_outputs(
         WorkerError: a worker process ended.
     """
     run = {
-        "model": _checksum(find_model(path)),
+        "model": _checksum(path),
         "options": dataclasses.asdict(wanted),
         "block": [LINES, CHARACTERS, PART],
-        "backend": os.environ.get("KERAS_BACKEND") or "tensorflow",
+        "backend": _backend(path, executor),
         "versions": environment()["versions"],
     }
+    convert = {"convert": to_parquet} if out.suffix == PARQUET else {}
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(partial_file(out, run))
-        description, answer_all = stack.enter_context(_answering(path, wanted, workers))
+        file = stack.enter_context(partial_file(out, run, **convert))
+        description, answer_all = stack.enter_context(_answering(path, wanted, workers, executor, address))
         batches, on_progress = stack.enter_context(read(description))
         blocks, counts = _Blocks(batches, description), Counts(description)
         if file.state:
@@ -199,8 +205,27 @@ class _Blocks:
 
 
 def _checksum(path: Path) -> str:
-    with open(path, "rb") as file:
+    from seq2seq_zoo.runtime.directory import checksum_of, is_exported
+
+    if is_exported(path):
+        return checksum_of(path)
+    with open(find_model(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _backend(path: Path, executor: str) -> str:
+    """What computes the outputs."""
+    from seq2seq_zoo.runtime.directory import RUNTIMES, graph_of, is_exported
+
+    if not is_exported(path) and executor == "local":
+        return os.environ.get("KERAS_BACKEND") or "tensorflow"
+    package = RUNTIMES[graph_of(path) if is_exported(path) else "search.onnx"].package
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError(
+            f"{path} needs the package {package}, which is not installed here. Run: pip install {package}."
+        ) from None
 
 
 # === Processes ===
@@ -208,9 +233,16 @@ def _checksum(path: Path) -> str:
 
 @contextlib.contextmanager
 def _answering(
-    path: Path, wanted: Wanted, workers: int
+    path: Path, wanted: Wanted, workers: int | None, executor: str, address: str | None
 ) -> Iterator[tuple[dict[str, Any], Callable[[Iterable[Part]], Iterable[Answer]]]]:
     """The description of a model, and a function that answers parts in their order, by some processes."""
+    if executor == "ray":
+        from seq2seq_zoo.cli.ray_parts import answering_on_ray
+
+        with answering_on_ray(path, wanted, workers, address) as answering:
+            yield answering
+        return
+    workers = workers or cores()
     # Products on several threads add up in another order, so the outputs would depend on the number of threads.
     threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     os.environ.update(dict.fromkeys(threads, "1"))
@@ -259,8 +291,8 @@ def _end_with(reader: "Connection") -> None:
 
 
 def _open(path: Path, wanted: Wanted) -> Answers:
-    model = load_model(path)
-    if model.readout.vocabulary_size is None:
+    model = open_model(path)
+    if outputs_values(model):
         raise UsageError(f"{path} outputs real values: give it a --file without --out.")
     return Answers(model, path, wanted)
 

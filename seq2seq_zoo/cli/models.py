@@ -1,9 +1,11 @@
 """What the commands that use a trained model share."""
 
+import contextlib
 import functools
 import itertools
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ from seq2seq_zoo.data.vocabulary import FORMS, in_form, name_of
 from seq2seq_zoo.system.model_file import ModelFileError, find_model
 
 if TYPE_CHECKING:
+    from seq2seq_zoo.cli.answers import Wanted
     from seq2seq_zoo.data.delimited import Layout
     from seq2seq_zoo.data.vocabulary import Vocabulary
     from seq2seq_zoo.decoding import Search
@@ -59,6 +62,49 @@ def load_model(path: Path) -> Any:
             f"it in Python, with seq2seq_zoo.load."
         )
     return model
+
+
+def open_model(path: Path) -> Any:
+    """A saved model, or the one in an exported directory."""
+    from seq2seq_zoo.runtime.directory import ExportedModel, is_exported
+
+    return ExportedModel(path) if is_exported(path) else load_model(path)
+
+
+def outputs_values(model: Any) -> bool:
+    """Whether the outputs of a model are real values."""
+    from seq2seq_zoo.runtime.directory import ExportedModel
+
+    return not isinstance(model, ExportedModel) and model.readout.vocabulary_size is None
+
+
+@contextlib.contextmanager
+def exported_from(path: Path, wanted: "Wanted") -> Iterator[Path]:
+    """An exported directory: that of a path, or one with the model of this path and the search that is wanted.
+
+    Raises:
+        UsageError: the model or an option does not go with an exported search.
+    """
+    from seq2seq_zoo.runtime.directory import is_exported
+
+    if is_exported(path):
+        yield path
+        return
+    for option, given in (("--prefix", wanted.prefix), ("--stop", wanted.stop), ("--forbid", wanted.forbid)):
+        if given:
+            raise UsageError(
+                f"{option} goes with --executor local, got --executor ray, whose graphs have no such input."
+            )
+    model = load_text_model(path)
+    if not hasattr(model, "search") or not model.has_source:
+        what = "is a language model" if hasattr(model, "search") else "has no decoder"
+        raise UsageError(f"--executor ray: expected a model with sources and a decoder, but {path} {what}.")
+    from seq2seq_zoo.export import export
+
+    search = make_search(model, wanted.search, wanted.overrides, wanted.n_best, wanted.mass)
+    with tempfile.TemporaryDirectory(prefix="seq2seq-zoo-") as folder:
+        export(model, Path(folder, "onnx"), "onnx", search)
+        yield Path(folder, "onnx")
 
 
 def load_text_model(path: Path) -> "TextModel":

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import functools
 import itertools
 import os
@@ -9,16 +10,26 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
-from seq2seq_zoo.cli.answers import Answers, Wanted
+from seq2seq_zoo.cli.answers import JSON_LINES, PARQUET, Answers, Wanted
 from seq2seq_zoo.cli.bulk import write_outputs
-from seq2seq_zoo.cli.models import AT_ONCE, ReadOptions, SearchName, SearchOptions, layout_for, load_model
-from seq2seq_zoo.cli.shared import SEARCHES, ModelPath, UsageError, app, examples, note, require_file, require_known
-from seq2seq_zoo.system.environment import cores
+from seq2seq_zoo.cli.executor import Address
+from seq2seq_zoo.cli.models import (
+    AT_ONCE,
+    ReadOptions,
+    SearchName,
+    SearchOptions,
+    layout_for,
+    open_model,
+    outputs_values,
+)
+from seq2seq_zoo.cli.shared import SEARCHES, UsageError, app, examples, note, require_file, require_known
+from seq2seq_zoo.system import remote
+from seq2seq_zoo.system.model_file import located
 
 if TYPE_CHECKING:
     from seq2seq_zoo.data.delimited import Records
@@ -37,11 +48,21 @@ if TYPE_CHECKING:
         "seq2seq-zoo predict runs/copy-attention-1    (prompts, on a terminal)",
         "seq2seq-zoo predict runs/copy-attention-1 --file sources.csv --read source=text",
         "seq2seq-zoo predict runs/copy-attention-1 --file million.txt --out outputs.txt",
+        "seq2seq-zoo predict runs/copy-attention-1/onnx --file s3://bucket/billion.txt --out outputs.parquet "
+        "--executor ray --address auto",
         "seq2seq-zoo predict runs/forecast-attention-1 --file until_tomorrow.csv > next.csv",
     )
 )
 def predict(
-    model_path: ModelPath,
+    model_path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN_OR_MODEL",
+            help="A run directory (its best model is used), a .keras file, zoo:NAME, or a directory exported to onnx "
+            "or litert.",
+            callback=located,
+        ),
+    ],
     texts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -50,8 +71,9 @@ def predict(
         ),
     ] = None,
     file: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
+            metavar="PATH|URL",
             help="A file with one source on each line, or with columns (.tsv, .csv, .jsonl, .parquet), of which the "
             "targets are not read; for real values, a CSV file in the format of the task.",
             show_default=False,
@@ -100,17 +122,27 @@ def predict(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each source.")] = False,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Write the outputs for a --file to this file, by several processes. If they are killed, the same "
-            "command continues.",
+            metavar="PATH|URL",
+            help="Write the outputs for a --file to this file, by several processes; a .jsonl or .parquet file has "
+            "what --json prints. If they are killed, the same command continues.",
             show_default=False,
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="How many processes work on --out; one per core if not given.", show_default=False),
+        typer.Option(
+            min=1,
+            help="How many processes, or actors of Ray, work on --out; one per core if not given.",
+            show_default=False,
+        ),
     ] = None,
+    executor: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Where --out is computed: in processes on this machine, or by actors on the nodes of Ray."),
+    ] = "local",
+    address: Address = None,
     alignments: Annotated[
         Path | None,
         typer.Option(
@@ -136,8 +168,10 @@ def predict(
         raise UsageError("--out is for the outputs of a --file: give one, or redirect the standard output.")
     if workers is not None and out is None:
         raise UsageError("--workers is for the outputs of a --file in a file: give --out.")
-    if file is not None:
-        require_file(file)
+    if executor == "ray" and out is None:
+        raise UsageError("--executor ray is for the outputs of a --file in a file: give --out.")
+    if address is not None and executor != "ray":
+        raise UsageError(f"--address goes with --executor ray, got --executor {executor}.")
     require_known("--search", "search", search, SEARCHES)
     wanted = Wanted(
         search,
@@ -149,17 +183,82 @@ def predict(
         tuple(forbid or ()),
         copy_unknown,
         scores,
-        as_json,
+        as_json or (out is not None and out.endswith((*JSON_LINES, PARQUET))),
     )
-    if out is not None:
-        assert file is not None  # checked above
-        sources = functools.partial(_file, file, model_path, read)
-        counts = write_outputs(model_path, out, wanted, workers or cores(), sources)
-        counts.report_outputs()
-        counts.report_mass()
-        return
-    model = load_model(model_path)
-    if model.readout.vocabulary_size is None:
+    wanted = _without_fixed(model_path, wanted)
+    with _local(file) as path:
+        if out is not None:
+            _write(model_path, path, out, wanted, workers, executor, address, read)
+        else:
+            _print(model_path, texts, path, wanted, alignments, read)
+
+
+@contextlib.contextmanager
+def _local(file: str | None) -> Iterator[Path | None]:
+    """The path of a file, which is copied here if it is at a URL."""
+    if file is not None and remote.is_url(file):
+        with remote.local_copy(file) as copy:
+            yield copy
+    else:
+        path = None if file is None else Path(file)
+        if path is not None:
+            require_file(path)
+        yield path
+
+
+def _without_fixed(path: Path, wanted: Wanted) -> Wanted:
+    """What is wanted of a model, if that is possible: the options of an exported search are fixed."""
+    from seq2seq_zoo.runtime.directory import ExportedModel, is_exported
+
+    if not is_exported(path):
+        return wanted
+    plain = Wanted()
+    for name in ("search", "overrides", "n_best", "prefix", "stop", "forbid"):
+        if getattr(wanted, name) != getattr(plain, name):
+            option = {"overrides": "set"}.get(name, name).replace("_", "-")
+            raise UsageError(
+                f"--{option} goes with a model, but {path} is an exported search, whose options are fixed: give the "
+                f"run, or export it with other options."
+            )
+    count = ExportedModel(path).n_best
+    return wanted if count == 1 else dataclasses.replace(wanted, n_best=count)
+
+
+def _write(
+    model_path: Path,
+    file: Path | None,
+    out: str,
+    wanted: Wanted,
+    workers: int | None,
+    executor: str,
+    address: str | None,
+    read: list[str] | None,
+) -> None:
+    """Write the outputs for a file to another one."""
+    assert file is not None  # else refused
+    if remote.is_url(out) and remote.exists(out):
+        raise UsageError(f"{out} already exists and is not overwritten: give another name with --out.")
+    path = Path(remote.name_of(out) if remote.is_url(out) else out)
+    sources = functools.partial(_file, file, model_path, read)
+    counts = write_outputs(model_path, path, wanted, workers, sources, executor, address)
+    if remote.is_url(out):
+        remote.send(path, out)
+        path.unlink()
+    counts.report_outputs()
+    counts.report_mass()
+
+
+def _print(
+    model_path: Path,
+    texts: list[str] | None,
+    file: Path | None,
+    wanted: Wanted,
+    alignments: Path | None,
+    read: list[str] | None,
+) -> None:
+    """Print the outputs for texts, a file or standard input."""
+    model = open_model(model_path)
+    if outputs_values(model):
         if texts or file is None or wanted != Wanted() or read:
             raise UsageError(
                 f"{model_path} outputs real values: give it a --file in the format of its task, and no other option."

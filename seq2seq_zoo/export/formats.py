@@ -16,13 +16,13 @@ from seq2seq_zoo.data import inputs as real_inputs
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.decoding import searches
 from seq2seq_zoo.models.text_model import AnySearch, TextModel
-from seq2seq_zoo.runtime.graph import Run
+from seq2seq_zoo.runtime.graph import Graph, Run
 from seq2seq_zoo.runtime.labels import label_texts
 from seq2seq_zoo.runtime.prediction import Output
 from seq2seq_zoo.runtime.texts import search_texts
 from seq2seq_zoo.runtime.values import predict_values
+from seq2seq_zoo.runtime.vocabularies import VOCABULARIES
 
-VOCABULARIES = "vocabularies.json"
 INPUTS = "inputs.json"
 
 
@@ -39,6 +39,11 @@ class Exported(NamedTuple):
     """For a model of real values, its inputs in their own units."""
     levels: Sequence[float] = ()
     """For a model of real values, the levels of its quantiles."""
+
+    @property
+    def graph(self) -> Graph:
+        """The graph alone."""
+        return Graph(self.run, self.batch)
 
 
 class ExportError(ValueError):
@@ -200,9 +205,7 @@ def generate(
         batch_size: number of texts that are searched at once, if the graph takes any number; has no effect on the
             results.
     """
-    found = search_texts(
-        exported.run, vocabularies, sources, 1, exported.batch or batch_size, exported.batch is not None
-    )
+    found = search_texts(exported.graph, vocabularies, sources, 1, batch_size)
     return [each.text for each in found]
 
 
@@ -212,8 +215,7 @@ def label(
     """The most likely labels of each text, by an exported model: as `EncoderOnly.labels` gives them. Arguments are
     those of `generate`.
     """
-    rows = exported.batch or batch_size
-    found = label_texts(exported.run, vocabularies, sources, rows, filled=exported.batch is not None)
+    found = label_texts(exported.graph, vocabularies, sources, batch_size)
     return [each.hypotheses[0].tokens for each in found]
 
 
@@ -231,6 +233,4 @@ def predict(exported: Exported, sources: Sequence[Any], batch_size: int = 64) ->
     """
     if exported.inputs is None:
         raise ExportError("This model takes scaled values: export it with its `inputs`, or call `run`.")
-    rows = exported.batch or batch_size
-    filled = exported.batch is not None
-    return predict_values(exported.run, exported.inputs, exported.levels, sources, rows, filled)
+    return predict_values(exported.graph, exported.inputs, exported.levels, sources, batch_size)

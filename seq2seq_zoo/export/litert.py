@@ -45,4 +45,4 @@ class LiteRT(Format):
 
     def open(self, directory: Path) -> Run:
         """Open the graph in LiteRT's interpreter."""
-        return open_litert(directory, min(cores(), THREADS))
+        return open_litert(directory, min(cores(), THREADS)).run

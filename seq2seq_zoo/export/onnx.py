@@ -50,7 +50,7 @@ class Onnx(Format):
 
     def open(self, directory: Path) -> Run:
         """Open the graph in ONNX Runtime."""
-        return open_onnx(directory)
+        return open_onnx(directory).run
 
 
 def _in_half_precision(graph: Any) -> None:

@@ -14,7 +14,7 @@ from seq2seq_zoo.decoding.scorer import Scorer
 from seq2seq_zoo.decoding.search import Search, searches
 from seq2seq_zoo.decoding.searcher import Generated, Searcher
 from seq2seq_zoo.models.vocabulary_model import VocabularyModel, check_ids
-from seq2seq_zoo.runtime.prediction import Hypothesis, Prediction, Score, hypotheses_of
+from seq2seq_zoo.runtime.prediction import Prediction, Score, copied, hypotheses_of
 
 AnySearch = str | Mapping[str, Any] | Search
 """A registered search's name, a mapping of its `name` and options, or a `Search`."""
@@ -232,7 +232,7 @@ class TextModel(VocabularyModel, abc.ABC):
             for row, hypotheses in zip(rows, found, strict=True):
                 if copy_unknown:
                     source_tokens = source_vocabulary.split(sources[row])
-                    hypotheses = [_copy_unknown(each, source_tokens, target_vocabulary) for each in hypotheses]
+                    hypotheses = [copied(each, source_tokens, target_vocabulary) for each in hypotheses]
                 predictions[row] = Prediction(texts[row], source_vocabulary.unknown_in(sources[row]), hypotheses)
         return [predictions[row] for row in range(len(sources))]
 
@@ -318,16 +318,3 @@ def _known_ids(vocabulary: Vocabulary, text: str, what: str) -> list[int]:
             f"{nearest(token, vocabulary.tokens)}"
         )
     return vocabulary.encode(text)
-
-
-def _copy_unknown(hypothesis: Hypothesis, source_tokens: Sequence[str], vocabulary: Vocabulary) -> Hypothesis:
-    """The hypothesis with the source token with the largest attention weight in place of each unknown token."""
-    if vocabulary.unknown is None or not source_tokens or hypothesis.alignment is None:
-        return hypothesis
-    unknown = vocabulary.tokens[vocabulary.unknown]
-    places: list[int] = hypothesis.alignment.argmax(axis=1).tolist()
-    tokens = [
-        source_tokens[place] if token == unknown else token
-        for token, place in zip(hypothesis.tokens, places, strict=False)  # the end has a place too
-    ]
-    return hypothesis._replace(tokens=tokens, text=vocabulary.join(tokens))

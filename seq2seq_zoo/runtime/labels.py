@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seq2seq_zoo.data.vocabulary import Vocabulary, expect_texts
-from seq2seq_zoo.runtime.graph import Run, open_graph, run_in_batches
+from seq2seq_zoo.runtime.graph import Graph, open_graph, run_in_batches
 from seq2seq_zoo.runtime.prediction import Prediction, labelled
 from seq2seq_zoo.runtime.vocabularies import read_vocabularies
 
@@ -32,24 +32,23 @@ def predictions(sources: Sequence[str], batch_size: int = 64) -> list[Prediction
 
 
 @functools.cache
-def _opened() -> tuple[Run, tuple[Vocabulary, Vocabulary]]:
+def _opened() -> tuple[Graph, tuple[Vocabulary, Vocabulary]]:
     """The graph and the vocabularies of this package."""
     return open_graph(FOLDER), read_vocabularies(FOLDER)
 
 
 def label_texts(
-    run: Run,
+    graph: Graph,
     vocabularies: tuple[Vocabulary, Vocabulary],
     sources: Sequence[str],
     batch_size: int = 64,
-    filled: bool = False,
 ) -> list[Prediction]:
-    """`predictions` by any exported model; see `run_in_batches`."""
+    """`predictions` by any exported model."""
     source_vocabulary, target_vocabulary = vocabularies
     expect_texts(sources)
     ids = [source_vocabulary.encode(source) for source in sources]
     found: dict[int, Prediction] = {}
-    for places, outputs in run_in_batches(run, ids, batch_size, filled):
+    for places, outputs in run_in_batches(graph, ids, batch_size):
         rows = zip(*(outputs[name][:, 0].tolist() for name in ("ids", "log_probs", "lengths")), strict=True)
         for place, (row, log_probs, length) in zip(places, rows, strict=True):
             hypothesis = labelled(row[:length], log_probs[:length], target_vocabulary)

@@ -143,6 +143,19 @@ def hypotheses_of(
         yield hypotheses
 
 
+def copied(hypothesis: Hypothesis, source_tokens: Sequence[str], vocabulary: Vocabulary) -> Hypothesis:
+    """The hypothesis with the source token with the largest attention weight in place of each unknown token."""
+    if vocabulary.unknown is None or not source_tokens or hypothesis.alignment is None:
+        return hypothesis
+    unknown = vocabulary.tokens[vocabulary.unknown]
+    places: list[int] = hypothesis.alignment.argmax(axis=1).tolist()
+    tokens = [
+        source_tokens[place] if token == unknown else token
+        for token, place in zip(hypothesis.tokens, places, strict=False)  # the end has a place too
+    ]
+    return hypothesis._replace(tokens=tokens, text=vocabulary.join(tokens))
+
+
 def labelled(labels: Sequence[int], log_probs: Sequence[float], vocabulary: Vocabulary) -> Hypothesis:
     """The labels of one source as a hypothesis, which is complete."""
     tokens = [vocabulary.tokens[label] for label in labels]

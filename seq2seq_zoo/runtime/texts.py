@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import overload
 
 from seq2seq_zoo.data.vocabulary import Vocabulary, expect_texts, input_vocabulary, name_of
-from seq2seq_zoo.runtime.graph import Run, open_graph, run_in_batches
+from seq2seq_zoo.runtime.graph import Graph, open_graph, run_in_batches
 from seq2seq_zoo.runtime.prediction import Prediction, hypotheses_of
 from seq2seq_zoo.runtime.vocabularies import read_vocabularies
 
@@ -41,20 +41,19 @@ def predictions(sources: Sequence[str], n_best: int | None = None, batch_size: i
 
 
 @functools.cache
-def _opened() -> tuple[Run, tuple[Vocabulary, Vocabulary]]:
+def _opened() -> tuple[Graph, tuple[Vocabulary, Vocabulary]]:
     """The graph and the vocabularies of this package."""
     return open_graph(FOLDER), read_vocabularies(FOLDER)
 
 
 def search_texts(
-    run: Run,
+    graph: Graph,
     vocabularies: tuple[Vocabulary, Vocabulary],
     sources: Sequence[str],
     n_best: int | None = None,
     batch_size: int = 64,
-    filled: bool = False,
 ) -> list[Prediction]:
-    """`predictions` by any exported search; see `run_in_batches`."""
+    """`predictions` by any exported search."""
     expect_texts(sources)
     if n_best is not None and n_best < 1:
         raise ValueError(f"Expected an n_best of at least 1, got {n_best}.")
@@ -64,7 +63,7 @@ def search_texts(
         raise ValueError(f"A text contains {name_of(unknown[0])}, which this model does not know: leave it out.")
     ids = [vocabulary.encode(source) for source in sources]
     found: dict[int, Prediction] = {}
-    for places, outputs in run_in_batches(run, ids, batch_size, filled):
+    for places, outputs in run_in_batches(graph, ids, batch_size):
         _, returned, longest = outputs["ids"].shape
         if n_best is not None and n_best > returned:
             raise ValueError(

@@ -15,7 +15,7 @@ import numpy as np
 
 from seq2seq_zoo.data.inputs import Given, Inputs, from_json
 from seq2seq_zoo.runtime.command import Parser, errors_in_one_line
-from seq2seq_zoo.runtime.graph import Run, open_graph, run_in_batches
+from seq2seq_zoo.runtime.graph import Graph, open_graph, run_in_batches
 from seq2seq_zoo.runtime.prediction import Output, table
 
 FOLDER = Path(__file__).parent
@@ -41,7 +41,7 @@ def columns() -> list[str]:
 
 
 @functools.cache
-def _opened() -> tuple[Run, Inputs, list[float]]:
+def _opened() -> tuple[Graph, Inputs, list[float]]:
     """The graph and the inputs of this package, and the levels of its quantiles."""
     return open_graph(FOLDER), *read_inputs(FOLDER)
 
@@ -54,14 +54,13 @@ def read_inputs(folder: Path) -> tuple[Inputs, list[float]]:
 
 
 def predict_values(
-    run: Run,
+    graph: Graph,
     inputs: Inputs,
     levels: Sequence[float],
     sources: Sequence[Any],
     batch_size: int = 64,
-    filled: bool = False,
 ) -> list[Output]:
-    """`predict` by any exported model; see `run_in_batches`."""
+    """`predict` by any exported model."""
     rows = [np.asarray(source, "float32") for source in sources]
     for number, row in enumerate(rows):
         length, width = inputs.length, len(inputs.columns)
@@ -71,7 +70,7 @@ def predict_values(
                 f"columns {', '.join(inputs.columns)}."
             )
     found: dict[int, Output] = {}
-    for places, outputs in run_in_batches(run, rows, batch_size, filled):
+    for places, outputs in run_in_batches(graph, rows, batch_size):
         for row, place in enumerate(places):
             time = slice(None if inputs.length else len(rows[place]))
             values = outputs["values"][row, time]

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -49,7 +49,9 @@ class PartialFile:
 
 
 @contextlib.contextmanager
-def partial_file(path: str | os.PathLike[str], run: Mapping[str, Any]) -> Iterator[PartialFile]:
+def partial_file(
+    path: str | os.PathLike[str], run: Mapping[str, Any], convert: Callable[[Path], Path] = lambda content: content
+) -> Iterator[PartialFile]:
     """A file to append blocks to. It becomes `path` when the block of the `with` statement succeeds.
 
     Until then it is in the folder `PATH.partial`. If that exists, it must be of the same run, and is continued behind
@@ -58,6 +60,7 @@ def partial_file(path: str | os.PathLike[str], run: Mapping[str, Any]) -> Iterat
     Args:
         path: of the final file, which must not exist.
         run: what the content depends on, as plain JSON: only an equal run continues the file.
+        convert: writes the final file beside the whole content, and returns its path.
 
     Raises:
         PartialFileError: the file exists, the folder is of another run, or another process writes it.
@@ -88,7 +91,7 @@ def partial_file(path: str | os.PathLike[str], run: Mapping[str, Any]) -> Iterat
         content.seek(found["bytes"])
         yield PartialFile(folder, run, content, found["state"])
         _require_absent(path)
-        os.replace(folder / CONTENT, path)
+        os.replace(convert(folder / CONTENT), path)
     shutil.rmtree(folder)
 
 

@@ -3,11 +3,13 @@
 import importlib.util
 import io
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +19,10 @@ from test_cell import config, without_clocks
 from test_executor import is_running, wait_until
 from test_runner import by_id, make_suite, make_tuned_suite
 
-from seq2seq_zoo.benchmark import ray_tasks, runner
+from seq2seq_zoo.benchmark import ray_cluster, runner
 from seq2seq_zoo.benchmark.executor import LocalProcesses
-from seq2seq_zoo.benchmark.ray_tasks import ClusterError, RayTasks
+from seq2seq_zoo.benchmark.ray_cluster import ClusterError
+from seq2seq_zoo.benchmark.ray_tasks import RayTasks
 from seq2seq_zoo.benchmark.tuning import Search, run_search
 
 HERE = Path(__file__).parent
@@ -39,10 +42,13 @@ pytestmark = [
 @pytest.fixture(scope="module", autouse=True)
 def environment():
     """What nodes and drivers have in common. Ray reads some of it when it is imported."""
-    with pytest.MonkeyPatch.context() as patch:
+    # Not in the folder of pytest: the path of a socket has at most 107 characters.
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", "the-token-of-the-tests")
-        patch.setenv("RAY_health_check_period_ms", "500")
+        patch.setenv("RAY_health_check_period_ms", "100")
+        # Not where other programs, or tests that were killed, may have left Ray processes.
+        patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_agent_register_timeout_ms", str(1000 * LONG))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
         yield
@@ -174,10 +180,10 @@ class TestFromANodeOfTheCluster:
 
     def test_nodes_that_do_not_match(self, executor, cluster, monkeypatch):
         def check(cpus=1, packages=(), **changes):
-            monkeypatch.setattr(ray_tasks, "_requirements", lambda packages: {**required, **changes})
-            return ray_tasks._check_nodes(executor._ray, cluster.address, cpus, packages)
+            monkeypatch.setattr(ray_cluster, "_requirements", lambda packages: {**required, **changes})
+            return ray_cluster.check_nodes(executor._ray, cluster.address, cpus, packages)
 
-        required = ray_tasks._requirements(["rich"])
+        required = ray_cluster._requirements(["rich"])
         assert {"seq2seq-zoo", "keras", "tensorflow", "pydantic", "rich"} <= required.keys()
         assert refusal(check, 9) == "--cpus: expected at most 1, the cores of the largest node, found 9."
         assert re.fullmatch(
@@ -215,6 +221,52 @@ def test_events_are_those_of_local_processes(cluster, tmp_path):
     log = "".join(path.read_text() for path in (tmp_path / "ray" / "logs").iterdir())
     for words in ("--- q-raise-basic-1-1", "ValueError: no such\nweather", "a child speaks", "a complaint"):
         assert words in log
+
+
+def test_predict_on_a_cluster_whose_node_is_killed_writes_the_bytes_of_one_process(cluster, tmp_path, monkeypatch):
+    from cli.commands import call
+
+    from seq2seq_zoo import AttentionDecoder, Encoder, Seq2Seq, Tokens
+    from seq2seq_zoo.cli import bulk, ray_parts
+    from seq2seq_zoo.data.vocabulary import Vocabulary
+    from seq2seq_zoo.export import export
+
+    letters = Vocabulary.build(["abcdefgh"], separator="")
+    decoder = AttentionDecoder(4, readout=Tokens(len(letters)), max_length=4)
+    model = Seq2Seq(Encoder(4, vocabulary_size=len(letters)), decoder, letters, letters)
+    model.build((None, None))
+    export(model, tmp_path / "exported", "onnx")
+    chance = random.Random(0)
+    lines = ("".join(chance.choices("abcdefghi", k=chance.randint(0, 12))) for _ in range(2000))
+    (tmp_path / "in.txt").write_text("".join(f"{line}\n" for line in lines))
+    monkeypatch.setattr(bulk, "LINES", 1000)
+    monkeypatch.setattr(bulk, "PART", 100)
+    monkeypatch.setattr(ray_parts, "PARTS", 9)  # several datasets
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # undone after the test
+    doomed = cluster.add_node(num_cpus=1)
+    answer = ray_parts._answer
+    killed = []
+
+    def kill_a_node(*given):
+        for number, row in enumerate(answer(*given), start=1):
+            yield row
+            if number == 3 and not killed:
+                doomed.all_processes["raylet"][0].process.kill()
+                killed.append(number)
+
+    monkeypatch.setattr(ray_parts, "_answer", kill_a_node)
+    command = ["predict", tmp_path / "exported", "--file", tmp_path / "in.txt", "--scores", "--out"]
+    here = call(*command, tmp_path / "here.txt", "--workers", 1)
+    there = call(*command, tmp_path / "there.txt", "--executor", "ray", "--address", cluster.address)
+    cluster.worker_nodes.remove(doomed)
+    assert (there.exit_code, there.stderr) == (0, here.stderr)
+    assert killed
+    assert (tmp_path / "there.txt").read_bytes() == (tmp_path / "here.txt").read_bytes()
+    # From another machine, through the client server, where Ray Data does not run.
+    done = call(*command, tmp_path / "again.txt", "--executor", "ray", "--address", client_address(cluster))
+    assert (done.exit_code, done.stderr) == (0, here.stderr)
+    assert (tmp_path / "again.txt").read_bytes() == (tmp_path / "here.txt").read_bytes()
 
 
 SCRIPT = f"""

@@ -56,6 +56,18 @@ def first_25(train_once):
 
 
 @pytest.fixture(scope="session")
+def exported_25(first_25):
+    """Its greedy search for ONNX Runtime."""
+    directory = first_25.directory.with_name("exported_25")
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not directory.exists():
+            done = call("export", first_25.directory, "--format", "onnx", "--out", directory)
+            assert done.exit_code == 0, done.output
+    return directory
+
+
+@pytest.fixture(scope="session")
 def names(train_once):
     """A language model: a run of the preset `names`, hardly trained."""
     return train_once("names", "names", *set_options("training.epochs=1", "decoder.units=4"))

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pty
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from cli.commands import call, refused, started
 from seq2seq_zoo.cli import bulk
 from seq2seq_zoo.cli import predict as predict_command
+from seq2seq_zoo.cli.answers import Wanted
+from seq2seq_zoo.cli.models import exported_from
+from seq2seq_zoo.cli.shared import UsageError
 from seq2seq_zoo.system.partial import PartialFile
 
 ROWS = {
@@ -431,6 +435,90 @@ def test_an_output_of_another_run_or_of_other_texts_is_refused(first_25, in_bulk
     Path("in.txt").write_text("\n".join(LINES), encoding="utf-8")
     assert call(*command).exit_code == 0
     assert refused(*command) == "out.txt already exists and is not overwritten: give another name with --out."
+
+
+def test_an_exported_search_answers_like_its_model(first_25, exported_25, in_bulk):
+    Path("in.txt").write_text("\n".join(LINES), encoding="utf-8")
+    for options in ([], ["--copy-unknown"]):
+        found = [call("predict", path, *options, "--file", "in.txt") for path in (first_25.directory, exported_25)]
+        assert found[0].exit_code == 0
+        assert (found[0].stdout, found[0].stderr) == (found[1].stdout, found[1].stderr)
+    done = call("predict", exported_25, "--copy-unknown", "--file", "in.txt", "--out", "out.txt", "--workers", 1)
+    assert (Path("out.txt").read_text(), done.stderr) == (found[0].stdout, found[0].stderr)
+    assert refused("predict", exported_25, "1", "--set", "max_length=3") == (
+        f"--set goes with a model, but {exported_25} is an exported search, whose options are fixed: give the run, or "
+        "export it with other options."
+    )
+    Path(exported_25.name).mkdir()
+    shutil.copy(exported_25 / "vocabularies.json", exported_25.name)
+    assert refused("predict", exported_25.name, "1") == (
+        f"{exported_25.name}: expected an exported directory with search.onnx or model.tflite, found neither. Export "
+        "the model with --format onnx."
+    )
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_the_name_of_a_file_tells_its_form(ending, exported_25, in_bulk):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    texts = [text for text in LINES if text]
+    if ending == "parquet":
+        parquet.write_table(parquet.pa.table({"source": texts, "number": range(len(texts))}), "in.parquet")
+    else:
+        Path("in.jsonl").write_text("".join(f"{json.dumps({'source': text})}\n" for text in texts))
+    command = ["predict", exported_25, "--file", f"in.{ending}", "--out", f"out.{ending}", "--workers", 1]
+    assert call(*command).exit_code == 0
+    lines = call("predict", exported_25, *texts, "--json").stdout.splitlines()
+    if ending == "parquet":
+        found = parquet.read_table("out.parquet").to_pylist()
+    else:
+        found = [*map(json.loads, Path("out.jsonl").read_text().splitlines())]
+    expected = [*map(json.loads, lines)]
+    assert found[0].keys() == expected[0].keys()
+    assert found[0]["outputs"][0].keys() == expected[0]["outputs"][0].keys()
+    for one, other in zip(found, expected, strict=True):
+        assert (one["source"], one["unknown"]) == (other["source"], other["unknown"])
+        assert [each["tokens"] for each in one["outputs"]] == [each["tokens"] for each in other["outputs"]]
+
+
+def test_files_at_urls(exported_25, folder):
+    fsspec = pytest.importorskip("fsspec")
+    lines = "\n".join(LINES)
+    fsspec.filesystem("memory").pipe_file("/lists/in.txt", lines.encode())
+    command = ["predict", exported_25, "--file", "memory://lists/in.txt", "--out", "memory://lists/out.txt"]
+    assert call(*command, "--workers", 1).exit_code == 0
+    found = fsspec.filesystem("memory").cat_file("/lists/out.txt").decode()
+    assert found == call("predict", exported_25, input=lines).stdout
+    assert not any(folder.iterdir())
+    assert refused(*command) == (
+        "memory://lists/out.txt already exists and is not overwritten: give another name with --out."
+    )
+    assert refused("predict", exported_25, "--file", "memory://lists/no.txt") == (
+        "memory://lists/no.txt: no such file. Check the URL."
+    )
+    assert refused("predict", exported_25, "--file", "s4://lists/in.txt").startswith(
+        "s4://lists/in.txt: cannot be read or written: Protocol not known: s4."
+    )
+
+
+def test_ray_is_for_the_outputs_of_a_file_by_an_exported_search(first_25, names):
+    assert refused("predict", first_25.directory, "1", "--executor", "ray") == (
+        "--executor ray is for the outputs of a --file in a file: give --out."
+    )
+    assert refused("predict", first_25.directory, "1", "--address", "auto") == (
+        "--address goes with --executor ray, got --executor local."
+    )
+    for path, option, error in (
+        (first_25.directory, ["--stop", "x"], "--stop goes with --executor local: a graph on Ray has no such input."),
+        (
+            names.directory,
+            [],
+            f"--executor ray: expected a model with sources and a decoder, but {names.directory} is a language model.",
+        ),
+    ):
+        wanted = Wanted(stop=option[1] if option else None)
+        with pytest.raises(UsageError) as caught, exported_from(path, wanted):
+            pass
+        assert str(caught.value) == error
 
 
 def test_out_is_for_the_texts_of_a_file(first_25):
