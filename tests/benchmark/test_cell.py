@@ -5,7 +5,9 @@ import hashlib
 
 import pytest
 
+from seq2seq_zoo.benchmark import cost
 from seq2seq_zoo.benchmark.cell import match_parameters, run_cell
+from seq2seq_zoo.benchmark.records import unpack_bits
 from seq2seq_zoo.data.published import DataSet, data_sets
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import load_data
@@ -46,8 +48,16 @@ def test_a_cell_returns_the_measured_fields_of_a_record(first):
     assert sum(length["count"] for length in result["by_length"]) == 8
     assert len(result["examples"]) == 8
     assert result["to_99"] is None
+    assert unpack_bits(result["right"]).mean() == result["metrics"]["exact_match"]
     rows = result["attention"]["weights"]
     assert all(abs(sum(row) - 1) < 1e-3 and len(row) == len(result["attention"]["source"]) for row in rows)
+
+
+def test_a_calibration_takes_some_steps_of_the_cell(first, monkeypatch):
+    monkeypatch.setattr(cost, "SECONDS", 0.0)
+    found = cost.measure({"config": config(), "tasks": [config()["task"]] * 2}, pytest.fail)
+    assert found["each"][0] == found["each"][1] > 0
+    assert found["once"] > 0
 
 
 def test_a_record_depends_on_the_seed_and_not_on_earlier_cells(first):
@@ -66,6 +76,7 @@ def test_all_targets_of_a_source_are_right(tmp_path):
     assert result["metrics"]["sources"] == result["dev"]["sources"] == 4
     assert sum(length["count"] for length in result["by_length"]) == len(result["examples"]) == 4
     assert result["metrics"]["exact_match"] >= result["metrics"]["exact_match_first"]
+    assert unpack_bits(result["right"]).mean() == result["metrics"]["exact_match"]
     assert "token_error_rate_first" in result["epochs"][0]
 
 
