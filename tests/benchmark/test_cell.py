@@ -2,7 +2,9 @@
 
 import copy
 import hashlib
+import itertools
 
+import numpy as np
 import pytest
 
 from seq2seq_zoo.benchmark import cost
@@ -78,6 +80,24 @@ def test_all_targets_of_a_source_are_right(tmp_path):
     assert result["metrics"]["exact_match"] >= result["metrics"]["exact_match_first"]
     assert unpack_bits(result["right"]).mean() == result["metrics"]["exact_match"]
     assert "token_error_rate_first" in result["epochs"][0]
+
+
+def test_with_shuffled_targets_a_model_scores_at_chance(tmp_path):
+    random = np.random.default_rng(1)
+    letters = random.permutation(list(itertools.product("abcdefgh", repeat=4)))[:1200]
+    sources = ["".join(row) for row in letters]
+    targets = [str("abcdefgh".index(source[-1]) // 2) for source in sources]  # four answers, each as frequent
+
+    def score(targets):
+        files = {split: tmp_path / split for split in ("train", "dev", "test")}
+        for path, rows in zip(files.values(), (range(700), range(700, 800), range(800, 1200)), strict=True):
+            path.write_text("".join(f"{sources[row]}\t{targets[row]}\n" for row in rows))
+        changed = config("basic", epochs=6, steps_per_epoch=40, batch_size=16, learning_rate=0.02)
+        task = {"name": "file", **{split: str(path) for split, path in files.items()}}
+        return run_cell({"config": factory.schema.resolve({**changed, "task": task})}, lambda event: None)["metrics"]
+
+    assert score(targets)["exact_match"] > 0.9
+    assert 0.15 < score(random.permutation(targets))["exact_match"] < 0.35
 
 
 def test_a_mode_without_attention_has_no_attention_map():
