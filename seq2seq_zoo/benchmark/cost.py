@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import heapq
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from seq2seq_zoo.benchmark.board import duration
 from seq2seq_zoo.benchmark.cell import fresh_model, load_texts
@@ -35,9 +37,6 @@ SECONDS = 1.0
 
 ROWS = 256
 """How many texts are generated at once, in an evaluation and in a calibration."""
-
-SIZES = ("train_size", "dev_size", "test_size")
-"""The options of tasks that change how many steps there are, but not what a step costs."""
 
 
 class CostError(RuntimeError):
@@ -142,14 +141,14 @@ def _recorded_seconds(records: Sequence[Record]) -> float:
 
 
 def _calibrate(cells: Sequence[Cell], executor: Executor) -> dict[str, tuple[float, float]]:
-    """For each cell, by its id, the seconds of a training and those of compilation. Cells of one shape are measured
-    together.
+    """For each cell, by its id, the seconds of a training and of compilation.
+
+    Cells that differ in their task alone are measured together.
     """
     shapes: dict[str, list[Cell]] = {}
     for cell in cells:
-        task = {key: value for key, value in cell["config"]["task"].items() if key not in SIZES}
-        shape = {**cell["config"], "task": task, "seed": None}
-        shapes.setdefault(json.dumps([cell.get("data"), shape], sort_keys=True), []).append(cell)
+        shape = {key: value for key, value in cell["config"].items() if key not in ("task", "seed")}
+        shapes.setdefault(json.dumps(shape, sort_keys=True), []).append(cell)
     alike = {group[0]["id"]: group for group in shapes.values()}
     asked = [{**group[0], "tasks": [cell["config"]["task"] for cell in group]} for group in shapes.values()]
     found: dict[str, tuple[float, float]] = {}
@@ -167,12 +166,14 @@ def _calibrate(cells: Sequence[Cell], executor: Executor) -> dict[str, tuple[flo
 
 
 def wall_time(kinds: Iterable[Kind], workers: int) -> float:
-    """The seconds until all cells have finished: first the studies, then the others, each on one worker."""
-    kinds = list(kinds)
-    phases = [
-        [each for kind in kinds if bool(kind.trials) == study for each in kind.waiting] for study in (True, False)
-    ]
-    return sum(max(sum(phase) / workers, max(phase)) for phase in phases if phase)
+    """The seconds until all cells have finished: first the studies, then the others, each on the first free worker."""
+    kinds, now = list(kinds), 0.0
+    for studies in (True, False):
+        free = [now] * workers
+        for seconds in (each for kind in kinds if (kind.trials > 0) == studies for each in kind.waiting):
+            heapq.heapreplace(free, free[0] + seconds)
+        now = max(free)
+    return now
 
 
 def _lines(suite: Suite, kinds: Sequence[Kind], workers: int, spent: float) -> list[str]:
@@ -200,8 +201,8 @@ def _basis(kinds: Sequence[Kind], spent: float) -> str:
         found.append("finished cells of the same question, x and mode")
     if not all(kind.recorded for kind in kinds):
         found.append(
-            f"a calibration, which took {duration(spent)}: training steps of each kind of cell, and the generation of "
-            f"up to {ROWS} dev texts, with the load that this machine has now"
+            f"a calibration, which took {duration(spent)}: some training steps and the generation of up to {ROWS} dev "
+            "texts, once for all cells that differ in their task alone, with the load that this machine has now"
         )
     bound = "Each training is counted to its last epoch; patience and pruning save time."
     return f"Basis: {'; '.join(found)}. {bound}"
@@ -211,20 +212,27 @@ def _basis(kinds: Sequence[Kind], spent: float) -> str:
 
 
 def measure(cell: Mapping[str, Any], progress: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
-    """Measure what a training of a cell costs: some steps, and one evaluation of a few texts of dev.
+    """Measure what a training of a cell costs: some steps, and the generation of a few texts of dev.
 
     Args:
-        cell: a cell with `tasks`, the tasks of all cells that have its shape.
+        cell: a cell with `tasks`, those of all cells that differ from it in their task alone. The task with the longest
+            texts is measured. For the others, a step costs as much less as their texts are shorter.
         progress: never called.
 
     Returns:
         `each`, the seconds of a training with each of the tasks; and `once`, the seconds of compilation.
     """
-    config, training = cell["config"], factory.make_training(cell["config"])
+    training = factory.make_training(cell["config"])
     with paths_in(cell.get("data")):
-        # The first task comes last, since the last data stay in memory.
-        every = [load_texts(json.dumps(task)) for task in reversed(cell["tasks"])][::-1]
-    data = every[0]
+        every = [load_texts(json.dumps(task)) for task in cell["tasks"]]
+
+    def positions(data: Data) -> float:
+        lengths = np.sort(data.lengths("train").sum(axis=1))
+        shapes = np.array_split(lengths, training.buckets_for(data))
+        return statistics.fmean(float(shape[-1]) for shape in shapes if len(shape))
+
+    longest = max(range(len(every)), key=lambda index: positions(every[index]))
+    data, config = every[longest], {**cell["config"], "task": cell["tasks"][longest]}
     few = dataclasses.replace(data, splits={**data.splits, "dev": data.splits["dev"][:ROWS]})
     started = time.perf_counter()
     model = fresh_model(config, few, training)
@@ -244,11 +252,12 @@ def measure(cell: Mapping[str, Any], progress: Callable[[dict[str, Any]], Any]) 
         longest = min(most, int(data.lengths(split)[:, 1].max()) + 1)
         return position * longest * math.ceil(len(data.splits[split]) / ROWS)
 
-    def seconds(data: Data) -> float:
-        dev, test = generation(data, "dev"), generation(data, "test")
+    def seconds(other: Data) -> float:
+        dev, test = generation(other, "dev"), generation(other, "test")
+        steps = training.steps_per_epoch or math.ceil(len(other.splits["train"]) / training.batch_size)
+        step = clock.step * positions(other) / positions(data)
         # On test, the texts are generated twice: for the scores, and for their time.
-        steps = training.steps_per_epoch or math.ceil(len(data.splits["train"]) / training.batch_size)
-        return training.epochs * (steps * clock.step + dev) + dev + 2 * test
+        return training.epochs * (steps * step + dev) + dev + 2 * test
 
     shapes = training.buckets_for(data) if model.jit_compile is True else 1
     once = max(0.0, searching - generated) + shapes * clock.steps[0]

@@ -33,10 +33,11 @@ def record(cell, seconds, **changes):
     return {**{key: cell[key] for key in keys}, "status": "ok", "metrics": {}, "seconds": {"cell": seconds}, **changes}
 
 
-def test_cells_of_one_shape_are_measured_once_and_finished_ones_not_at_all(tmp_path):
+def test_cells_that_differ_in_their_task_are_measured_once_and_finished_ones_not_at_all(tmp_path):
     suite, executor = suite_of([1, 2], seeds=(1, 2, 3), modes=("basic", "peek")), Measures()
     kinds, _ = estimate_kinds(suite, [record(suite.cells[0], 7.0)], executor)
-    assert [(cell["id"], len(cell["tasks"])) for cell in executor.asked] == [("q-1-peek-1-", 2), ("q-2-basic-1-", 1)]
+    asked = [(cell["id"], [task["train_size"] for task in cell["tasks"]]) for cell in executor.asked]
+    assert asked == [("q-1-peek-1-", [1, 2]), ("q-2-basic-1-", [2])]
     assert [(len(kind.cells), kind.finished, kind.each, kind.recorded) for kind in kinds] == [
         (3, 1, 7.0, True),
         (3, 0, 10.0, False),
