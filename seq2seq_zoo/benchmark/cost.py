@@ -239,7 +239,7 @@ def measure(cell: Mapping[str, Any], progress: Callable[[dict[str, Any]], Any]) 
     answers = few.answers("dev")
     evaluate_generation(model, answers)
     searching = time.perf_counter() - started
-    clock = _Clock()
+    clock = _Clock(training.buckets_for(data))
     training.fit(model, few, config["seed"], callbacks=[clock])
     started = time.perf_counter()
     _, outputs = evaluate_generation(model, answers)
@@ -265,11 +265,16 @@ def measure(cell: Mapping[str, Any], progress: Callable[[dict[str, Any]], Any]) 
 
 
 class _Clock(keras.callbacks.Callback):
-    """Has the seconds of each step of a training, and ends it when they add up to enough."""
+    """Has the seconds of each step of a training, and ends it when there are enough.
 
-    def __init__(self):
+    Args:
+        shapes: the number of shapes of batches. The first step of each is slow, since its code is compiled.
+    """
+
+    def __init__(self, shapes: int):
         super().__init__()
         self._started = 0.0
+        self._least = 2 * shapes + 3
         self.steps: list[float] = []
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -277,11 +282,15 @@ class _Clock(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.steps.append(time.perf_counter() - self._started)
-        if sum(self.steps[1:]) > SECONDS:
+        if len(self.steps) >= self._least and sum(self._compiled) > SECONDS:
             self.model.stop_training = True
 
     @property
     def step(self) -> float:
-        """The mean seconds of a step, without those that compile code for another shape."""
+        """The mean seconds of a step whose code is compiled."""
+        return statistics.fmean(self._compiled)
+
+    @property
+    def _compiled(self) -> list[float]:
         steps = self.steps[1:] or self.steps
-        return statistics.fmean(step for step in steps if step <= 10 * statistics.median(steps))
+        return [step for step in steps if step <= 10 * statistics.median(steps)]

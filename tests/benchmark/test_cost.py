@@ -3,6 +3,7 @@
 import pytest
 from test_runner import make_suite
 
+from seq2seq_zoo.benchmark import cost
 from seq2seq_zoo.benchmark.cost import CostError, Kind, dry_run, estimate_kinds, wall_time
 from seq2seq_zoo.benchmark.records import write_record
 
@@ -78,3 +79,9 @@ def test_a_cell_that_cannot_be_measured_is_named(tmp_path):
 
     with pytest.raises(CostError, match=r"^q-1-basic-1- cannot be measured: ConfigError: no such task$"):
         dry_run(suite_of([1]), tmp_path, Fails(), 1)
+
+
+def test_steps_that_compile_do_not_count():
+    clock = cost._Clock(shapes=3)
+    clock.steps = [5.0, 5.0, 0.1, 5.0, 0.1, 0.1, 0.1, 0.1, 0.1]
+    assert clock.step == pytest.approx(0.1)
