@@ -63,7 +63,7 @@ def test_scores_follow_from_the_records(reported, pages):
     assert f"{mean} <sub>{low}\N{EN DASH}{high}</sub>" in pages[1]
 
 
-def test_two_modes_are_told_apart_by_seeds_and_by_test_sources(pages):
+def test_two_modes_are_compared_by_seeds_and_by_test_sources(pages):
     markdown = pages[1]
     assert "|  | probability of improvement, % | p, 250 | p, 1,000 |" in markdown
     assert re.search(r"\| attention over basic \| 100 <sub>\S+</sub> \| (\*\*|)\S.* \|", markdown)
