@@ -188,15 +188,17 @@ def _lines(suite: Suite, kinds: Sequence[Kind], workers: int, spent: float) -> l
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     shown = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     total = f"{len(suite.cells)} cells, {sum(kind.finished for kind in kinds)} finished."
-    if seconds := sum(sum(kind.waiting) for kind in kinds):
-        workers_named = f"{workers} {'worker' if workers == 1 else 'workers'}"
-        whole = duration(wall_time(kinds, workers))
-        total += f" Left: {duration(seconds)} of training, about {whole} with {workers_named}."
-    return [*shown, "", total, _basis(kinds, spent)]
+    left = [kind for kind in kinds if kind.waiting]
+    if not left:
+        return [*shown, "", total]
+    seconds, whole = sum(sum(kind.waiting) for kind in left), wall_time(left, workers)
+    workers_named = f"{workers} {'worker' if workers == 1 else 'workers'}"
+    total += f" Left: {duration(seconds)} of training, about {duration(whole)} with {workers_named}."
+    return [*shown, "", total, _basis(left, spent)]
 
 
 def _basis(kinds: Sequence[Kind], spent: float) -> str:
-    found = []
+    found, bound = [], ""
     if any(kind.recorded for kind in kinds):
         found.append("finished cells of the same question, x and mode")
     if not all(kind.recorded for kind in kinds):
@@ -204,8 +206,8 @@ def _basis(kinds: Sequence[Kind], spent: float) -> str:
             f"a calibration, which took {duration(spent)}: some training steps and the generation of up to {ROWS} dev "
             "texts, once for all cells that differ in their task alone, with the load that this machine has now"
         )
-    bound = "Each training is counted to its last epoch; patience and pruning save time."
-    return f"Basis: {'; '.join(found)}. {bound}"
+        bound = " Each training is counted to its last epoch; patience and pruning save time."
+    return f"Basis: {'; '.join(found)}.{bound}"
 
 
 # === In a worker ===

@@ -136,8 +136,7 @@ def profiles(results: Results, conditions: Iterable[tuple[dict[str, Any], Any]])
     conditions = list(conditions)
     for index, (mode, style) in enumerate(_styled_modes(results)):
         strata = [
-            np.array([run["metrics"]["exact_match"] for run in results.runs(question["name"], x, mode)])
-            for question, x in conditions
+            np.array(results.scores({**question, "metric": "exact_match"}, x, mode)) for question, x in conditions
         ]
         shares = (100 * share for share in profile(strata, thresholds))
         _curve(axes, 100 * thresholds, *shares, index=index, style=style)

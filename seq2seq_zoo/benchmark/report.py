@@ -156,7 +156,9 @@ def _glance(results: Results) -> list[Piece]:
     )
     pieces = [heading(2, "At a glance"), glance_table(results), paragraph(note, small=True)]
     strata = [
-        (q, x) for q, x in results.conditions() if all(results.runs(q["name"], x, name) for name in results.modes)
+        (question, x)
+        for question, x in results.conditions()
+        if all(results.scores({**question, "metric": "exact_match"}, x, name) for name in results.modes)
     ]
     if len(strata) > 1:
         caption = (
@@ -289,6 +291,8 @@ def _differences(results: Results, question: Question) -> list[Piece]:
         for index, x in enumerate(xs)
         if question["metric"] == "exact_match" and (p := _test(results, question["name"], x, *pair)) is not None
     }
+    if not tests and len(results.suite["seeds"]) < 2:
+        return []
     corrected = dict(zip(tests, holm(list(tests.values())), strict=True))
     rows: list[list[Inline]] = []
     for pair in pairs:

@@ -68,7 +68,7 @@ def test_a_dry_run_shows_the_cells_and_writes_nothing(tmp_path):
         "q         2  basic  seeds 1, 2  0         20 s       42 s",
     ]
     assert table[4] == "4 cells, 2 finished. Left: 42 s of training, about 22 s with 2 workers."
-    assert table[5].startswith("Basis: finished cells of the same question, x and mode; a calibration, which took 0 s")
+    assert table[5].startswith("Basis: a calibration, which took 0 s: some training steps")
     assert sorted(tmp_path.rglob("*")) == before
 
 
