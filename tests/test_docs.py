@@ -416,6 +416,49 @@ def test_every_test_named_on_a_page_exists(page):
         assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{page.name}: {file}::{name}"
 
 
+# === Recorded results ===
+
+RESULTS = re.compile(r"<!-- results:begin -->(.*?)<!-- results:end -->", re.DOTALL)
+RECORDS = ROOT / "benchmarks" / "results"
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """The rows of all tables made from the records of suites, and the tables that other scripts made from theirs."""
+    from seq2seq_zoo.benchmark.records import read_results
+    from seq2seq_zoo.benchmark.report import glance_table
+    from seq2seq_zoo.benchmark.statistics import estimate
+
+    suites = [glance_table(read_results(RECORDS / name)).markdown for name in ("default", "tuned")]
+    rows = "\n".join(suites).splitlines()
+    whole = read_results(RECORDS / "whole")
+    (question,) = whole.questions
+    scores = [[100 * score for score in whole.scores(question, None, mode)] for mode in whole.modes]
+    epochs = [[run["to_99"]["epochs"] for run in whole.runs(question["name"], None, mode)] for mode in whole.modes]
+    for label, values, digits in (
+        ("exact match on test, %, mean of three seeds", [estimate(each).value for each in scores], 2),
+        ("the worst seed", [min(each) for each in scores], 2),
+        ("epochs until 99 % on dev, mean", [estimate(each).value for each in epochs], 1),
+    ):
+        rows.append(f"| {label} | {' | '.join(f'{value:.{digits}f}' for value in values)} |")
+    rows.append(f"| with ample data | {' | '.join(whole.modes)} |")
+    return [*rows, *(RECORDS / "decoding" / "tables.md").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.name) for page in PAGES if RESULTS.search(page.read_text(encoding="utf-8"))]
+)
+def test_every_figure_between_the_marks_of_results_is_that_of_its_record(page, recorded):
+    text = "".join(RESULTS.findall(page.read_text(encoding="utf-8")))
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    rules = [row for row in rows if not row.strip("|-: ")]
+    assert [row for row in rows if row not in recorded and row not in rules] == []
+    if not rows:  # prose about the suites
+        figures = re.findall(r"\d+\.\d+(?= %)", text)
+        assert figures
+        assert [figure for figure in figures if figure not in "".join(recorded)] == []
+
+
 # === Docstrings ===
 
 

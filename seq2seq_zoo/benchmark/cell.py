@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from seq2seq_zoo.benchmark import studies
+from seq2seq_zoo.benchmark.records import pack_bits
 from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.config.space import with_values
 from seq2seq_zoo.data.published import paths_in
@@ -38,7 +39,8 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
     Returns:
         The measured fields of a record: `metrics` and `by_length` on test, `dev`, `epochs`, `parameters`, `seconds`,
-        `to_99`, `generation`, `peak_memory_mb`, `examples` and `attention`.
+        `to_99`, `generation`, `peak_memory_mb`, `examples`, `attention`, and `right`, which test sources have a right
+        output.
 
     Raises:
         TrainingError: the loss is no longer a finite number.
@@ -49,7 +51,7 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     reset_peak_memory()
     started = time.perf_counter()
     with paths_in(cell.get("data")):
-        data = _load(json.dumps(config["task"]))
+        data = load_texts(json.dumps(config["task"]))
     training = factory.make_training(config)
     metrics = factory.make_metrics(config, data)
     model = fresh_model(config, data, training)
@@ -97,6 +99,9 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
             "pairs_per_second": round(len(outputs) / generating, 1),
             "tokens_per_second": round(sum(map(len, outputs)) / generating, 1),
         },
+        "right": pack_bits(
+            output in map(data.target.split, targets) for output, (_, targets) in zip(outputs, answers, strict=True)
+        ),
         "peak_memory_mb": None if memory is None else round(memory / 2**20, 1),
         **_shown(data, answers, predictions),
     }
@@ -120,7 +125,7 @@ def run_study(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         TuningError: no trial was trained to its end.
     """
     with paths_in(cell.get("data")):
-        _load(json.dumps(cell["config"]["task"]))  # refuses tasks whose outputs a suite cannot compare
+        load_texts(json.dumps(cell["config"]["task"]))  # refuses tasks whose outputs a suite cannot compare
     tune, metric = cell["tune"], cell["config"]["training"]["monitor"] or "exact_match"
     journal = list(cell.get("journal", ()))
     study = studies.open_study(studies.journal_storage(journal), cell["id"], metric, tune)
@@ -213,7 +218,7 @@ def _data(task: str, folder: str) -> Any:
     return factory.make_task({"task": json.loads(task)}).load()
 
 
-def _load(task: str) -> Data:
+def load_texts(task: str) -> Data:
     """The data of a task of a suite.
 
     Args:
@@ -237,7 +242,7 @@ def match_parameters(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     Args:
         configs: resolved configurations, one for each mode, equal except for the mode.
     """
-    data = _load(json.dumps(configs[0]["task"]))
+    data = load_texts(json.dumps(configs[0]["task"]))
 
     def parameters(config: dict[str, Any], units: int) -> int:
         keras.backend.clear_session()

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from seq2seq_zoo.benchmark.records import Results, trial_scores, values
-from seq2seq_zoo.benchmark.statistics import band, estimate, expected_best
+from seq2seq_zoo.benchmark.statistics import band, estimate, expected_best, profile
 from seq2seq_zoo.figures import INK, WIDTH, image, styled
 from seq2seq_zoo.metrics.metric import METRICS, Metric
 
@@ -117,6 +117,36 @@ def _positions(question: dict[str, Any]) -> np.ndarray:
     if not numeric(question):
         return np.arange(len(shown), dtype=float)
     return np.log(shown) if scale == "log" and min(shown) > 0 else np.asarray(shown, float)
+
+
+# === Shares of runs ===
+
+
+@styled
+def profiles(results: Results, conditions: Iterable[tuple[dict[str, Any], Any]]) -> Figure:
+    """The share of the runs of each mode whose exact match is at least as high as each score.
+
+    Args:
+        results: the results.
+        conditions: the questions and values of x that count, in which every mode has runs.
+    """
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    thresholds = np.linspace(0, 1, 201)
+    conditions = list(conditions)
+    for index, (mode, style) in enumerate(_styled_modes(results)):
+        strata = [
+            np.array(results.scores({**question, "metric": "exact_match"}, x, mode)) for question, x in conditions
+        ]
+        shares = (100 * share for share in profile(strata, thresholds))
+        _curve(axes, 100 * thresholds, *shares, index=index, style=style)
+    axes.set_xlim(0, 102)
+    axes.set_ylim(-4, 104)
+    axes.set_yticks([0, 25, 50, 75, 100])
+    axes.set_xlabel("exact match, % (test)")
+    axes.set_ylabel("runs with at least this score, %")
+    _legend(figure, results)
+    return figure
 
 
 # === Scores against source length ===

@@ -1,11 +1,15 @@
 """Records on disk: one file for each cell, written atomically; and the results of a suite, read from them."""
 
+import base64
 import json
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seq2seq_zoo.metrics.metric import METRICS
 from seq2seq_zoo.system.files import write
@@ -74,6 +78,11 @@ class Results:
         found = [record["metrics"].get(question["metric"]) for record in self.runs(question["name"], x, mode)]
         return [score for score in found if score is not None]
 
+    def right(self, question: str, x: Any, mode: str) -> dict[int, np.ndarray]:
+        """Which test sources each run got right, by its seed. Runs recorded without this are left out."""
+        runs = self.runs(question, x, mode)
+        return {run["seed"]: unpack_bits(run["right"]) for run in runs if "right" in run}
+
     def by_length(
         self, question: dict[str, Any], x: Any, mode: str, metric: str = "exact_match"
     ) -> dict[int, list[float]]:
@@ -89,6 +98,47 @@ class Results:
 def values(question: dict[str, Any]) -> list[Any]:
     """The values of the x of a question; a single `None` if it varies nothing."""
     return question["x"]["values"] if question["x"] else [None]
+
+
+def pack_bits(bits: Iterable[bool]) -> str:
+    """Truth values as one short text: their number, and in base64 eight of them a byte.
+
+    Example:
+
+    >>> pack_bits([True, False, True]), unpack_bits(pack_bits([True, False, True])).tolist()
+    ('3:oA==', [True, False, True])
+    """
+    found = np.fromiter(bits, bool)
+    return f"{len(found)}:{base64.b64encode(np.packbits(found).tobytes()).decode()}"
+
+
+def unpack_bits(text: str) -> np.ndarray:
+    """The truth values of a text by `pack_bits`."""
+    count, _, packed = text.partition(":")
+    return np.unpackbits(np.frombuffer(base64.b64decode(packed), np.uint8), count=int(count)).astype(bool)
+
+
+def touched_before_choice(results: Results) -> list[str]:
+    """The cells whose test was evaluated before their study had chosen their setting, or with another setting.
+
+    A record is written when its cell ends, and a cell that is not a study ends with its evaluation on test.
+
+    Returns:
+        A line for each of these cells; none in a suite that does not tune.
+    """
+    studies = {study["id"]: study for study in results.studies if study["status"] == "ok"}
+    lines = []
+    for record in results.records:
+        if "study" not in record or record["status"] != "ok":
+            continue
+        study = studies.get(record["study"])
+        if study is None:
+            lines.append(f"{record['id']}: its study '{record['study']}' has no record")
+        elif record["config"] != {**study["chosen_config"], "seed": record["seed"]}:
+            lines.append(f"{record['id']}: its setting is not the one that its study has chosen")
+        elif record["when"] < study["when"]:
+            lines.append(f"{record['id']}: tested at {record['when']}, and its study ended at {study['when']}")
+    return lines
 
 
 def trial_scores(study: Record) -> list[float]:

@@ -1,11 +1,14 @@
 """The report of a run, as a Markdown page and a self-contained HTML page."""
 
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from math import comb, isnan
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seq2seq_zoo.benchmark import plots
 from seq2seq_zoo.benchmark.page import (
@@ -33,9 +36,18 @@ from seq2seq_zoo.benchmark.records import (
     Results,
     export_records,
     read_results,
+    touched_before_choice,
     values,
 )
-from seq2seq_zoo.benchmark.statistics import Estimate, estimate, ordering, separated
+from seq2seq_zoo.benchmark.statistics import (
+    Estimate,
+    estimate,
+    holm,
+    ordering,
+    paired_permutation_test,
+    probability_of_improvement,
+    separated,
+)
 from seq2seq_zoo.figures import attention_map
 from seq2seq_zoo.metrics.metric import METRICS, Metric
 from seq2seq_zoo.system.files import write
@@ -73,11 +85,13 @@ def report(directory: str | os.PathLike[str]) -> list[Path]:
 
 def _pieces(results: Results) -> list[Piece]:
     description = results.suite.get("description")
+    touched = touched_before_choice(results)
     titles = ["At a glance", *(question["title"] for question in results.questions), READING, ENVIRONMENT]
     return [
         heading(1, _title(results)),
         *([paragraph(description)] if description else []),
         paragraph(_progress(results)),
+        *([paragraph(f"Test was evaluated before the choices: {'; '.join(touched)}.")] if touched else []),
         contents(titles),
         *_glance(results),
         *(piece for question in results.questions for piece in _question(results, question)),
@@ -107,7 +121,8 @@ def _progress(results: Results) -> str:
     return ", ".join(parts) + "."
 
 
-def _glance(results: Results) -> list[Piece]:
+def glance_table(results: Results) -> Piece:
+    """The scores of all modes in all conditions: the first table of a report."""
     rows: list[list[Inline]] = []
     for question in results.questions:
         rows.append([strong(question["title"])])
@@ -116,7 +131,6 @@ def _glance(results: Results) -> list[Piece]:
             estimates = _estimates(results, question, x)
             rows.append([label, *_scores(estimates, METRICS[question["metric"]], len(results.suite["seeds"]))])
     names = {question["metric"] for question in results.questions}
-    title = METRICS[min(names)].title if len(names) == 1 else "The score of each question"
     # A mean over conditions is comparable only if every mode has a score in all of them.
     complete = [
         (question, x)
@@ -130,11 +144,31 @@ def _glance(results: Results) -> list[Piece]:
         )
         most = max(e.runs for e in together.values())
         rows += [[strong("All questions together")], [which, *_scores(together, METRICS[min(names)], most)]]
+    return table(["", *_heads(results)], rows)
+
+
+def _glance(results: Results) -> list[Piece]:
+    names = {question["metric"] for question in results.questions}
+    title = METRICS[min(names)].title if len(names) == 1 else "The score of each question"
     note = (
         f"{_sentence(title)}, on the test split, of free-running greedy generation: interquartile mean over the seeds "
         "and its 95 % bootstrap interval. Bold: the best mode, and every mode whose interval overlaps the best mode's."
     )
-    return [heading(2, "At a glance"), table(["", *_heads(results)], rows), paragraph(note, small=True)]
+    pieces = [heading(2, "At a glance"), glance_table(results), paragraph(note, small=True)]
+    strata = [
+        (question, x)
+        for question, x in results.conditions()
+        if all(results.scores({**question, "metric": "exact_match"}, x, name) for name in results.modes)
+    ]
+    if len(strata) > 1:
+        caption = (
+            "Performance profile: the share of the runs of a mode with at least a certain exact match on test, in the "
+            f"mean over {len(strata)} conditions, with its 95 % interval as a band. If one curve is above another "
+            "everywhere, its mode is better at every score."
+        )
+        figure = plots.profiles(results, strata)
+        pieces.append(picture("profile", figure, caption, "share of runs of each mode above each exact match"))
+    return pieces
 
 
 def _scores(estimates: Mapping[str, Estimate], metric: Metric, expected: int) -> list[Inline]:
@@ -181,7 +215,7 @@ def _question(results: Results, question: Question) -> list[Piece]:
     pieces += _published(question)
     tables = [(x, _measures(results, question, x)) for x in values(question)]
     several = [fold(plots.condition(question, x), made) for x, made in tables if question["x"]]
-    pieces += [heading(3, "Findings"), bullets(_findings(results, question))]
+    pieces += [heading(3, "Findings"), bullets(_findings(results, question)), *_differences(results, question)]
     pieces += [heading(3, "All measures"), *(several or [made for _, made in tables])]
     pieces += [*_failures(results, question), *tuned]
     if question["curve"] != "length":
@@ -234,6 +268,66 @@ def _finding(estimates: Mapping[str, Estimate], metric: Metric) -> str:
         return f"one seed gives no interval, so this order may be due to chance: {listed}."
     order = ordering(ranked, metric.higher_is_better)
     return f"intervals separate: {order}." if order else f"no two intervals separate: {listed}."
+
+
+def _differences(results: Results, question: Question) -> list[Piece]:
+    """A row for each two modes: how probably one is better, and whether the test sources tell them apart."""
+    metric, xs = METRICS[question["metric"]], values(question)
+    sign = 1 if metric.higher_is_better else -1
+    scores = {
+        name: [[sign * score for score in results.scores(question, x, name)] for x in xs] for name in results.modes
+    }
+    complete = {name: found for name, found in scores.items() if all(found)}
+    ranked = sorted(complete, key=lambda name: -sum(estimate(each).value for each in complete[name]))
+    pairs = [
+        pair if probability_of_improvement(complete[pair[1]], complete[pair[0]]).value >= 0.5 else pair[::-1]
+        for pair in itertools.combinations(ranked, 2)
+    ]
+    if not pairs:
+        return []
+    tests = {
+        (pair, index): p
+        for pair in pairs
+        for index, x in enumerate(xs)
+        if question["metric"] == "exact_match" and (p := _test(results, question["name"], x, *pair)) is not None
+    }
+    if not tests and len(results.suite["seeds"]) < 2:
+        return []
+    corrected = dict(zip(tests, holm(list(tests.values())), strict=True))
+    rows: list[list[Inline]] = []
+    for pair in pairs:
+        e = probability_of_improvement(complete[pair[1]], complete[pair[0]])
+        found = [corrected.get((pair, index)) for index in range(len(xs))]
+        shown = [NOTHING if p is None else strong(_p(p)) if p < 0.05 else _p(p) for p in found]
+        interval = "" if isnan(e.low) else f"{100 * e.low:.0f}\N{EN DASH}{100 * e.high:.0f}"
+        chance = detailed(f"{100 * e.value:.0f}", interval)
+        rows.append([f"{pair[0]} over {pair[1]}", chance, *(shown if tests else [])])
+    heads = [f"p, {plots.number(x)}" if question["x"] else "p" for x in xs] if tests else []
+    note = "Probability that a run of the first mode scores better than one of the second; 50 % is no difference."
+    seeds = len(results.suite["seeds"])
+    if seeds <= 3:
+        note += f" With {_count(seeds, 'seed')}, it rests on {_count(seeds**2, 'pair')} of runs in a condition."
+    if tests:
+        note += (
+            " p: exact paired permutation test over the test sources, with the mean of the seeds for each, corrected "
+            f"for the {_count(len(tests), 'comparison')} of this table (Holm); bold below 0.05. It holds for other "
+            "sources of this kind, and says nothing about other seeds."
+        )
+    header: list[Inline] = ["", "probability of improvement, %", *heads]
+    return [heading(3, "Differences"), table(header, rows), paragraph(note, small=True)]
+
+
+def _test(results: Results, question: str, x: Any, first: str, second: str) -> float | None:
+    """The p-value of a difference between two modes; `None` if the records do not say which sources were right."""
+    one, other = (results.right(question, x, name) for name in (first, second))
+    seeds = sorted(set(one) & set(other))
+    if not seeds:
+        return None
+    return paired_permutation_test(*(np.array([side[seed] for seed in seeds]) for side in (one, other)))
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _half(results: Results, question: Question, x: Any) -> str:

@@ -1,4 +1,6 @@
-"""Statistics over seeds: interquartile means, bootstrap intervals, and which intervals are separate."""
+"""Statistics over seeds: interquartile means, bootstrap intervals, which intervals are separate, how probably a mode is
+better; and over test items: a paired permutation test.
+"""
 
 import itertools
 import math
@@ -6,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import trim_mean
+from scipy.stats import binom, trim_mean
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -63,9 +65,14 @@ def resampled_means(
     if len(strata) == 1 and runs**runs <= resamples:
         drawn = [strata[0][np.array(list(itertools.product(range(runs), repeat=runs)))]]
     else:
-        random = np.random.default_rng(seed)
-        drawn = [runs[random.integers(len(runs), size=(resamples, len(runs)))] for runs in strata]
+        drawn = _resampled(strata, resamples, seed)
     return interquartile_mean(np.concatenate(drawn, axis=1), axis=1)
+
+
+def _resampled(strata: Sequence[np.ndarray], resamples: int, seed: int) -> list[np.ndarray]:
+    """For each stratum, bootstrap samples of its runs: `(resamples, runs, ...)`."""
+    random = np.random.default_rng(seed)
+    return [runs[random.integers(len(runs), size=(resamples, len(runs)))] for runs in strata]
 
 
 def percentiles(samples: np.ndarray) -> np.ndarray:  # (2, ...)
@@ -161,6 +168,115 @@ def expected_best(scores: Sequence[float], higher_is_better: bool = True) -> np.
     shares = np.arange(count + 1) / count
     draws = np.arange(1, count + 1)[:, None]
     return np.diff(shares**draws, axis=1) @ worst_first
+
+
+def probability_of_improvement(
+    before: Sequence[Sequence[float]], after: Sequence[Sequence[float]], resamples: int = 2_000
+) -> Estimate:
+    """How probable it is that a run of `after` scores above a run of `before`, in the mean over conditions.
+
+    Within a condition, it is the share of the pairs of runs, one of each side, in which `after` is higher; equal scores
+    count half. The interval is a stratified bootstrap over the runs of both sides. It says nothing about the size of
+    the improvement.
+
+    Args:
+        before: the scores of the runs in each condition.
+        after: the same for the other side; their numbers may differ.
+        resamples: the number of bootstrap samples.
+
+    Example:
+
+    >>> probability_of_improvement([[1, 2, 3]], [[2, 4, 5]])
+    Estimate(value=0.833333333333, low=0.444444444444, high=1.0, runs=6)
+
+    Reference: Agarwal et al. 2021, https://arxiv.org/abs/2108.13264, section 4.3.
+    """
+    sides = [[np.asarray(scores, float) for scores in side] for side in (before, after)]
+
+    def share(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        signs = np.sign(after[..., :, None] - before[..., None, :])
+        return (1 + signs.mean(axis=(-2, -1))) / 2
+
+    def mean(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> np.ndarray:
+        return np.round(np.mean([share(*pair) for pair in zip(before, after, strict=True)], axis=0), 12)
+
+    value, runs = float(mean(*sides)), sum(len(scores) for side in sides for scores in side)
+    if min(len(scores) for side in sides for scores in side) < 2:
+        return Estimate(value, math.nan, math.nan, runs)
+    drawn = [_resampled(side, resamples, seed) for seed, side in enumerate(sides)]
+    low, high = percentiles(mean(*drawn))
+    return Estimate(value, float(low), float(high), runs)
+
+
+def profile(
+    strata: Sequence[np.ndarray], thresholds: np.ndarray, resamples: int = 2_000
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The share of runs with a score of at least each threshold, in the mean over conditions, and its interval.
+
+    Args:
+        strata: the scores of the runs in each condition.
+        thresholds: the thresholds, in ascending order.
+        resamples: the number of bootstrap samples.
+
+    Returns:
+        The share, and the lower and upper end of its interval: `(thresholds,)` each.
+
+    Reference: Agarwal et al. 2021, https://arxiv.org/abs/2108.13264, section 4.2.
+    """
+    above = [np.asarray(scores, float)[:, None] >= thresholds for scores in strata]
+    value = np.mean([runs.mean(axis=0) for runs in above], axis=0)
+    if max(map(len, above)) < 2:
+        return value, np.full_like(value, np.nan), np.full_like(value, np.nan)
+    drawn = _resampled(above, resamples, 0)
+    low, high = percentiles(np.mean([runs.mean(axis=1) for runs in drawn], axis=0))
+    return value, low, high
+
+
+def paired_permutation_test(before: np.ndarray, after: np.ndarray) -> float:
+    """The p-value of a difference between two sides on the same test items: exact, two-sided.
+
+    If the sides are equal, each of an item's two results could as well be the other's. So the differences of the items
+    have random signs. The p-value is the share of all assignments of signs whose sum is at least as far from zero as
+    the sum found. With one run for each side, this is McNemar's exact test.
+
+    Args:
+        before: which items each run got right: `(runs, items)`, booleans.
+        after: the same for the other side, with the same number of runs.
+
+    Example:
+
+    >>> paired_permutation_test(np.array([[0, 0, 0, 0, 1]]), np.array([[1, 1, 1, 1, 1]]))
+    0.125
+    """
+    differences = after.sum(axis=0).astype(int) - before.sum(axis=0)
+    sizes, counts = np.unique(np.abs(differences), return_counts=True)
+    distribution = np.ones(1)
+    for size, count in zip(sizes, counts, strict=True):
+        # Of `count` differences of one size, a binomial number is positive.
+        sums = np.zeros(2 * size * count + 1)
+        sums[:: max(1, 2 * size)] = binom.pmf(np.arange(count + 1), count, 0.5) if size else 1.0
+        distribution = np.convolve(distribution, sums)
+    furthest = len(distribution) // 2
+    far = np.abs(np.arange(-furthest, furthest + 1)) >= abs(differences.sum())
+    return float(min(1.0, np.round(distribution[far].sum(), 12)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for their number, so that the probability of any false rejection stays below the level.
+
+    Example:
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+
+    Reference: Holm 1979, A simple sequentially rejective multiple test procedure.
+    """
+    corrected = [1.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = largest
+    return corrected
 
 
 def separated(one: Estimate, other: Estimate) -> bool:

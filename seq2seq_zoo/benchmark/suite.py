@@ -74,7 +74,7 @@ class Question:
         why: the reason for the question and for its settings, as the report's text.
         overrides: further changes to the suite's `base`.
         x: the option that varies; none by default.
-        metric: the metric that is compared.
+        metric: the metric that is compared; `bleu` needs `metrics: [bleu]` in the configuration.
         curve: the x-axis of the main figure: the values of `x`, or the length of the source; `x` by default, if there
             is one.
         published: published figures, each a line in the main figure over `x`, and an entry below it.
@@ -85,7 +85,7 @@ class Question:
     why: str = ""
     overrides: Section | None = None
     x: Section | None = None
-    metric: Literal["exact_match", "token_accuracy", "token_error_rate", "perplexity"] = "exact_match"
+    metric: Literal["exact_match", "token_accuracy", "token_error_rate", "perplexity", "bleu"] = "exact_match"
     curve: Literal["x", "length"] | None = None
     published: list[Section] | None = None
 
@@ -241,6 +241,9 @@ class SuiteSchema(Schema):
             for index, value in enumerate(x["values"] if x else [None]):
                 pairs = [self._config_of(plan, question, index, mode) for mode in modes]
                 configs = [config for config, _ in pairs]
+                if question["metric"] == "bleu" and "bleu" not in configs[0].get("metrics", ()):
+                    message = "is computed only on request: add `metrics: [bleu]` to `overrides`."
+                    raise OptionError(("questions", name, "metric"), message)
                 if plan["match_parameters"]:
                     with paths_in(plan["data"]):
                         configs = self._match(configs)

@@ -8,12 +8,24 @@ import typer
 from rich.console import Console
 
 from seq2seq_zoo.cli.executor import Address, Cpus, ExecutorName, check_executor, open_executor
-from seq2seq_zoo.cli.shared import DataDir, Overrides, Workers, app, examples, find_file, start_backend, suites
+from seq2seq_zoo.cli.shared import (
+    DataDir,
+    Overrides,
+    UsageError,
+    Workers,
+    app,
+    examples,
+    find_file,
+    start_backend,
+    suites,
+)
+from seq2seq_zoo.system.environment import cores
 
 
 @app.command(
     epilog=examples(
         "seq2seq-zoo benchmark --quick",
+        "seq2seq-zoo benchmark g2p --dry-run",
         "seq2seq-zoo benchmark default --workers 4 --out results",
         "seq2seq-zoo benchmark mine.yaml --set base.training.epochs=3",
         "seq2seq-zoo benchmark mine.yaml --executor ray --address ray://head:10001",
@@ -24,6 +36,10 @@ def benchmark(
         str, typer.Argument(help="A YAML file, or the name of a suite that comes with the package.")
     ] = "default",
     quick: Annotated[bool, typer.Option("--quick", help="Run the short form of the suite.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the cells and the estimated time; train nothing, write nothing."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -44,8 +60,10 @@ def benchmark(
     """
     path = find_file(suite, "suite", suites())
     check_executor(executor, workers, address, cpus)
+    if dry_run and executor != "local":
+        raise UsageError(f"--dry-run measures cells on this machine: leave out --executor {executor}.")
     start_backend()
-    from seq2seq_zoo.benchmark import runner
+    from seq2seq_zoo.benchmark import cost, runner
     from seq2seq_zoo.benchmark.cell import match_parameters
     from seq2seq_zoo.benchmark.executor import CELL_FUNCTION
     from seq2seq_zoo.benchmark.suite import read_suite
@@ -57,5 +75,9 @@ def benchmark(
     command = shlex.join(["seq2seq-zoo", "benchmark", suite, *(["--quick"] if quick else []), *changes])
     packages = [] if loaded.tune is None else ["optuna"]
     cells = len(loaded.cells)
+    if dry_run:
+        with open_executor(executor, cells, workers, address, cpus, cost.CELL_FUNCTION, packages) as measures_cells:
+            print(*cost.dry_run(loaded, directory, measures_cells, min(workers or cores(), cells)), sep="\n")
+        return
     with open_executor(executor, cells, workers, address, cpus, CELL_FUNCTION, packages) as runs_cells:
         raise typer.Exit(runner.run(loaded, directory, runs_cells, Console(stderr=True), command))

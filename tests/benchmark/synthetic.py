@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2seq_zoo.benchmark.records import write_record
+from seq2seq_zoo.benchmark.records import pack_bits, write_record
 
 MODES = ["basic", "feedback", "peek", "attention"]
 FEW = {
@@ -146,6 +146,7 @@ def make_record(question, x, mode, seed, **changes):
             }
             for i, s in enumerate(learned)
         ],
+        "right": pack_bits(np.arange(200) < 200 * score),
         "parameters": 100_000 + int(60_000 * strength),
         "seconds": {"total": speed * epochs + 5, "compile": 2.0, "training": speed * epochs, "generation": 0.7},
         "to_99": {"epochs": 9 + seed, "seconds": 20.5 + seed} if score > 0.95 else None,

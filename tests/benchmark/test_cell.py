@@ -2,10 +2,14 @@
 
 import copy
 import hashlib
+import itertools
 
+import numpy as np
 import pytest
 
+from seq2seq_zoo.benchmark import cost
 from seq2seq_zoo.benchmark.cell import match_parameters, run_cell
+from seq2seq_zoo.benchmark.records import unpack_bits
 from seq2seq_zoo.data.published import DataSet, data_sets
 from seq2seq_zoo.experiment import factory
 from seq2seq_zoo.experiment.run import load_data
@@ -46,8 +50,17 @@ def test_a_cell_returns_the_measured_fields_of_a_record(first):
     assert sum(length["count"] for length in result["by_length"]) == 8
     assert len(result["examples"]) == 8
     assert result["to_99"] is None
+    assert unpack_bits(result["right"]).mean() == result["metrics"]["exact_match"]
     rows = result["attention"]["weights"]
     assert all(abs(sum(row) - 1) < 1e-3 and len(row) == len(result["attention"]["source"]) for row in rows)
+
+
+def test_a_calibration_takes_some_steps_of_the_cell(first, monkeypatch):
+    monkeypatch.setattr(cost, "SECONDS", 0.0)
+    shorter = {**config()["task"], "max_length": 2}
+    found = cost.measure({"config": config(), "tasks": [shorter, config()["task"]]}, pytest.fail)
+    assert 0 < found["each"][0] < found["each"][1]
+    assert found["once"] > 0
 
 
 def test_a_record_depends_on_the_seed_and_not_on_earlier_cells(first):
@@ -66,7 +79,26 @@ def test_all_targets_of_a_source_are_right(tmp_path):
     assert result["metrics"]["sources"] == result["dev"]["sources"] == 4
     assert sum(length["count"] for length in result["by_length"]) == len(result["examples"]) == 4
     assert result["metrics"]["exact_match"] >= result["metrics"]["exact_match_first"]
+    assert unpack_bits(result["right"]).mean() == result["metrics"]["exact_match"]
     assert "token_error_rate_first" in result["epochs"][0]
+
+
+def test_with_shuffled_targets_a_model_scores_at_chance(tmp_path):
+    random = np.random.default_rng(1)
+    letters = random.permutation(list(itertools.product("abcdefgh", repeat=4)))[:1200]
+    sources = ["".join(row) for row in letters]
+    targets = [str("abcdefgh".index(source[-1]) // 2) for source in sources]  # four answers, each as frequent
+
+    def score(targets):
+        files = {split: tmp_path / split for split in ("train", "dev", "test")}
+        for path, rows in zip(files.values(), (range(700), range(700, 800), range(800, 1200)), strict=True):
+            path.write_text("".join(f"{sources[row]}\t{targets[row]}\n" for row in rows))
+        changed = config("basic", epochs=6, steps_per_epoch=40, batch_size=16, learning_rate=0.02)
+        task = {"name": "file", **{split: str(path) for split, path in files.items()}}
+        return run_cell({"config": factory.schema.resolve({**changed, "task": task})}, lambda event: None)["metrics"]
+
+    assert score(targets)["exact_match"] > 0.9
+    assert 0.15 < score(random.permutation(targets))["exact_match"] < 0.35
 
 
 def test_a_mode_without_attention_has_no_attention_map():

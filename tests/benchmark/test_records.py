@@ -1,15 +1,20 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
-from synthetic import FEW, LONG, make_record, make_run
+from synthetic import FEW, LONG, make_record, make_run, make_study
 
 from seq2seq_zoo.benchmark.records import (
     RecordError,
     export_records,
     read_records,
     read_results,
+    touched_before_choice,
     write_record,
 )
+
+PUBLISHED = sorted(path.parent for path in (Path(__file__).parents[2] / "benchmarks" / "results").glob("*/suite.json"))
 
 
 @pytest.fixture
@@ -113,3 +118,34 @@ def test_scores_by_length_start_with_the_shortest(run):
     assert list(found) == [5, 10, 15, 20, 25, 30]
     assert all(len(scores) == 2 for scores in found.values())
     assert json.loads((run / "suite.json").read_text())["modes"] == ["peek", "basic"]
+
+
+# === The order of choices and tests ===
+
+
+@pytest.mark.parametrize("directory", PUBLISHED, ids=lambda path: path.name)
+def test_no_published_test_was_touched_before_its_choices(directory):
+    results = read_results(directory)
+    assert results.records
+    assert touched_before_choice(results) == []
+
+
+@pytest.mark.parametrize(
+    ("study", "record", "words"),
+    [
+        ({}, {}, None),
+        ({"when": "2026-01-01T12:00:01"}, {}, r"tested at 2026-01-01T12:00:00, and its study ended at .*:01$"),
+        ({}, {"config": {"units": 9, "seed": 1}}, "its setting is not the one that its study has chosen"),
+        ({"status": "failed"}, {}, "its study 'chosen' has no record"),
+    ],
+)
+def test_a_test_that_was_touched_before_its_choices_is_found(study, record, words, tmp_path):
+    run = make_run(tmp_path, questions=(LONG,), modes=("peek",), seeds=(1,))
+    chosen = {"id": "chosen", "when": "2026-01-01T12:00:00", "chosen_config": {"units": 8, "seed": 1000}}
+    write_record(run, {**make_study(LONG, None, "peek"), **chosen, **study})
+    trained = {"study": "chosen", "when": "2026-01-01T12:00:00", "config": {"units": 8, "seed": 1}}
+    write_record(run, make_record(LONG, None, "peek", 1, **{**trained, **record}))
+    found = touched_before_choice(read_results(run))
+    assert len(found) == (words is not None)
+    if words:
+        assert re.search(words, found[0])

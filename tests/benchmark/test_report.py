@@ -63,6 +63,26 @@ def test_scores_follow_from_the_records(reported, pages):
     assert f"{mean} <sub>{low}\N{EN DASH}{high}</sub>" in pages[1]
 
 
+def test_two_modes_are_compared_by_seeds_and_by_test_sources(pages):
+    markdown = pages[1]
+    assert "|  | probability of improvement, % | p, 250 | p, 1,000 |" in markdown
+    assert re.search(r"\| attention over basic \| 100 <sub>\S+</sub> \| (\*\*|)\S.* \|", markdown)
+    assert "With 3 seeds, it rests on 9 pairs of runs in a condition." in markdown
+    assert "corrected for the 12 comparisons of this table (Holm)" in markdown
+
+
+def test_records_that_do_not_say_which_sources_were_right_have_no_test(tmp_path):
+    run = small(tmp_path / "run")
+    for path in (run / "records").iterdir():
+        record = json.loads(path.read_text())
+        del record["right"]
+        path.write_text(json.dumps(record))
+    report(run)
+    page = (run / "report.md").read_text()
+    assert "|  | probability of improvement, % |\n" in page
+    assert "Holm" not in page
+
+
 def test_failed_cells_are_rows_with_their_reason(pages):
     html, markdown = pages
     assert "Failed cells" in html
@@ -90,7 +110,7 @@ def test_every_link_within_the_page_has_exactly_one_target(pages):
 
 def test_the_markdown_page_finds_its_figures(reported, pages):
     named = re.findall(r"\]\((figures/[^)]*)\)", pages[1])
-    assert len(named) == 7
+    assert len(named) == 8
     assert sorted(named) == sorted(f"figures/{path.name}" for path in (reported / "figures").iterdir())
 
 

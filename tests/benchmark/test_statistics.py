@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu, permutation_test
 
 from seq2seq_zoo.benchmark.statistics import (
     Estimate,
@@ -12,6 +13,9 @@ from seq2seq_zoo.benchmark.statistics import (
     expected_best,
     interquartile_mean,
     ordering,
+    paired_permutation_test,
+    probability_of_improvement,
+    profile,
     separated,
 )
 
@@ -125,3 +129,39 @@ def test_the_difference_of_two_samples():
     none = difference([0.5, 0.6, 0.7], [0.55, 0.6, 0.65])
     assert none.low < 0 < none.high
     assert math.isnan(difference([1], [2, 3]).low)
+
+
+# === Two modes ===
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_the_paired_permutation_test_is_the_exact_one(runs):
+    before, after = np.random.default_rng(runs).random((2, runs, 10)) < [[[0.4]], [[0.8]]]
+
+    def difference(x, y, axis):
+        return (y - x).sum(axis=axis)
+
+    sides = before.mean(axis=0), after.mean(axis=0)
+    exact = permutation_test(sides, difference, permutation_type="samples", n_resamples=np.inf, vectorized=True)
+    assert paired_permutation_test(before, after) == pytest.approx(exact.pvalue)
+
+
+def test_equal_sides_are_not_told_apart_and_many_items_are_no_problem():
+    same = np.random.default_rng(1).random((3, 20_000)) < 0.5
+    assert paired_permutation_test(same, same) == 1
+    assert paired_permutation_test(same, same | (np.arange(20_000) < 100)) < 1e-6
+
+
+def test_the_probability_of_improvement_is_the_share_of_pairs_of_runs():
+    before, after = [3, 1, 2, 2], [2, 3, 4]
+    found = probability_of_improvement([before, [1, 2]], [after, [0, 0]])
+    assert found.value == pytest.approx(mannwhitneyu(after, before).statistic / 12 / 2)
+    assert found.low < found.value < found.high
+    assert math.isnan(probability_of_improvement([[1]], [[2]]).low)
+
+
+def test_a_profile_is_the_share_of_runs_in_the_mean_over_conditions():
+    value, low, high = profile([np.array([0.2, 0.6]), np.array([0.9])], np.array([0, 0.5, 0.6, 1]))
+    assert value.tolist() == [1, 0.75, 0.75, 0]
+    assert (low <= value).all()
+    assert (value <= high).all()

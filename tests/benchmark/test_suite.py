@@ -246,6 +246,12 @@ def test_the_metrics_of_questions_are_known_to_the_report():
             r"questions\.few\.published\.value: must be one number or as many as x has, 2, got 1",
         ),
         ("    why: To see.", "    published: [{value: 1}]", 10, r"published\.label: is missing"),
+        (
+            "    why: To see.",
+            "    metric: bleu",
+            10,
+            r"questions\.few\.metric: is computed only on request: add `metrics",
+        ),
         ("  decoder: {", "  decoder: {mode: basic, ", 5, r"base\.decoder\.mode: is set by `modes`"),
         ("  training: {epochs: 4}", "  seed: 3", 6, r"base\.seed: is set by `seeds`"),
         ("title: A small one", "data: gp2", 2, r"data: Unknown data set 'gp2'\. Did you mean 'g2p'\?"),

@@ -57,6 +57,21 @@ def test_benchmark_ends_with_the_runner_s_code(code, monkeypatch):
     assert call("benchmark", "--quick").exit_code == code
 
 
+def test_a_dry_run_trains_and_writes_nothing(benchmarked, folder, monkeypatch):
+    from seq2seq_zoo.benchmark import cost
+
+    monkeypatch.setattr(cost, "_calibrate", lambda cells, executor: {cell["id"]: (30.0, 5.0) for cell in cells})
+    done = call("benchmark", "--quick", "--dry-run", "--workers", "2")
+    header, *rows, _, total, _ = done.stdout.splitlines()
+    assert header.split() == ["question", "x", "mode", "cells", "finished", "each", "left"]
+    assert rows[0].split() == ["few_pairs", "1,000", "basic", "seeds", "1", "0", "30", "s", "35", "s"]
+    assert total == "4 cells, 0 finished. Left: 2 min 20 s of training, about 1 min 10 s with 2 workers."
+    assert (benchmarked, list(folder.iterdir())) == ([], [])
+    assert refused("benchmark", "--dry-run", "--executor", "ray") == (
+        "--dry-run measures cells on this machine: leave out --executor ray."
+    )
+
+
 def test_benchmark_refuses(folder):
     known = call("list", "suites").stdout.split("\n")
     known = ", ".join(line.split()[0] for line in known if line)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 
@@ -104,10 +105,15 @@ def test_decoding_the_ids_of_a_text_gives_the_text(identifier):
             assert data.target.decode([*target_ids, data.target.end, 0]) == target
 
 
+def normalized(text):
+    """A text without what people would not call a difference: case, compatibility forms and white space."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 def test_no_source_is_in_two_splits(identifier):
     if identifier["name"] == "first_25":
         pytest.skip("documented: the same five pairs three times")
-    splits = [{source or target for source, target in pairs} for pairs in load(identifier).splits.values()]
+    splits = [{normalized(source or target) for source, target in pairs} for pairs in load(identifier).splits.values()]
     assert len(set.union(*splits)) == sum(map(len, splits))
 
 
