@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from contestants import HERE, python_of, use_two_cores, variables
+from contestants import ENVIRONMENTS, HERE, python_of, use_two_cores, variables
 
 from seq2seq_zoo.system.environment import environment
 from seq2seq_zoo.system.files import write
@@ -68,9 +68,9 @@ def main() -> None:
         for name, count in itertools.product(args.only, counts):
             run = timed(count, *commands.of(name, lines(count)))
             runs.append({"contestant": name, **run, "note": args.note, "when": time.strftime("%Y-%m-%d %H:%M")})
-    record = {"words": len(words), **environment(), "yoyodyne": "0.5.27, torch 2.13.0", "runs": runs}
-    write(records, json.dumps(record, indent=1) + "\n")
-    write(args.out / "tables.md", table(runs))
+            record = {"words": len(words), **environment(), "yoyodyne": ENVIRONMENTS["yoyodyne"], "runs": runs}
+            write(records, json.dumps(record, indent=1) + "\n")
+            write(args.out / "tables.md", table(runs))
     print(table(runs))
 
 
@@ -110,7 +110,7 @@ class Commands:
             more = ["--data.target_col", "0", "--data.batch_size", "256"]
             return (
                 [*command, *(word for key, path in paths.items() for word in (f"--{key}", str(path))), *more],
-                (variables()),
+                variables(),
                 None,
             )
         source = self.model

@@ -92,9 +92,7 @@ def exported_from(path: Path, wanted: "Wanted") -> Iterator[Path]:
         return
     for option, given in (("--prefix", wanted.prefix), ("--stop", wanted.stop), ("--forbid", wanted.forbid)):
         if given:
-            raise UsageError(
-                f"{option} goes with --executor local, got --executor ray, whose graphs have no such input."
-            )
+            raise UsageError(f"{option} goes with --executor local: a graph on Ray has no such input.")
     model = load_text_model(path)
     if not hasattr(model, "search") or not model.has_source:
         what = "is a language model" if hasattr(model, "search") else "has no decoder"

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import functools
+import importlib.util
 import itertools
 import os
 import stat
@@ -236,6 +237,11 @@ def _write(
 ) -> None:
     """Write the outputs for a file to another one."""
     assert file is not None  # else refused
+    if out.endswith(PARQUET) and importlib.util.find_spec("pyarrow") is None:
+        raise UsageError(
+            f"{out} is a Parquet file, which needs a package that is not installed. Run: pip install "
+            "'seq2seq-zoo[parquet]'."
+        )
     if remote.is_url(out) and remote.exists(out):
         raise UsageError(f"{out} already exists and is not overwritten: give another name with --out.")
     path = Path(remote.name_of(out) if remote.is_url(out) else out)

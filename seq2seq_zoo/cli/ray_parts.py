@@ -4,12 +4,14 @@ import contextlib
 import itertools
 import json
 import logging
+import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from seq2seq_zoo.benchmark.ray_cluster import LostClusterError, check_nodes, connect, line_of
+from seq2seq_zoo.benchmark.ray_cluster import ClusterError, LostClusterError, check_nodes, connect, line_of
 from seq2seq_zoo.cli.answers import Answers, Wanted
 from seq2seq_zoo.cli.models import exported_from
 from seq2seq_zoo.runtime.directory import RUNTIMES, ExportedModel, graph_of
@@ -35,8 +37,12 @@ def answering_on_ray(
         ClusterError: see `RayTasks`.
         UsageError: the model or an option does not go with an exported graph.
     """
-    ray = connect(address)
+    # Ray Data's actors make Ray warn, on every run, of what is lost only with the driver.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    with _hidden_stderr():  # Ray says that it has read this variable
+        ray = connect(address)
     try:
+        _import_ray_data()
         with exported_from(path, wanted) as directory:
             description = Answers(ExportedModel(directory), path, wanted).description()
             graph = graph_of(directory)
@@ -49,6 +55,32 @@ def answering_on_ray(
         yield description, lambda parts: _answer_all(ray, parts, *given)
     finally:
         ray.shutdown()
+
+
+def _import_ray_data() -> Any:
+    """Ray Data, which needs more packages than Ray."""
+    try:
+        from ray import data
+    except ImportError as error:
+        raise ClusterError(
+            f"predict --executor ray needs the package {error.name or 'pandas'}, which is not installed. "
+            "Run: pip install 'seq2seq-zoo[ray]'."
+        ) from None
+    return data
+
+
+@contextlib.contextmanager
+def _hidden_stderr() -> Iterator[None]:
+    """Hide what libraries write. Errors are exceptions."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _answer_all(
@@ -84,15 +116,13 @@ def _answer(
     rows: list[dict[str, str]], actors: int, given: tuple[Any, ...], environment: dict[str, Any]
 ) -> Iterator[str]:
     """Map rows over actors, in their order. What a lost node had is answered by the others."""
-    from ray import data
-
+    data = _import_ray_data()
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = data.DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
-    graph: Any = _Graph  # an actor, which pyright takes for a function
     answered = data.from_items(rows, override_num_blocks=len(rows)).map(
-        graph,
+        _Graph,
         fn_constructor_args=given,
         compute=data.ActorPoolStrategy(size=min(actors, len(rows))),
         num_cpus=1,

@@ -459,10 +459,10 @@ def test_an_exported_search_answers_like_its_model(first_25, exported_25, in_bul
 
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
 def test_the_name_of_a_file_tells_its_form(ending, exported_25, in_bulk):
-    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     texts = [text for text in LINES if text]
     if ending == "parquet":
-        parquet.write_table(parquet.pa.table({"source": texts, "number": range(len(texts))}), "in.parquet")
+        parquet.write_table(pyarrow.table({"source": texts, "number": range(len(texts))}), "in.parquet")
     else:
         Path("in.jsonl").write_text("".join(f"{json.dumps({'source': text})}\n" for text in texts))
     command = ["predict", exported_25, "--file", f"in.{ending}", "--out", f"out.{ending}", "--workers", 1]
