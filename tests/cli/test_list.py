@@ -29,4 +29,4 @@ def test_names_that_are_checked_before_the_registries_are_imported_are_all_of_th
 
 def test_an_unknown_kind_is_refused():
     kinds = "modes, cells, attentions, bridges, schedules, searches, formats, trackers, tasks, metrics, presets, suites"
-    assert refused("list", "mode") == f"Unknown kind 'mode'. Did you mean 'modes'? Kinds: {kinds}, data."
+    assert refused("list", "mode") == f"Unknown kind 'mode'. Did you mean 'modes'? Kinds: {kinds}, data, models."
