@@ -1,6 +1,7 @@
 """`seq2seq-zoo export`: writes a model for another runtime, or as a package."""
 
 import operator
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from seq2seq_zoo.cli.shared import (
     require_absent,
     require_known,
 )
-from seq2seq_zoo.system.model_file import find_model
+from seq2seq_zoo.system.model_file import find_model, zoo
 
 COMPARED = 500
 """For how many dev sources the outputs of the model and of the exported graph are compared."""
@@ -97,9 +98,7 @@ def export(
         raise UsageError(f"{option} is for a package: add --format package, or leave it out.")
     parts = [name or ""] if is_package else [format, search if search not in (None, "greedy") else "", quantize]
     folder = "-".join(part for part in parts if part)
-    directory = out or (
-        model_path / folder if model_path.is_dir() else model_path.with_name(f"{model_path.stem}-{folder}")
-    )
+    directory = out or _beside(model_path, folder)
     require_absent(directory)
     require_known("--format", "export format", format, (*FORMATS, PACKAGE))
     if search is not None:
@@ -126,7 +125,8 @@ def export(
         note("The graph takes and gives scaled values, since how to scale them is not known.")
     data = read_data(model_path) if model_path.is_dir() else None
     if is_package:
-        about, sources = card(model_path), _sources(model, data, inputs, "test")
+        about = re.sub("^#", "##", card(model_path), flags=re.MULTILINE)  # a part of the README
+        sources = _sources(model, data, inputs, "test")
         exported = package(model, directory, name or "", sources, about, runtime or "onnx", chosen, quantize, inputs)
     else:
         rows = int(batch) if batch is not None and batch.isdecimal() else batch
@@ -137,6 +137,13 @@ def export(
         note("Not compared with the model: that needs the data of its run directory.")
     else:
         _compare(model, exported, data, chosen, inputs)
+
+
+def _beside(model_path: Path, name: str) -> Path:
+    """A new folder in the run's directory or beside the model; for a model that comes with the package, a folder here."""
+    if model_path in zoo().values():
+        return Path(f"{model_path.name}-{name}")
+    return model_path / name if model_path.is_dir() else model_path.with_name(f"{model_path.stem}-{name}")
 
 
 def _check_package(model_path: Path, name: str | None, batch: str | None) -> None:
@@ -161,8 +168,6 @@ def _sources(model: Any, data: Any, inputs: Any, split: str) -> list[Any]:
 
 def _compare(model: Any, exported: Any, data: Any, search: Any, inputs: Any) -> None:
     """Print how the outputs of the exported graph compare with those of the model."""
-    import numpy as np
-
     from seq2seq_zoo.export import generate, label, predict
     from seq2seq_zoo.training import real_values
 
@@ -171,8 +176,7 @@ def _compare(model: Any, exported: Any, data: Any, search: Any, inputs: Any) -> 
             return
         sources, rows = _sources(model, data, inputs, "dev"), data.splits["dev"][:COMPARED]
         ours, theirs = real_values.predict(model, rows), predict(exported, sources)
-        difference = max(np.abs(a.values - b.values).max() for a, b in zip(ours, theirs, strict=True))
-        deviation = np.concatenate([each.values for each in ours]).std(axis=0).max()
+        difference, deviation = real_values.largest_difference(ours, theirs)
         print(
             f"differs from the model by at most {difference:.2g} on {len(rows):,} dev rows, where the model's outputs "
             f"have a standard deviation of {deviation:.3g}"

@@ -124,9 +124,7 @@ def export(
     chosen = searches.create(search or "greedy")
     searching = has_search(model)
     if search is not None and not searching:
-        raise ExportError(
-            "A search is of tokens, one after the other, and this model has none to export: leave `search` out."
-        )
+        raise ExportError("This model does not generate tokens, so it has no search to export: leave `search` out.")
     if chosen.is_random:
         raise ExportError(f"An exported search cannot be random: expected greedy or beam, got {chosen!r}.")
     if quantize is not None and quantize not in kind.quantizations:
@@ -212,8 +210,9 @@ def generate(
 def label(
     exported: Exported, vocabularies: tuple[Vocabulary, Vocabulary], sources: Sequence[str], batch_size: int = 64
 ) -> list[list[str]]:
-    """The most likely labels of each text, by an exported model: as `EncoderOnly.labels` gives them. Arguments are
-    those of `generate`.
+    """The most likely labels of each text, by an exported model: as `EncoderOnly.labels` gives them.
+
+    Arguments are those of `generate`.
     """
     found = label_texts(exported.graph, vocabularies, sources, batch_size)
     return [each.hypotheses[0].tokens for each in found]

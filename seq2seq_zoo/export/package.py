@@ -17,6 +17,7 @@ import numpy as np
 
 from seq2seq_zoo.data.inputs import Inputs
 from seq2seq_zoo.export.formats import Exported, ExportError, export, generate, has_search, label, predict
+from seq2seq_zoo.export.onnx import optimize
 from seq2seq_zoo.models.text_model import AnySearch
 
 RUNTIMES = {"onnx": "onnxruntime>=1.24", "litert": "ai-edge-litert>=2.1"}
@@ -85,6 +86,8 @@ def package(
         module, tests = draft / name, draft / "tests"
         tests.mkdir(parents=True)
         exported = export(model, module, {"name": format, "parts": False}, search, "dynamic", quantize, inputs)
+        if format == "onnx" and quantize != "float16":  # optimized, its weights would be of single precision again
+            optimize(module)
         for file, text in _modules(kind).items():
             (module / file).write_text(text, encoding="utf-8")
         (module / "py.typed").touch()
@@ -113,7 +116,7 @@ def require_name(name: str) -> None:
             that the package needs.
     """
     if not re.fullmatch(r"[a-z]([a-z0-9_]*[a-z0-9])?", name):
-        valid = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
+        valid = re.sub(r"[^a-z0-9]+", "_", name.lower()).lstrip("_0123456789").rstrip("_")
         raise ExportError(
             f"The name of a package has lower-case letters, digits and underscores, and begins with a letter; got "
             f"{name!r}.{f' Did you mean {valid!r}?' if valid else ''}"

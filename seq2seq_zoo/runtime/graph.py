@@ -23,9 +23,12 @@ class Graph(NamedTuple):
 GRAPHS = ("search", "predict")
 """The names of the graph that is run: a search, or the outputs of a model without one."""
 
+OPTIMIZED = "-optimized"
+"""The end of the name of an ONNX graph that is not optimized when it is opened, since that has been done."""
+
 
 def open_onnx(folder: Path, threads: int = 0) -> Graph:
-    """Open a folder's `search.onnx` or `predict.onnx`.
+    """Open a folder's `search.onnx` or `predict.onnx`, or the optimized one of these.
 
     Args:
         folder: the folder.
@@ -33,14 +36,17 @@ def open_onnx(folder: Path, threads: int = 0) -> Graph:
     """
     import onnxruntime
 
-    file = next(path for name in GRAPHS if (path := folder / f"{name}.onnx").exists())
+    names = (f"{name}{ending}.onnx" for name in GRAPHS for ending in ("", OPTIMIZED))
+    file = next(path for name in names if (path := folder / name).exists())
     options = onnxruntime.SessionOptions()
+    if file.stem.endswith(OPTIMIZED):
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(file), options)
-    names = [output.name for output in session.get_outputs()]
+    outputs = [output.name for output in session.get_outputs()]
     rows = session.get_inputs()[0].shape[0]
     return Graph(
-        lambda sources: dict(zip(names, session.run(None, {"sources": sources}), strict=True)),
+        lambda sources: dict(zip(outputs, session.run(None, {"sources": sources}), strict=True)),
         rows if isinstance(rows, int) else None,
     )
 

@@ -95,7 +95,8 @@ def main() -> None:
 
     def answer(texts: Sequence[str], options: Namespace, first: int) -> list[tuple[list[str], list[str]]]:
         answers = []
-        for number, prediction in enumerate(predictions(texts, options.n_best or 1), start=first + 1):
+        n_best = 1 if options.n_best is None else options.n_best
+        for number, prediction in enumerate(predictions(texts, n_best), start=first + 1):
             start = "" if options.n_best is None else f"{number}\t"
             outputs = [(each.text, f"{each.log_prob:.4f}\t" * options.scores) for each in prediction.hypotheses]
             lines = [f"{start}{score}{text}" for text, score in outputs or [("", "")]]

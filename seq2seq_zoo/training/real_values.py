@@ -47,3 +47,10 @@ def evaluate_baselines(data: Series, split: str) -> dict[str, dict[str, Any]]:
         name: evaluate_outputs(data, split, [Output(each, {}) for each in values(split)])
         for name, values in data.baselines.items()
     }
+
+
+def largest_difference(outputs: Sequence[Output], others: Sequence[Output]) -> tuple[float, float]:
+    """The largest difference between the values of two models for the same rows, and the largest standard deviation of
+    a feature in those of the first."""
+    difference = max(np.abs(one.values - other.values).max() for one, other in zip(outputs, others, strict=True))
+    return float(difference), float(np.concatenate([each.values for each in outputs]).std(axis=0).max())

@@ -65,8 +65,9 @@ MISTAKES = [
     (["export", "zipped.keras", "--format", "onnx", "--search", "baem"], SEARCHES),
     (
         ["export", "zipped.keras", "--format", "onx"],
-        "--format: unknown export format 'onx'. Did you mean 'onnx'? Known: litert, onnx, savedmodel.",
+        "--format: unknown export format 'onx'. Did you mean 'onnx'? Known: litert, onnx, savedmodel, package.",
     ),
+    (["export", "zipped.keras", "--format", "package"], "--format package needs a --name, which is also that of"),
     (["train", "--resume", "gone"], "gone is not a run: expected config.yaml in it."),
     (["train", "--resume", "gone", "--set", "seed=2"], "--set seed=2: a resumed run keeps its configuration"),
     (["train", "cpoy"], "There is no file and no preset 'cpoy'. Did you mean 'copy'?"),

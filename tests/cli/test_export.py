@@ -30,3 +30,26 @@ def test_export_refuses_what_it_cannot_do(first_25, folder):
     assert message("onnx", "--search", "sample").startswith("An exported search cannot be random")
     assert refused("export", directory, "--format", "savedmodel", "--out", directory / "best.keras" / "x")
     assert not Path("new").exists()
+
+
+def test_export_writes_a_package_with_the_results_of_the_run(first_25, folder):
+    done = call("export", first_25.directory, "--format", "package", "--name", "counting", "--out", "out")
+    assert done.stdout.splitlines()[-2] == "the same text as the model on 5 of 5 dev sources"
+    assert any(line.endswith("out/dist/counting-1.0.0-py3-none-any.whl") for line in done.stdout.splitlines())
+    readme = Path("out/README.md").read_text(encoding="utf-8")
+    assert "counting.generate(['1 2 3 4 5'])" in readme
+    assert "| exact match | 100.0% | 100.0% |" in readme
+    assert "name: first_25" in readme
+
+
+def test_export_refuses_what_a_package_cannot_be(first_25, folder):
+    directory = first_25.directory
+    package = "--format", "package", "--name", "counting"
+    assert refused("export", directory, "--format", "onnx", "--name", "a") == (
+        "--name is for a package: add --format package, or leave it out."
+    )
+    assert refused("export", directory, *package, "--batch", "2").startswith("--batch: a package takes any number")
+    assert "a package needs the run directory" in refused("export", directory / "best.keras", *package)
+    assert refused("export", directory, *package, "--runtime", "onx").startswith("--runtime: unknown runtime 'onx'")
+    assert refused("export", directory, *package[:3], "Counting", "--out", "new").endswith("Did you mean 'counting'?")
+    assert not Path("new").exists()

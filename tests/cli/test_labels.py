@@ -86,8 +86,8 @@ def test_options_of_searches_are_refused(run):
         assert refused("predict", directory, "a", *option).startswith(
             f"{directory} has no decoder, so it has no search"
         )
-    assert refused("export", directory, "--format", "onnx") == (
-        f"{directory} has no decoder, so it has no search to export."
+    assert refused("export", directory, "--format", "onnx", "--search", "beam") == (
+        f"{directory} does not generate tokens, so it has no search: leave --search and --set out."
     )
     assert refused("evaluate", directory, "--search", "beam") == (
         f"--search is for generated texts, and {directory} outputs labels: leave it out."
