@@ -140,7 +140,7 @@ def export(
 
 
 def _beside(model_path: Path, name: str) -> Path:
-    """A new folder in the run's directory or beside the model; for a model that comes with the package, a folder here."""
+    """A new folder in the run's directory, beside the model, or here for a model of the zoo."""
     if model_path in zoo().values():
         return Path(f"{model_path.name}-{name}")
     return model_path / name if model_path.is_dir() else model_path.with_name(f"{model_path.stem}-{name}")
