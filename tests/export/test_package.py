@@ -16,7 +16,6 @@ from cases import randomise
 from seq2seq_zoo import Encoder, EncoderOnly, FeedbackDecoder, NoEncoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.export import ExportError, export, package
-from seq2seq_zoo.runtime.graph import Graph
 from seq2seq_zoo.runtime.texts import search_texts
 
 LETTERS = Vocabulary.build(["abcdé語'"], "")
@@ -49,9 +48,9 @@ CASES = [  # every mode has both cells and both searches
 @pytest.mark.parametrize(("mode", "cell", "search"), CASES, ids=str)
 def test_the_code_of_packages_gives_the_models_outputs(mode, cell, search, tmp_path):
     model, texts = model_of(mode, cell), sources(500)
-    run = export(model, tmp_path / "graph", {"name": "onnx", "parts": False}, search).run
+    graph = export(model, tmp_path / "graph", {"name": "onnx", "parts": False}, search).graph
     assert [path.name for path in sorted((tmp_path / "graph").iterdir())] == ["search.onnx", "vocabularies.json"]
-    found = search_texts(Graph(run), model.vocabularies, texts, batch_size=100)
+    found = search_texts(graph, model.vocabularies, texts, batch_size=100)
     expected = model.predictions(texts, search, batch_size=500)
     assert len({round(each.hypotheses[0].log_prob, 4) for each in expected}) > 50  # not the same for all
     ties = 0
