@@ -38,7 +38,7 @@ def test_export_writes_a_package_with_the_results_of_the_run(first_25, folder):
     assert any(line.endswith("out/dist/counting-1.0.0-py3-none-any.whl") for line in done.stdout.splitlines())
     readme = Path("out/README.md").read_text(encoding="utf-8")
     assert "counting.generate(['1 2 3 4 5'])" in readme
-    assert "| exact match | 100.0% | 100.0% |" in readme
+    assert "| exact match | 100.00% (56.55% to 100.00%) | 100.00% (56.55% to 100.00%) |" in readme
     assert "name: first_25" in readme
 
 
