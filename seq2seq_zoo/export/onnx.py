@@ -69,7 +69,7 @@ def _in_half_precision(graph: Any) -> None:
 
 
 def optimize(folder: Path) -> None:
-    """Optimize a folder's graphs once, by what any processor can use, so that opening them takes half the time."""
+    """Optimize a folder's graphs once, by what any processor can use, so that opening them takes less time."""
     import onnxruntime
 
     for file in [*folder.glob("*.onnx")]:

@@ -1,6 +1,7 @@
 """Dates as people write them into ISO 8601."""
 
 import datetime
+import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -76,12 +77,10 @@ class DateNormalization(Task):
                 f"Years have four digits, and `first_year` must be at most `last_year`, got {first_year} and "
                 f"{last_year}."
             )
-        try:
-            import babel.dates  # noqa: F401
-        except ModuleNotFoundError:
+        if importlib.util.find_spec("babel") is None:
             raise OptionError(
                 (), "needs the package Babel, which is not installed. Run: pip install 'seq2seq-zoo[zoo]'"
-            ) from None
+            )
         self.languages = languages
         self.first, last = datetime.date(first_year, 1, 1), datetime.date(last_year, 12, 31)
         self.days = (last - self.first).days + 1

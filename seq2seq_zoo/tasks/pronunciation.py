@@ -4,6 +4,7 @@ import hashlib
 import importlib.resources
 import re
 import string
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -81,14 +82,12 @@ class Pronunciation(Task):
         for word in words:
             if _digest(family := stem(word))[:8] not in left_out:
                 families.setdefault(family, []).append(word)
-        stems = iter(sorted(families, key=lambda family: _digest(f"{self.seed} {family}")))
+        stems = deque(sorted(families, key=lambda family: _digest(f"{self.seed} {family}")))
         splits: dict[str, list[Pair]] = {}
         for split, size in self.sizes.items():
-            drawn = []
-            for family in stems:
-                if len(drawn) + len(families[family]) > size:
-                    break  # this family is in no split
-                drawn += families[family]
+            drawn: list[str] = []
+            while stems and len(drawn) + len(families[stems[0]]) <= size:
+                drawn += families[stems.popleft()]
             splits[split] = _pairs(drawn, words)
         splits["train"] = _pairs((word for family in stems for word in families[family]), words)
         sounds = [target for pairs in splits.values() for _, target in pairs]

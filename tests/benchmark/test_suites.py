@@ -21,7 +21,7 @@ def normalized(text):
 def test_no_test_source_is_in_train(name):
     suite = read_suite(suites()[name], factory.schema, factory.modes, match=list)
     if suite.data is not None and missing(suite.data):
-        pytest.skip(f"the data are not here: seq2seq-zoo data fetch {suite.data}")
+        pytest.skip(f"published data, which no test fetches: run seq2seq-zoo data fetch {suite.data}")
     for task in {json.dumps(cell["config"]["task"], sort_keys=True) for cell in suite.cells}:
         assert in_both(task, suite.data) == set(), task
 
