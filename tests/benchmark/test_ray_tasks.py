@@ -223,7 +223,8 @@ def test_events_are_those_of_local_processes(cluster, tmp_path):
         assert words in log
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of itself
+# Ray Data reads all its own settings when it starts, also those that it deprecates.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
 def test_predict_on_a_cluster_whose_node_is_killed_writes_the_bytes_of_one_process(cluster, tmp_path, monkeypatch):
     from cli.commands import call
 
