@@ -66,7 +66,8 @@ def sample(
     near = {length: count for length, count in near.items() if length not in repeated}
     if not near:
         raise OptionError(
-            ("draw",), f"balanced repeats all sources to fill a train_size of {sizes['train']}, and leaves none for dev."
+            ("draw",),
+            f"balanced repeats all sources to fill a train_size of {sizes['train']}, and leaves none for dev.",
         )
     sizes = {**sizes, "train": sizes["train"] - sum(repeated.values())}
     if far:
