@@ -133,7 +133,8 @@ class Pronouncer:
             text: the line.
 
         Raises:
-            ValueError: there is a letter that the model does not know, such as one of another script.
+            ValueError: there is a letter that the model does not know, such as one of another script, or a number that
+                has no name.
         """
         tokens: list[str] = WORD.findall(NUMBER.sub(_spelt, _plain(text).replace("&", " and ")))
         words = [token for token in tokens if token[0].isalpha()]
@@ -151,9 +152,10 @@ def _spelt(match: re.Match[str]) -> str:
     """A number in words, between spaces."""
     symbol, digits, ending = match.groups()
     digits = digits.replace(",", "")
-    if ending not in ("", "%") and digits.isdecimal():
-        words = num2words(int(digits), to="ordinal")
-    else:
-        words = num2words(digits)
+    is_ordinal = ending not in ("", "%") and digits.isdecimal()
+    try:
+        words = num2words(digits, to="ordinal" if is_ordinal else "cardinal")
+    except OverflowError:
+        raise ValueError(f"Expected numbers that num2words can spell, found {shown(digits)}.") from None
     unit = UNITS[symbol] + "s" * (digits != "1") if symbol else "percent" if ending == "%" else ""
     return f" {re.sub('[-,]', ' ', words)} {unit} "

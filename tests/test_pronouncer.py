@@ -111,6 +111,11 @@ def test_a_letter_of_another_script_in_a_line_is_named(pronounce):
         pronounce.text("A жук is a beetle.")
 
 
+def test_a_number_that_has_no_name_is_refused(pronounce):
+    with pytest.raises(ValueError, match=r"^Expected numbers that num2words can spell, found '1000"):
+        pronounce.text(f"1{'0' * 400}")
+
+
 def test_what_it_cannot_be_made_of_is_named(model, monkeypatch):
     with pytest.raises(ValueError, match=r"^Expected a model that writes ARPAbet with stress, .* that writes 'ˈʌ'"):
         Pronouncer(model_of(["ˈʌ"]))
