@@ -54,8 +54,8 @@ class Pronouncer:
     Example:
 
     >>> pronouncer = Pronouncer(dictionary=False)
-    >>> pronouncer.words(["zoo", "Zoë"])
-    ['Z UW1', 'Z OW1']
+    >>> pronouncer.words(["elephant"])
+    ['EH1 L AH0 F AH0 N T']
     >>> Pronouncer(pronouncer.model, alphabet="ipa").text("I have 42 cats.")
     ['ˈaɪ', 'h ˈæ v', 'f ˈɔ ɹ t i', 't ˈu', 'k ˈæ t s', '.']
     """
