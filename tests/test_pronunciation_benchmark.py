@@ -220,7 +220,7 @@ def test_ratios_of_speed_are_those_of_each_round(scripts):
     assert ours == "| ours | keras | 64 | 400 | 4.0 <sub>2.0–10.0</sub> | 0 |"
 
 
-def test_every_contestant_is_measured_in_every_round(scripts):
+def test_every_contestant_is_measured_in_every_round(scripts, monkeypatch):
     from seq2seq_zoo import Encoder, FeedbackDecoder, Seq2Seq, Tokens
     from seq2seq_zoo.data.vocabulary import Vocabulary
 
@@ -228,16 +228,16 @@ def test_every_contestant_is_measured_in_every_round(scripts):
     encoder = Encoder(4, vocabulary_size=len(letters))
     model = Seq2Seq(encoder, FeedbackDecoder(4, readout=Tokens(len(sounds)), max_length=4), letters, sounds)
     model.build((None, None))
+    monkeypatch.setattr(scripts.measure, "EXPORTS", [("litert", None)])  # each takes some seconds
     rows = scripts.measure.speed({"tiny": model}, Peer(), ["bee", "zoo", "a"], rounds=2)["rows"]
-    assert [(row["runs_as"], row["at_once"]) for row in rows[:4]] == [
-        ("its own code", 1),
-        ("keras", 64),
-        ("onnx float32", 64),
-        ("litert float32", 64),
+    assert [(row["runs_as"], row["at_once"], row["differ"]) for row in rows] == [
+        ("its own code", 1, None),
+        ("keras", 64, 0),
+        ("litert float32", 64, 0),
+        ("keras", 1, 0),
+        ("litert float32", 1, 0),
     ]
-    assert len(rows) == 1 + 2 * 5
     assert all(len(row["words_per_second"]) == 2 for row in rows)
-    assert all(row["differ"] == 0 for row in rows if row["runs_as"].endswith("float32"))
 
 
 def test_the_recorded_tables_are_those_of_the_records(scripts):
