@@ -158,4 +158,4 @@ def _spelt(match: re.Match[str]) -> str:
     except OverflowError:
         raise ValueError(f"Expected numbers that num2words can spell, found {shown(digits)}.") from None
     unit = UNITS[symbol] + "s" * (digits != "1") if symbol else "percent" if ending == "%" else ""
-    return f" {re.sub('[-,]', ' ', words)} {unit} "
+    return f" {words.replace(',', '')} {unit} "

@@ -55,7 +55,10 @@ def test_variants_are_those_of_the_dictionary_or_of_the_models_search(model, pro
     ("text", "words"),
     [
         ("I have $250.", "i have two hundred and fifty dollars ."),
-        ("1,042 cats; 0.5% of $1!", "one thousand and forty two cats ; zero point five percent of one dollar !"),
+        (
+            "1,242 cats; 0.5% of $1!",
+            "one thousand two hundred and forty two cats ; zero point five percent of one dollar !",
+        ),
         ("the 21st, is it?", "the twenty first , is it ?"),
         ("Isn’t R&D: 'fun'", "isn't r and d : fun"),
         ("B2B at 7pm, 2ndly", "b two b at seven pm , two ndly"),
