@@ -1,5 +1,6 @@
 """The parts of benchmarks/pronunciation: g2p_en's network in our layers, error rates, ratios and tables."""
 
+import itertools
 import json
 import re
 import string
@@ -229,6 +230,8 @@ def test_every_contestant_is_measured_in_every_round(scripts, monkeypatch):
     model = Seq2Seq(encoder, FeedbackDecoder(4, readout=Tokens(len(sounds)), max_length=4), letters, sounds)
     model.build((None, None))
     monkeypatch.setattr(scripts.measure, "EXPORTS", [("litert", None)])  # each takes some seconds
+    clock = itertools.count(step=2)  # every measurement takes two seconds
+    monkeypatch.setattr(scripts.measure, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     rows = scripts.measure.speed({"tiny": model}, Peer(), ["bee", "zoo", "a"], rounds=2)["rows"]
     assert [(row["runs_as"], row["at_once"], row["differ"]) for row in rows] == [
         ("its own code", 1, None),
@@ -237,7 +240,23 @@ def test_every_contestant_is_measured_in_every_round(scripts, monkeypatch):
         ("keras", 1, 0),
         ("litert float32", 1, 0),
     ]
-    assert all(len(row["words_per_second"]) == 2 for row in rows)
+    assert all(row["words_per_second"] == [1.5, 1.5] for row in rows)
+
+
+def test_one_at_once_is_a_call_for_each_word(scripts):
+    calls = []
+
+    def predictions(words, batch_size):
+        calls.append((words, batch_size))
+        return [SimpleNamespace(text=word.upper()) for word in words]
+
+    model = SimpleNamespace(predictions=predictions)
+    assert (
+        scripts.measure.outputs(model, ["a", "zoo"], 64)
+        == scripts.measure.outputs(model, ["a", "zoo"], 1)
+        == ["A", "ZOO"]
+    )
+    assert calls == [(["a", "zoo"], 64), (["a"], 1), (["zoo"], 1)]
 
 
 def test_the_recorded_tables_are_those_of_the_records(scripts):
