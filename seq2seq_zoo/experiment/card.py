@@ -98,6 +98,7 @@ def _evidence(directory: Path) -> Iterator[str]:
     if words:
         yield from ("```console", f"$ {words['command'].strip()}", "```", "")
     yield f"- seed {config['seed']}; epoch {metrics['best_epoch']} of {metrics['epochs']} was the best on dev"
-    yield f"- {metrics['seconds'] / 60:.0f} minutes on {machine['cores']} cores: {machine['cpu']}"
+    cores = f"{machine['cores']} core{'s' * (machine['cores'] != 1)}"
+    yield f"- {metrics['seconds'] / 60:.0f} minutes on {cores}: {machine['cpu']}"
     yield f"- {', '.join(f'{name} {version}' for name, version in metrics['versions'].items())}"
     yield from ("", "```yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True).strip(), "```", "")
