@@ -48,7 +48,7 @@ from seq2seq_zoo.benchmark.statistics import (
     probability_of_improvement,
     separated,
 )
-from seq2seq_zoo.figures import attention_map
+from seq2seq_zoo.figures import attention_map, styles
 from seq2seq_zoo.metrics.metric import METRICS, Metric
 from seq2seq_zoo.system.files import write
 
@@ -386,12 +386,12 @@ def _measures(results: Results, question: Question, x: Any) -> Piece:
 
 
 def _failures(results: Results, question: Question) -> list[Piece]:
-    styles = plots.styles(results.modes)
+    chosen = styles(results.modes)
     records = [*results.studies, *results.records]
     failed = [r for r in records if r["question"] == question["name"] and r["status"] != "ok"]
     rows: list[list[Inline]] = [
         [
-            mode(record["mode"], styles[record["mode"]]),
+            mode(record["mode"], chosen[record["mode"]]),
             *([plots.number(record["x"])] if question["x"] else []),
             "tuning" if "tune" in record else str(record["seed"]),
             record.get("reason") or "no reason recorded",
@@ -476,7 +476,7 @@ def _attention(results: Results, question: Question) -> list[Piece]:
 
 
 def _examples(results: Results, question: Question) -> list[Piece]:
-    styles = plots.styles(results.modes)
+    chosen = styles(results.modes)
     for x in _by_spread(results, question):
         outputs = {
             name: {(tuple(e["source"]), tuple(e["reference"])): tuple(e["output"]) for e in run.get("examples", [])}
@@ -495,7 +495,7 @@ def _examples(results: Results, question: Question) -> list[Piece]:
                 [strong("source"), tokens(pair[0])],
                 [
                     [strong("reference"), tokens(pair[1])],
-                    *([mode(name, styles[name]), difference(pair[1], found[pair])] for name, found in outputs.items()),
+                    *([mode(name, chosen[name]), difference(pair[1], found[pair])] for name, found in outputs.items()),
                 ],
                 wordy=True,
             )
@@ -614,8 +614,8 @@ def _estimates(results: Results, question: Question, x: Any) -> dict[str, Estima
 
 
 def _heads(results: Results) -> list[Inline]:
-    styles = plots.styles(results.modes)
-    return [mode(name, styles[name]) for name in results.modes]
+    chosen = styles(results.modes)
+    return [mode(name, chosen[name]) for name in results.modes]
 
 
 def _count(count: int, noun: str) -> str:
