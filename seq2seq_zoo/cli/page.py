@@ -1,5 +1,6 @@
 """The page of models in the browser, which `export --format web` and `play` write."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +91,7 @@ def _words(paths: Sequence[Path]) -> tuple[str, list[str]]:
         known = about(paths[0])
         name = paths[0].resolve().name if paths[0].is_dir() else paths[0].stem
         return known.get("title", name), [known[part] for part in ("description", "limits") if part in known]
-    task = tasks.list().get(run_task(paths[0])["name"], "several models").partition(":")[0]
+    task = re.split("[:,;(]", tasks.list().get(run_task(paths[0])["name"], "several models"))[0].strip()
     return f"{task[0].upper()}{task[1:]}, side by side", [ALIKE] if _are_alike(_configs(paths)) else []
 
 

@@ -192,7 +192,7 @@ export class Steps {
       const choose = () => { radio.checked = true; this.choose(number); };
       return h("tr", { onclick: choose }, h("th", { scope: "row" }, h("label", { class: "step" }, radio, h("span", {}, number + 1))), this.forced && h("td", { class: "given" }, h("span", { class: "token" }, this.name(this.ids[number]))), ...cells);
     });
-    show(this.table, h("table", { class: this.forced ? "steps-table forced" : "steps-table" }, h("thead", {}, head), h("tbody", {}, ...rows)));
+    show(this.table, h("table", { class: this.forced ? "steps-table forced" : "steps-table", "aria-label": "The output of each model at each step" }, h("thead", {}, head), h("tbody", {}, ...rows)));
   }
 
   choose(number) {
