@@ -88,6 +88,22 @@ def test_a_page_is_right(page, address, browser):
     assert not [url for url in asked if not url.startswith(address)]
 
 
+def test_four_models_answer_on_the_first_page(address, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    resize(browser, WIDTHS["phone"])
+    browser.get(address)
+    browser.switch_to.frame(browser.find_element(By.ID, "play"))
+    answers = WebDriverWait(browser, 60).until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".answer-row .text"))
+    assert len(answers) == 4
+    assert all(each.text for each in answers)
+    browser.switch_to.default_content()
+    frame = browser.find_element(By.ID, "play")
+    inner = "return arguments[0].contentDocument.documentElement.scrollHeight <= arguments[0].clientHeight"
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script(inner, frame))
+
+
 def test_search_finds(address, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.wait import WebDriverWait

@@ -73,8 +73,8 @@ def _names(paths: Sequence[Path]) -> list[str]:
         UsageError: two have the same name.
     """
     configs = _configs(paths)
-    modes = [config["decoder"]["mode"] for config in configs if config["decoder"] is not None]
-    if 1 < len(paths) == len(set(modes)) and all(config["task"] == configs[0]["task"] for config in configs):
+    modes = _modes(configs)
+    if len(modes) > 1 and all(config["task"] == configs[0]["task"] for config in configs):
         return modes
     names = [path.resolve().name if path.is_dir() else path.stem for path in paths]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
@@ -91,15 +91,24 @@ def _words(paths: Sequence[Path]) -> tuple[str, list[str]]:
         known = about(paths[0])
         name = paths[0].resolve().name if paths[0].is_dir() else paths[0].stem
         return known.get("title", name), [known[part] for part in ("description", "limits") if part in known]
-    task = re.split("[:,;(]", tasks.list().get(run_task(paths[0])["name"], "several models"))[0].strip()
+    task = re.split("[:,;(]", tasks.list().get(run_task(paths[0])["name"], "models"))[0].strip()
+    task = "models" if task.startswith("your own") else task
     return f"{task[0].upper()}{task[1:]}, side by side", [ALIKE] if _are_alike(_configs(paths)) else []
+
+
+def _modes(configs: Sequence[dict[str, Any]]) -> list[str]:
+    """The modes of configurations if each has another; else none."""
+    modes = [config["decoder"]["mode"] for config in configs if config["decoder"] is not None]
+    return modes if len(set(modes)) == len(configs) else []
 
 
 def _are_alike(configs: Sequence[dict[str, Any]]) -> bool:
     """Whether configurations differ only in the mode of the decoder, and in options that not all modes have."""
-    common = set.intersection(*({*config["decoder"]} for config in configs)) - {"mode"} if configs else set()
+    if not _modes(configs):
+        return False
+    common = set.intersection(*({*config["decoder"]} for config in configs)) - {"mode"}
     parts = [{**config, "decoder": {name: config["decoder"][name] for name in common}} for config in configs]
-    return bool(parts) and all(part == parts[0] for part in parts)
+    return all(part == parts[0] for part in parts)
 
 
 def _examples(paths: Sequence[Path]) -> list[tuple[str, str]]:

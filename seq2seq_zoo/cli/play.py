@@ -28,6 +28,11 @@ class _Files(SimpleHTTPRequestHandler):
         """The type of a file. Browsers run a script only as such, whatever this system calls it."""
         return "text/javascript" if str(path).endswith(".js") else super().guess_type(path)
 
+    def end_headers(self) -> None:
+        """Let browsers ask again, since the next page at this address may have other models."""
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""
 
@@ -55,7 +60,7 @@ def play(
     for path in paths:
         find_model(path)
     with _server(port) as server, tempfile.TemporaryDirectory(prefix="seq2seq-zoo-") as folder:
-        note(f"Exporting {len(paths)} model{'s' * (len(paths) > 1)} for the browser …")
+        note(f"Exporting {len(paths)} model{'s' * (len(paths) > 1)} for the browser: a few seconds each …")
         write_page(paths, Path(folder, "page"))
         server.RequestHandlerClass = functools.partial(_Files, directory=str(Path(folder, "page")))  # type: ignore
         address = f"http://{HOST}:{server.server_port}/"

@@ -26,7 +26,7 @@ def test_play_serves_the_page_on_this_machine_until_ctrl_c(first_25, folder):
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, "")
-    assert error == "Exporting 1 model for the browser …\nCtrl-C ends this.\n"
+    assert error == "Exporting 1 model for the browser: a few seconds each …\nCtrl-C ends this.\n"
 
 
 def test_play_refuses_a_port_that_is_taken_and_a_model_that_is_not_there(first_25, folder):

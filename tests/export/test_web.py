@@ -56,8 +56,8 @@ const event = (name, act) => new Promise((then) => (addEventListener(name, () =>
 const put = (field, text) => (field.value = text, field.dispatchEvent(new Event("input")));
 const write = (text) => event("answered", () => put($("#text"), text));
 const drawn = (act) => event("drawn", act);
-const said = (each) => each.classList.contains("empty") ? "" : each.textContent.trim();
-const texts = () => $$(".answer-row .text").map(said);
+const text = (each) => each.classList.contains("empty") ? "" : each.textContent.trim();
+const texts = () => $$(".answer-row .text").map(text);
 const pick = (select, id) => (select.value = id, select.dispatchEvent(new Event("change")));
 (async () => { %s })().then(done, (error) => done({ error: String(error) }));
 """
@@ -228,7 +228,7 @@ def test_what_if_is_the_search_after_that_prefix_and_basic_goes_on_as_before(mod
             assert {verdicts[place] for _, _, verdicts in found} <= {"goes on as before", ""}
         else:
             assert any(changed)
-    undone = run(page_of_several, "await drawn(() => $('[data-key=undo]').click()); return texts();")
+    undone = run(page_of_several, "await drawn(() => $('[data-key=what-if]').click()); return texts();")
     assert undone == found[-1][0]
 
 
@@ -251,9 +251,9 @@ def test_a_teacher_forced_step_reads_the_target(models, page_of_several):
         assert (summary, last) == reads
 
 
-def test_an_unknown_symbol_is_named(page_of_several):
+def test_an_unknown_token_is_named(page_of_several):
     read = "await write('aXx'); return $('#note:not([hidden])').textContent;"
-    assert run(page_of_several, read) == ("The model does not know X, x: it reads a sign for what is unknown there.")
+    assert run(page_of_several, read) == ("The model does not know X, x: it reads an unknown token there.")
     assert run(page_of_several, "await write('abc'); return $('#note').hidden;")
 
 
@@ -332,11 +332,11 @@ def test_it_can_be_used_with_the_keyboard_alone(page_of_several):
     )
     tab_to(".choice[aria-pressed=false]")
     assert run(page_of_several, "return getComputedStyle(document.activeElement).outlineStyle;") == "solid"
-    symbol = run(page_of_several, "return document.activeElement.querySelector('.token').textContent;")
+    token = run(page_of_several, "return document.activeElement.querySelector('.token').textContent;")
     run(page_of_several, "window.change = event('drawn', () => 0); return 0;")
     press(Keys.ENTER)
     run(page_of_several, "await window.change; return 0;")
-    assert run(page_of_several, "return $('.what-if mark').textContent;") == symbol
+    assert run(page_of_several, "return $('#what-if mark').textContent;") == token
     assert run(page_of_several, "return document.activeElement.getAttribute('aria-pressed');") == "true"
 
 
@@ -394,7 +394,7 @@ def test_everything_has_a_name_for_screen_readers(kind, request, browser):
     assert {"textbox", "button"} <= {role for role, _ in found}
     assert not [role for role, name in found if not name]
     maps = [name for role, name in found if role in ("image", "img")]
-    assert all(re.search(r"looks most at . \(", name) for name in maps)
+    assert all(re.search(r"attends most to . \(", name) for name in maps)
     assert maps
 
 

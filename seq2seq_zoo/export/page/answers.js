@@ -1,70 +1,76 @@
-// The page of one model: its outputs for a text, best first, and where it looked.
+// The page of one model: its outputs for a text, best first, and their attention.
 
 import { attentionMap } from "./attention.js";
-import { bar, h, percent, show, symbol } from "./elements.js";
+import { $, bar, h, percent, show, unfold } from "./elements.js";
 
 export class Answers {
-  constructor(root, [model], site) {
-    Object.assign(this, { model, site });
-    root.style.setProperty("--color", model.color);
-    this.best = h("output", { id: "answer", class: "answer", for: "text", dir: "auto" });
-    this.copied = h("span", { role: "status" });
-    this.copy = h("button", { type: "button", class: "quiet", onclick: () => this.copyText() }, "Copy");
-    this.probability = h("p", { class: "small", id: "probability" });
-    this.list = h("ol", { class: "likeliest" });
-    this.others = h("section", {}, h("h2", {}, "Likeliest outputs"), this.list);
-    this.map = h("section", {});
-    root.append(
-      h("section", { class: "best", "aria-live": "polite" }, h("div", { class: "line" }, this.best, this.copy, this.copied), this.probability),
-      h("div", { class: "columns" }, this.others, this.map),
-    );
+  constructor(model) {
+    this.model = model;
+    unfold("one");
+    $("results").style.setProperty("--color", model.color);
+    $("copy").addEventListener("click", copyAnswer);
   }
 
-  /** Show the outputs for a text. */
+  /** Show the outputs for source tokens. */
   async show(tokens) {
     const found = await this.model.search(tokens);
-    this.tokens = tokens;
-    this.found = found;
-    this.chosen = 0;
-    this.best.textContent = found[0]?.text ?? "";
-    this.best.classList.toggle("empty", !found[0]?.text);
-    this.copy.disabled = !found[0]?.text;
-    this.copied.textContent = "";
-    const total = found.reduce((sum, each) => sum + each.probability, 0);
-    this.probability.textContent = !found.length
-      ? "The model has no output for this text."
-      : `Probability ${percent(found[0].probability)}${found[0].text ? "" : ", for an empty text"}${found[0].ended ? "" : "; cut off at the longest output"}.` +
-        (found.length > 1 ? ` All ${found.length} below: ${percent(Math.min(1, total))}.` : "");
-    this.others.hidden = found.length < 2;
+    Object.assign(this, { tokens, found, chosen: 0 });
+    const text = found[0]?.text ?? "";
+    $("answer").textContent = text;
+    $("answer").classList.toggle("empty", !text);
+    $("copy").disabled = !text;
+    $("copied").textContent = "";
+    $("probability").textContent = inWords(found);
+    $("likeliest").hidden = found.length < 2;
     this.draw();
   }
 
-  /** Draw the list and the map, whose output is the chosen one. */
+  /** Draw the list of outputs, and the attention map of the chosen one. */
   draw() {
-    const choose = this.found.some((each) => each.weights);
-    show(
-      this.list,
-      ...this.found.map((each, place) => {
-        const content = [h("bdi", { class: "text" }, each.text || "(empty)"), bar(each.probability), h("span", { class: "number" }, percent(each.probability))];
-        if (!choose) return h("li", {}, h("span", { class: "choice" }, ...content));
-        const onclick = () => ((this.chosen = place), this.draw());
-        return h("li", {}, h("button", { type: "button", class: "choice", "data-key": `output-${place}`, "aria-pressed": String(place === this.chosen), onclick }, ...content));
-      }),
-    );
+    show($("likeliest").lastElementChild, ...this.found.map((each, place) => this.entry(each, place)));
     const { weights, tokens } = this.found[this.chosen] ?? {};
-    this.map.hidden = !weights || !this.tokens.length;
-    if (this.map.hidden) return;
-    show(this.map, h("h2", {}, "Where it looks"), attentionMap(this.tokens, tokens, weights, this.model.color));
+    $("attention").hidden = !weights || !this.tokens.length;
+    if ($("attention").hidden) return;
+    show($("attention").lastElementChild, attentionMap(this.tokens, tokens, weights, this.model.color));
   }
 
-  async copyText() {
-    const text = this.best.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-      this.copied.textContent = "Copied.";
-    } catch { // without https, or not allowed: the reader copies the selection
-      getSelection().selectAllChildren(this.best);
-      this.copied.textContent = "Selected: press Ctrl-C.";
-    }
+  entry({ text, probability, weights }, place) {
+    const parts = [
+      h("bdi", { class: "text" }, text || "(empty)"),
+      bar(probability),
+      h("span", { class: "number" }, percent(probability)),
+    ];
+    if (!weights) return h("li", {}, h("span", { class: "choice" }, ...parts));
+    const onclick = () => ((this.chosen = place), this.draw());
+    const pressed = String(place === this.chosen);
+    const attributes = {
+      type: "button",
+      class: "choice",
+      "data-key": `output-${place}`,
+      "aria-pressed": pressed,
+      onclick,
+    };
+    return h("li", {}, h("button", attributes, ...parts));
+  }
+}
+
+/** How likely the outputs are. */
+function inWords(found) {
+  if (!found.length) return "The model has no output for this text.";
+  const [best] = found;
+  const total = found.reduce((sum, each) => sum + each.probability, 0);
+  const kind = `${best.text ? "" : ", for an empty text"}${best.ended ? "" : "; cut off at the greatest length"}`;
+  const all = found.length > 1 ? ` All ${found.length} below: ${percent(Math.min(1, total))}.` : "";
+  return `Probability ${percent(best.probability)}${kind}.${all}`;
+}
+
+async function copyAnswer() {
+  try {
+    await navigator.clipboard.writeText($("answer").textContent);
+    $("copied").textContent = "Copied.";
+  } catch {
+    // without https, or not allowed: the reader copies the selection
+    getSelection().selectAllChildren($("answer"));
+    $("copied").textContent = "Selected: press Ctrl-C.";
   }
 }

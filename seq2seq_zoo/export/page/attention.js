@@ -1,6 +1,6 @@
-// The attention map: a row for each output symbol, a column for each source symbol.
+// The attention map: a row for each output token, a column for each source token.
 
-import { h, percent, shown, symbol } from "./elements.js";
+import { bdi, h, percent, shown } from "./elements.js";
 
 /**
  * A map as an element.
@@ -21,25 +21,39 @@ export function attentionMap(source, outputs, weights, color) {
   cells.addEventListener("pointermove", ({ offsetX, offsetY }) => {
     const column = Math.min(source.length - 1, Math.max(0, Math.floor((offsetX / cells.clientWidth) * source.length)));
     const row = Math.min(rows.length - 1, Math.max(0, Math.floor((offsetY / cells.clientHeight) * rows.length)));
-    hint.replaceChildren(symbol(rows[row]), " looks at ", symbol(source[column]), `: ${percent(weights[row][column])}`);
+    hint.replaceChildren(bdi(rows[row]), " attends to ", bdi(source[column]), `: ${percent(weights[row][column])}`);
   });
-  const kinds = ["map", upright && "upright", rows.length > 20 && "low", source.length > 16 && "narrow"].filter(Boolean);
-  const grid = h("div", { class: kinds.join(" "), role: "img", "aria-label": described(source, rows, weights), dir: "auto" });
+  const kinds = ["map", upright && "upright", rows.length > 20 && "low", source.length > 16 && "narrow"].filter(
+    Boolean,
+  );
+  const grid = h("div", {
+    class: kinds.join(" "),
+    role: "img",
+    "aria-label": described(source, rows, weights),
+    dir: "auto",
+  });
   grid.style.setProperty("--columns", source.length);
   grid.append(
     ...source.map((token, place) => h("bdi", { class: "column", style: { "grid-column": place + 2 } }, shown(token))),
-    ...rows.map((token, place) => h("bdi", { class: place < outputs.length ? "row" : "row end", style: { "grid-row": place + 2 } }, shown(token))),
+    ...rows.map((token, place) =>
+      h("bdi", { class: place < outputs.length ? "row" : "row end", style: { "grid-row": place + 2 } }, shown(token)),
+    ),
     cells,
   );
   cells.style.gridRow = `2 / ${rows.length + 2}`;
-  return h("div", {}, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Attention map" }, grid), hint);
+  return h(
+    "div",
+    {},
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Attention map" }, grid),
+    hint,
+  );
 }
 
-/** The map in words: where each output looks most. */
+/** The map in words: what each output attends to most. */
 function described(source, rows, weights) {
   const most = weights.map((row, place) => {
     const column = row.indexOf(Math.max(...row));
-    return `${rows[place]} looks most at ${source[column]} (${percent(row[column])})`;
+    return `${rows[place]} attends most to ${source[column]} (${percent(row[column])})`;
   });
   return most.join("; ");
 }

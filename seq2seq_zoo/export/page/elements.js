@@ -1,4 +1,10 @@
-// Elements of the page, and how it writes symbols and numbers.
+// Elements of the page, and how it writes tokens and numbers.
+
+/** The element with an id. */
+export const $ = (id) => document.getElementById(id);
+
+/** Put what a template of the page has into the results. */
+export const unfold = (template) => $("results").append($(template).content.cloneNode(true));
 
 /** An element with attributes, listeners (`onclick`) and children; `null` and `false` are left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -28,7 +34,7 @@ export function percent(probability) {
   return `${hundredth.toFixed(hundredth < 1 || hundredth > 99 ? 2 : 1)} %`;
 }
 
-/** A symbol as it is shown: a space and what is invisible by a sign, a combining mark on a circle. */
+/** A token as it is shown: a space and what is invisible by a sign, a combining mark on a circle. */
 export function shown(token) {
   if (/^\p{M}/u.test(token)) return `◌${token}`;
   if (token === " ") return "␣";
@@ -36,8 +42,8 @@ export function shown(token) {
   return /[^\p{C}\p{Z}]/u.test(token) ? token : [...token].map(code).join(" ") || "∅";
 }
 
-/** A symbol in its own direction of writing. */
-export const symbol = (token, kind = "symbol") => h("bdi", { class: kind }, shown(token));
+/** A token in its own direction of writing. */
+export const bdi = (token, kind = null) => h("bdi", { class: kind }, shown(token));
 
 /** The mark of a model in its colour, then its name. */
 export const modelName = (model) => [

@@ -1,18 +1,17 @@
 // The page: opens the models that models.json names, and runs them whenever the text changes.
 
 import { Answers } from "./answers.js";
-import { h, show, symbol } from "./elements.js";
+import { $, bdi, h, show } from "./elements.js";
 import { PageError, SearchModel, StepModel, loadJson, startRuntime } from "./model.js";
 import { Steps } from "./steps.js";
-
-const $ = (id) => document.getElementById(id);
 
 /** A sentence in place of the page's content. */
 function fail(error) {
   $("page").hidden = true;
   $("status").className = "failed";
   $("status").setAttribute("role", "alert");
-  $("status").textContent = error instanceof PageError ? error.message : `This page does not run in this browser: ${error.message ?? error}`;
+  $("status").textContent =
+    error instanceof PageError ? error.message : `This page does not run in this browser: ${error.message ?? error}`;
   if (!(error instanceof PageError)) console.error(error);
 }
 
@@ -30,7 +29,7 @@ async function start() {
   const models = [];
   for (const about of site.models) models.push(await kind.open(about));
   const { source } = models[0];
-  const view = new (site.models.length > 1 ? Steps : Answers)($("results"), models, site);
+  const view = site.models.length > 1 ? new Steps(models, site.examples) : new Answers(models[0]);
 
   let latest;
   const run = async () => {
@@ -52,7 +51,9 @@ async function start() {
   };
   let idle = Promise.resolve();
 
-  const examples = site.examples.map(([text]) => h("button", { type: "button", class: "example", dir: "auto", onclick: () => write(text) }, text));
+  const examples = site.examples.map(([text]) =>
+    h("button", { type: "button", class: "example", dir: "auto", onclick: () => write(text) }, text),
+  );
   show($("examples"), ...examples);
   $("examples").parentElement.hidden = !examples.length;
   const write = (text) => {
@@ -71,10 +72,10 @@ async function start() {
   write(site.examples[Math.floor(site.examples.length / 2)]?.[0] ?? "");
 }
 
-/** What a model does with symbols that it does not know. */
+/** What a model does with tokens that it does not know. */
 function sentence(unknown, vocabulary) {
-  const listed = unknown.slice(0, 10).flatMap((each, place) => [place ? ", " : "", symbol(each, "strange")]);
-  const end = vocabulary.unknown === null ? ": leave it out." : ": it reads a sign for what is unknown there.";
+  const listed = unknown.slice(0, 10).flatMap((each, place) => [place ? ", " : "", bdi(each, "strange")]);
+  const end = vocabulary.unknown === null ? ": leave it out." : ": it reads an unknown token there.";
   return ["The model does not know ", ...listed, unknown.length > 10 ? ", …" : "", end];
 }
 

@@ -17,7 +17,9 @@ async function load(path) {
     throw new PageError(`The file ${path} cannot be loaded: is the server of this page still running?`);
   }
   if (!response.ok) {
-    throw new PageError(`The file ${path} is missing here (${response.status}). Copy the whole folder of the page, or export it again.`);
+    throw new PageError(
+      `The file ${path} is missing here (${response.status}). Copy the whole folder of the page, or export it again.`,
+    );
   }
   return response;
 }
@@ -36,7 +38,8 @@ export async function loadJson(path) {
 export async function startRuntime() {
   const path = `onnxruntime/${WASM}.gz`;
   let bytes = new Uint8Array(await (await load(path)).arrayBuffer());
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) { // else the server has said how it is compressed, and the browser has undone it
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    // else the server names the compression, and the browser has undone it
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     try {
       bytes = await new Response(stream).arrayBuffer();
@@ -53,7 +56,9 @@ async function openGraph(path) {
   try {
     return await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
   } catch (error) {
-    throw new PageError(`The file ${path} is damaged, or not a model that this page can run. Export the page again. (${error.message ?? error})`);
+    throw new PageError(
+      `The file ${path} is damaged, or not a model that this page can run. Export the page again. (${error.message ?? error})`,
+    );
   }
 }
 
@@ -104,7 +109,11 @@ export class SearchModel extends Model {
         text: this.target.join(outputs),
         probability: Math.exp(logProbs.reduce((sum, each) => sum + each, 0)),
         ended: size > outputs.length,
-        weights: weights && range(size).map((step) => [...weights.data.subarray((place * length + step) * width, (place * length + step) * width + tokens.length)]),
+        weights:
+          weights &&
+          range(size).map((step) => [
+            ...weights.data.subarray((place * length + step) * width, (place * length + step) * width + tokens.length),
+          ]),
       });
     }
     return found;
@@ -147,14 +156,17 @@ export class StepModel extends Model {
     return steps;
   }
 
-  /** The probabilities of all symbols, and the ids that may come, most likely first. */
+  /** The probabilities of all tokens, and the ids that may come, most likely first. */
   distribution(logits) {
     const largest = logits.reduce((a, b) => Math.max(a, b));
     const powers = Array.from(logits, (each) => Math.exp(each - largest));
     const sum = powers.reduce((a, b) => a + b);
     const ids = range(logits.length).filter((id) => this.target.isOutput(id));
     // By the logits, since two very small probabilities may be equal.
-    return { probabilities: powers.map((each) => each / sum), best: ids.sort((a, b) => logits[b] - logits[a] || a - b) };
+    return {
+      probabilities: powers.map((each) => each / sum),
+      best: ids.sort((a, b) => logits[b] - logits[a] || a - b),
+    };
   }
 
   /** The text of a trace. */

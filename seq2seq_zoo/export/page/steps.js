@@ -1,95 +1,83 @@
-// The page of several models: their steps side by side, teacher-forced or free, and what an other output would change.
+// The page of several models: their steps side by side, free-running or teacher-forced, and after another output.
 
 import { attentionMap } from "./attention.js";
-import { bar, h, modelName, percent, show, shown, symbol } from "./elements.js";
-
-/** How many of the likeliest symbols a step shows. */
-const LIKELIEST = 5;
+import { card } from "./cards.js";
+import { $, bar, bdi, h, modelName, percent, show, shown, unfold } from "./elements.js";
 
 export class Steps {
-  constructor(root, models, site) {
-    Object.assign(this, { models, site, changes: new Map(), chosen: 0, forced: false });
+  constructor(models, examples) {
+    Object.assign(this, { models, examples, teacherForced: false });
     this.vocabulary = models[0].target;
-    const kind = (forced, name, about) =>
-      h("label", { class: "option" }, h("input", { type: "radio", name: "pass", checked: forced === this.forced, onchange: () => this.force(forced) }), h("span", {}, h("b", {}, name), ` ${about}`));
-    this.target = h("input", { id: "target", type: "text", dir: "auto", autocomplete: "off", spellcheck: "false", oninput: () => this.run() });
-    this.targetLine = h("p", { class: "target", hidden: true }, h("label", { for: "target" }, "Target"), this.target);
-    this.strange = h("p", { class: "note", role: "status", hidden: true });
-    this.answers = h("div", { class: "answers" });
-    this.changed = h("p", { class: "what-if" });
-    this.table = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Step by step" });
-    this.details = h("div", { class: "cards" });
-    this.further = h("p", { class: "further" });
-    this.detailsTitle = h("h2", { id: "details" });
-    this.maps = h("div", { class: "maps" });
-    this.spoken = h("p", { class: "hidden", role: "status" }); // for screen readers, once the reader pauses
-    root.append(
-      h("fieldset", { class: "passes" }, h("legend", {}, "The last output that a step reads"), kind(false, "Free:", "what the model has just said"), kind(true, "Teacher-forced:", "the symbol of a target")),
-      this.targetLine,
-      this.strange,
-      this.changed,
-      this.spoken,
-      h("div", { class: "heads" }, h("h2", {}, "Outputs"), h("span", { class: "small" }, "probability")),
-      this.answers,
-      h("div", { class: "columns steps" },
-        h("section", {}, h("h2", {}, "Step by step"), this.table),
-        h("section", { "aria-labelledby": "details", class: "chosen" }, this.detailsTitle, this.details, this.further),
-        this.maps),
-    );
+    unfold("several");
+    for (const pass of document.querySelectorAll("[name=pass]"))
+      pass.addEventListener("change", () => this.turn(pass.value));
+    $("target").addEventListener("input", () => this.run());
   }
 
-  /** Show all steps for a text. */
+  /** Show all steps for source tokens. */
   async show(tokens) {
     const text = this.models[0].source.join(tokens);
     if (text !== this.text) {
-      this.changes.clear();
+      /** The outputs that the reader has changed: ids by step. */
+      this.changes = new Map();
       this.chosen = 0;
-      this.target.value = this.site.examples.find(([source]) => source === text)?.[1] ?? "";
-      this.text = text;
+      $("target").value = this.examples.find(([source]) => source === text)?.[1] ?? "";
     }
-    this.tokens = tokens;
+    Object.assign(this, { text, tokens });
     await this.run();
   }
 
-  /** Switch between both passes. */
-  force(forced) {
-    this.forced = forced;
+  /** Turn to another pass. */
+  turn(pass) {
+    this.teacherForced = pass === "teacher-forced";
     this.changes.clear();
+    this.run();
+  }
+
+  /** Change the output of the chosen step for every model; changed to what it was, it is no longer changed. */
+  change(id) {
+    const step = this.chosen;
+    const isAsBefore = this.before.every((steps) => steps[step]?.output === id);
+    if (isAsBefore || this.changes.get(step) === id) this.changes.delete(step);
+    else this.changes.set(step, id);
     this.run();
   }
 
   /** Run all models, then draw. A run that a newer one overtakes draws nothing. */
   async run() {
     const run = (this.latest = {});
-    const end = this.vocabulary.end;
-    const free = () => undefined;
-    const traces = (given) => inTurn(this.models, (model) => model.trace(this.tokens, given));
-    const before = await traces(free);
-    if (this.forced && !this.target.value) this.target.value = this.models[0].text(before[0]);
-    const targets = this.vocabulary.split(this.target.value);
-    const ids = [...this.vocabulary.encode(targets), end];
-    const given = this.forced ? (step) => ids[step] : (step) => this.changes.get(step);
-    const after = this.forced || this.changes.size ? await traces(given) : before;
+    const before = await this.traces(() => undefined);
+    if (this.teacherForced && !$("target").value) $("target").value = this.models[0].text(before[0]);
+    const targets = this.vocabulary.split($("target").value);
+    const ids = [...this.vocabulary.encode(targets), this.vocabulary.end];
+    const given = this.teacherForced ? (step) => ids[step] : (step) => this.changes.get(step);
+    const after = this.teacherForced || this.changes.size ? await this.traces(given) : before;
     if (run !== this.latest) return;
-    Object.assign(this, { before, after, ids });
-    const unknown = this.forced ? this.vocabulary.unknownIn(targets) : [];
-    this.strange.hidden = !unknown.length;
-    show(this.strange, unknown.length ? ["The models do not know ", ...unknown.slice(0, 5).flatMap((each, place) => [place ? ", " : "", symbol(each, "strange")]), " in the target: they read a sign for what is unknown there."] : []);
-    this.targetLine.hidden = !this.forced;
-    this.length = Math.max(...after.map((steps) => steps.length));
-    this.chosen = Math.min(this.chosen, this.length - 1);
-    this.draw();
-    this.table.dispatchEvent(new Event("drawn", { bubbles: true }));
+    const length = Math.max(...after.map((steps) => steps.length));
+    Object.assign(this, { before, after, ids, length, chosen: Math.min(this.chosen, length - 1) });
+    this.draw(this.vocabulary.unknownIn(targets));
+    $("table").dispatchEvent(new Event("drawn", { bubbles: true }));
   }
 
-  draw() {
-    this.drawAnswers();
-    this.drawChanges();
+  /** The steps of each model, one model after another. */
+  async traces(given) {
+    const traces = [];
+    for (const model of this.models) traces.push(await model.trace(this.tokens, given));
+    return traces;
+  }
+
+  draw(unknown) {
+    $("target-line").hidden = !this.teacherForced;
+    $("strange").hidden = !this.teacherForced || !unknown.length;
+    const listed = unknown.slice(0, 5).flatMap((each, place) => [place ? ", " : "", bdi(each, "strange")]);
+    show($("strange"), "The models do not know ", ...listed, " in the target: they read an unknown token there.");
+    show($("outputs"), ...this.models.map((model, place) => this.outputRow(model, place)));
+    this.drawWhatIf();
     this.drawTable();
     this.drawDetails();
     this.drawMaps();
-    clearTimeout(this.pause);
-    this.pause = setTimeout(() => (this.spoken.textContent = this.inWords()), 800);
+    clearTimeout(this.pause); // for screen readers, once the reader pauses
+    this.pause = setTimeout(() => ($("spoken").textContent = this.inWords()), 800);
   }
 
   /** All outputs in one sentence. */
@@ -97,166 +85,183 @@ export class Steps {
     return this.models.map((model, place) => `${model.name}: ${model.text(this.after[place]) || "empty"}`).join("; ");
   }
 
-  /** What a step says: under teacher forcing its most likely symbol, whatever the target has. */
-  said = (step) => (this.forced ? step.best[0] : step.output);
+  /** The output of a step: under teacher forcing its most likely token, whatever the target has. */
+  output = (step) => (this.teacherForced ? step.best[0] : step.output);
 
-  // === Answers ===
+  /** An id as it is shown. */
+  name = (id) => {
+    const { start, end, unknown, tokens } = this.vocabulary;
+    const special = new Map([
+      [start, "start"],
+      [end, "end"],
+      [unknown, "unknown"],
+    ]);
+    return special.has(id) ? h("span", { class: "special" }, special.get(id)) : bdi(tokens[id]);
+  };
 
-  drawAnswers() {
-    const first = Math.min(...this.changes.keys());
-    const row = (model, place) => {
-      const steps = this.after[place];
-      const tokens = steps.map((step, number) => [this.said(step), number]).filter(([id]) => id !== this.vocabulary.end);
-      const words = tokens.flatMap(([id, number]) => {
-        const token = this.vocabulary.separator === "" ? this.vocabulary.tokens[id] : shown(this.vocabulary.tokens[id]);
-        const kind = this.kindOf(place, number);
-        return [kind ? h("span", { class: kind }, token) : token, this.vocabulary.separator === " " ? " " : ""];
-      });
-      const probability = steps.reduce((product, step) => product * step.probabilities[step.output], 1);
-      let verdict = "";
-      if (this.forced) {
-        const right = steps.filter((step, number) => step.best[0] === this.ids[number]).length;
-        verdict = `${right} of ${steps.length} right`;
-      } else if (this.changes.size) {
-        const before = this.before[place];
-        const later = Math.max(before.length, steps.length) - first - 1;
-        const changed = [...Array(Math.max(0, later)).keys()].filter((each) => before[first + 1 + each]?.output !== steps[first + 1 + each]?.output && !this.changes.has(first + 1 + each)).length;
-        verdict = before.length <= first ? "had ended before this step" : !changed ? "goes on as before" : `${changed} of ${later} later outputs changed`;
-      }
-      return h("div", { class: "answer-row", "data-model": model.name, style: { "--color": model.color } },
-        h("h3", {}, ...modelName(model)),
-        h("p", { class: "about small" }, model.about),
-        h("div", { class: "said" }, h("bdi", { class: tokens.length ? "text" : "text empty" }, ...(tokens.length ? words : ["(empty)"])), verdict && h("p", { class: "verdict" }, verdict)),
-        h("span", { class: "number", title: "the probability that this model gives to this output" }, percent(probability)));
-    };
-    show(this.answers, ...this.models.map(row));
-  }
-
-  /** How an output differs from before: `changed` by the reader, or as a consequence `other`. */
+  /** How a step differs: `wrong` under teacher forcing; `changed` by the reader, or `other` than before. */
   kindOf(place, number) {
     const step = this.after[place][number];
-    if (!step) return "";
-    if (this.forced) return step.best[0] === this.ids[number] ? "" : "wrong";
+    if (this.teacherForced) return step.best[0] === this.ids[number] ? "" : "wrong";
     if (this.changes.has(number)) return "changed";
-    return this.changes.size && this.before[place][number]?.output !== step.output ? "other" : "";
+    return this.before[place][number]?.output === step.output ? "" : "other";
+  }
+
+  // === Outputs ===
+
+  outputRow(model, place) {
+    const steps = this.after[place];
+    const { separator, tokens, end } = this.vocabulary;
+    const words = steps.flatMap((step, number) => {
+      const id = this.output(step);
+      if (id === end) return [];
+      const token = separator === "" ? tokens[id] : shown(tokens[id]);
+      return [h("span", { class: this.kindOf(place, number) }, token), separator === " " ? " " : ""];
+    });
+    const text = words.length ? h("bdi", { class: "text" }, ...words) : h("bdi", { class: "text empty" }, "(empty)");
+    const verdict = this.verdict(place);
+    const probability = steps.reduce((product, step) => product * step.probabilities[step.output], 1);
+    return h(
+      "div",
+      { class: "answer-row" },
+      h("h3", {}, ...modelName(model)),
+      h("p", { class: "about small" }, model.about),
+      h("div", { class: "outputs" }, text, verdict && h("p", { class: "verdict" }, verdict)),
+      h("span", { class: "number", title: "the probability of the whole output" }, percent(probability)),
+    );
+  }
+
+  /** What came of the target, or of the changed outputs, in a few words. */
+  verdict(place) {
+    const [before, after] = [this.before[place], this.after[place]];
+    if (this.teacherForced)
+      return `${after.filter((step, number) => !this.kindOf(place, number)).length} of ${after.length} right`;
+    if (!this.changes.size) return "";
+    const first = Math.min(...this.changes.keys());
+    if (before.length <= first) return "had ended before this step";
+    const later = Array.from({ length: Math.max(before.length, after.length) }, (_, number) => number).slice(first + 1);
+    const others = later.filter(
+      (number) => !this.changes.has(number) && before[number]?.output !== after[number]?.output,
+    );
+    return others.length ? `${others.length} of ${later.length} later outputs changed` : "goes on as before";
   }
 
   // === What if ===
 
-  drawChanges() {
-    this.changed.hidden = this.forced;
-    if (!this.changes.size) {
-      const number = Math.min(1, this.before[0].length - 1);
-      const other = this.before[0][number]?.best.slice(1).find((id) => id !== this.vocabulary.end && id !== this.vocabulary.unknown);
-      const onclick = () => ((this.chosen = number), this.change(other));
-      const suggestion = other !== undefined && [" For instance ", h("button", { type: "button", class: "quiet", "data-key": "undo", onclick }, `step ${number + 1}: `, this.name(other))];
-      show(this.changed, h("b", {}, "What if"), " every model had said something else at a step? Choose a step below, then a symbol.", suggestion);
+  drawWhatIf() {
+    $("what-if").hidden = this.teacherForced;
+    const button = (onclick, ...content) =>
+      h("button", { type: "button", class: "quiet", "data-key": "what-if", onclick }, ...content);
+    if (this.changes.size) {
+      const changed = [...this.changes].sort(([a], [b]) => a - b);
+      const listed = changed.flatMap(([step, id], place) => [
+        `${place ? " and " : ""}step ${step + 1} had the output `,
+        h("mark", {}, this.name(id)),
+      ]);
+      const undo = () => (this.changes.clear(), this.run());
+      show($("what-if"), h("b", {}, "What if "), ...listed, "? ", button(undo, "Undo"));
       return;
     }
-    const undo = h("button", { type: "button", class: "quiet", "data-key": "undo", onclick: () => (this.changes.clear(), this.run()) }, "Undo");
-    const each = [...this.changes].sort(([a], [b]) => a - b).flatMap(([step, id], place) => [place ? " and " : "", `step ${step + 1} had said `, h("mark", {}, this.name(id))]);
-    show(this.changed, h("b", {}, "What if "), ...each, "? ", undo);
-  }
-
-  /** Change the output of the chosen step for every model; to change it back to what they all said undoes that. */
-  change(id) {
-    const step = this.chosen;
-    if (this.before.every((steps) => steps[step]?.output === id) || this.changes.get(step) === id) this.changes.delete(step);
-    else this.changes.set(step, id);
-    this.run();
-  }
-
-  /** An id as it is shown. */
-  name(id) {
-    if (id === this.vocabulary.end) return h("span", { class: "special" }, "end");
-    if (id === this.vocabulary.unknown) return h("span", { class: "special" }, "unknown");
-    if (id === this.vocabulary.start) return h("span", { class: "special" }, "start");
-    return symbol(this.vocabulary.tokens[id]);
+    const number = Math.min(1, this.before[0].length - 1);
+    const { end, unknown } = this.vocabulary;
+    const id = this.before[0][number].best.slice(1).find((each) => each !== end && each !== unknown);
+    const change = () => ((this.chosen = number), this.change(id));
+    const suggestion =
+      id === undefined ? [] : [" For instance ", button(change, `step ${number + 1}: `, this.name(id))];
+    const hint = " every model had another output at a step? Choose a step below, then a token.";
+    show($("what-if"), h("b", {}, "What if"), hint, ...suggestion);
   }
 
   // === The table of steps ===
 
   drawTable() {
-    const head = h("tr", {}, h("th", { scope: "col" }, "Step"), this.forced && h("th", { scope: "col" }, "Target"), ...this.models.map((model) => h("th", { scope: "col" }, h("span", { class: "name" }, ...modelName(model)))));
-    const rows = [...Array(this.length).keys()].map((number) => {
-      const radio = h("input", { type: "radio", name: "step", value: number, checked: number === this.chosen, "data-key": `step-${number}`, "aria-label": `Step ${number + 1}`, onchange: () => this.choose(number) });
-      const cells = this.models.map((model, place) => {
-        const step = this.after[place][number];
-        if (!step) return h("td", {});
-        const id = this.said(step);
-        const kind = this.kindOf(place, number);
-        const was = kind === "other" || kind === "changed" ? this.before[place][number] : null;
-        const before = was && was.output !== id ? h("del", {}, this.name(was.output)) : null;
-        return h("td", { style: { "--color": model.color } }, h("span", { class: `token ${kind}` }, this.name(id)), before, bar(step.probabilities[id]));
-      });
-      const choose = () => { radio.checked = true; this.choose(number); };
-      return h("tr", { onclick: choose }, h("th", { scope: "row" }, h("label", { class: "step" }, radio, h("span", {}, number + 1))), this.forced && h("td", { class: "given" }, h("span", { class: "token" }, this.name(this.ids[number]))), ...cells);
+    const column = (...content) => h("th", { scope: "col" }, ...content);
+    const models = this.models.map((model) => column(...modelName(model)));
+    const head = h("tr", {}, column("Step"), this.teacherForced && column("Target"), ...models);
+    const rows = Array.from({ length: this.length }, (_, number) => this.tableRow(number));
+    const attributes = {
+      class: this.teacherForced ? "steps-table narrow" : "steps-table",
+      "aria-label": "The output of each model at each step",
+    };
+    show($("table"), h("table", attributes, h("thead", {}, head), h("tbody", {}, ...rows)));
+  }
+
+  tableRow(number) {
+    const choose = () => {
+      radio.checked = true;
+      this.chosen = number;
+      this.drawDetails();
+    };
+    const radio = h("input", {
+      type: "radio",
+      name: "step",
+      value: number,
+      checked: number === this.chosen,
+      "data-key": `step-${number}`,
+      "aria-label": `Step ${number + 1}`,
+      onchange: choose,
     });
-    show(this.table, h("table", { class: this.forced ? "steps-table forced" : "steps-table", "aria-label": "The output of each model at each step" }, h("thead", {}, head), h("tbody", {}, ...rows)));
+    const cells = this.models.map((model, place) => {
+      const step = this.after[place][number];
+      if (!step) return h("td");
+      const id = this.output(step);
+      const kind = this.kindOf(place, number);
+      const was = this.teacherForced ? undefined : this.before[place][number]?.output;
+      const old = was !== undefined && was !== id && h("del", {}, this.name(was));
+      const token = h("span", { class: `token ${kind}` }, this.name(id));
+      return h("td", { style: { "--color": model.color } }, token, old, bar(step.probabilities[id]));
+    });
+    const title = h("th", { scope: "row" }, h("label", { class: "step" }, radio, h("span", {}, number + 1)));
+    const target = this.teacherForced && h("td", { class: "given" }, this.name(this.ids[number]));
+    return h("tr", { onclick: choose }, title, target, ...cells);
   }
 
-  choose(number) {
-    if (number === this.chosen) return;
-    this.chosen = number;
-    this.drawDetails();
-  }
-
-  // === What each model reads at a step, and its likeliest symbols ===
+  // === The chosen step ===
 
   drawDetails() {
     const number = this.chosen;
-    show(this.detailsTitle, `Step ${number + 1}: what it reads and says`);
-    show(this.details, ...this.models.map((model, place) => this.card(model, this.after[place][number], number)));
-    this.further.hidden = this.forced;
-    if (this.forced) return;
-    const tokens = this.vocabulary.tokens.map((token, id) => [token, id]).filter(([, id]) => this.vocabulary.isOutput(id) && id !== this.vocabulary.unknown);
+    const change = this.teacherForced ? null : (id) => this.change(id);
+    const cards = this.models.map((model, place) => {
+      const step = this.after[place][number];
+      const output = this.teacherForced ? this.ids[number] : step?.output;
+      return card(model, step, this.tokens, output, this.name, change);
+    });
+    show($("details"), `Step ${number + 1}: what it reads, and its likeliest tokens`);
+    show($("cards"), ...cards);
+    $("further").hidden = this.teacherForced;
+    if (this.teacherForced) return;
+    const { tokens, end, unknown } = this.vocabulary;
+    const options = tokens.flatMap((token, id) => {
+      if (!this.vocabulary.isOutput(id) || id === unknown) return [];
+      return [h("option", { value: id }, id === end ? "(end)" : shown(token))];
+    });
     const onchange = ({ target }) => target.value && this.change(Number(target.value));
-    const select = h("select", { "data-key": "further", onchange }, h("option", { value: "" }, "another symbol"),
-      ...tokens.map(([token, id]) => h("option", { value: id }, id === this.vocabulary.end ? "(end)" : shown(token))));
-    show(this.further, h("label", {}, "What if every model had said … ", select));
+    const select = h(
+      "select",
+      { "data-key": "further", onchange },
+      h("option", { value: "" }, "another token"),
+      ...options,
+    );
+    show($("further"), h("label", {}, "What if every model had the output … ", select));
   }
 
-  card(model, step, number) {
-    const title = h("h3", {}, ...modelName(model));
-    const options = { class: "card", "aria-label": `${model.name}, step ${number + 1}`, style: { "--color": model.color } };
-    if (!step) return h("section", options, title, h("p", { class: "small" }, "It has ended before this step."));
-    const nothing = () => h("span", { class: "unread" }, "not read");
-    const { summary, last, attention } = model.reads;
-    const weights = attention && h("span", { class: "looks" }, ...this.tokens.map((token, place) =>
-      h("bdi", { style: { "--share": `${Math.round(100 * step.weights[place])}%` }, title: percent(step.weights[place]) }, shown(token), h("span", { class: "hidden" }, ` ${percent(step.weights[place])} `))));
-    const reads = h("dl", {},
-      h("dt", {}, "summary"), h("dd", {}, summary ? h("span", { class: "read" }, "read") : nothing()),
-      h("dt", {}, "last output"), h("dd", {}, last ? h("span", { class: "read" }, this.name(step.read)) : nothing()),
-      h("dt", {}, "looks at"), h("dd", {}, weights && this.tokens.length ? weights : nothing()));
-    const entry = (id) => {
-      const content = [h("span", { class: "token" }, this.name(id)), bar(step.probabilities[id]), h("span", { class: "number" }, percent(step.probabilities[id]))];
-      const isOutput = id === (this.forced ? this.ids[number] : step.output);
-      const kind = `choice${isOutput ? " output" : ""}`;
-      if (this.forced) return h("li", {}, h("span", { class: kind }, ...content));
-      return h("li", {}, h("button", { type: "button", class: kind, "aria-pressed": String(isOutput), "data-key": `${model.name}-${id}`, title: "What if every model had said this?", onclick: () => this.change(id) }, ...content));
-    };
-    const likeliest = step.best.slice(0, LIKELIEST);
-    const output = this.forced ? this.ids[number] : step.output;
-    const list = h("ol", { class: "likeliest" }, ...likeliest.map(entry), !likeliest.includes(output) && output !== undefined && entry(output));
-    return h("section", options, title, reads, list);
-  }
-
-  // === Where attention looks ===
+  // === Attention ===
 
   drawMaps() {
-    const maps = this.models.flatMap((model, place) => {
+    const { tokens, end } = this.vocabulary;
+    const several = this.models.filter((model) => model.reads.attention).length > 1;
+    const map = (model, place) => {
       if (!model.reads.attention || !this.tokens.length) return [];
       const steps = this.after[place];
-      const rows = steps.map((step) => this.said(step)).map((id) => (id === this.vocabulary.end ? "end" : this.vocabulary.tokens[id]));
-      return [h("section", { class: "map-of" }, h("h2", {}, `Where ${model.name} looks`), attentionMap(this.tokens, rows, steps.map((step) => step.weights), model.color))];
-    });
-    show(this.maps, ...maps);
+      const outputs = steps.map(this.output).map((id) => (id === end ? "end" : tokens[id]));
+      const drawn = attentionMap(
+        this.tokens,
+        outputs,
+        steps.map((step) => step.weights),
+        model.color,
+      );
+      return [h("section", {}, h("h2", {}, several ? `Attention weights: ${model.name}` : "Attention weights"), drawn)];
+    };
+    show($("maps"), ...this.models.flatMap(map));
   }
-}
-
-/** The results of an asynchronous function for each item, one after another. */
-async function inTurn(items, use) {
-  const results = [];
-  for (const item of items) results.push(await use(item));
-  return results;
 }

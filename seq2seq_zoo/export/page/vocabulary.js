@@ -1,4 +1,4 @@
-// The symbols of a model: from texts to ids and back, as seq2seq_zoo/data/vocabulary.py does it.
+// The tokens of a model: from texts to ids and back, as seq2seq_zoo/data/vocabulary.py does it.
 
 const FEATURES = ";";
 const PADDING = 0;
@@ -19,7 +19,13 @@ export class Vocabulary {
     if (this.separator === "") return [...text];
     const space = text.indexOf(" ");
     const [features, rest] = space < 0 ? [text, ""] : [text.slice(0, space), text.slice(space + 1)];
-    return [...features.split(FEATURES).filter(Boolean).map((each) => each + FEATURES), ...rest];
+    return [
+      ...features
+        .split(FEATURES)
+        .filter(Boolean)
+        .map((each) => each + FEATURES),
+      ...rest,
+    ];
   }
 
   /** The text of tokens. */
