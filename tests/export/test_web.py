@@ -420,7 +420,7 @@ def test_the_runtime_is_the_one_of_the_list():
     (version,) = re.findall(r"^# onnxruntime-web ([\d.]+)", lines[0])
     script = (folder / "ort.wasm-core.min.js").read_text(encoding="utf-8")
     assert f"ONNX Runtime Web v{version}" in script
-    assert "MIT" in (folder / "LICENSE").read_text(encoding="utf-8")
+    assert "MIT" in (folder / "LICENSE.txt").read_text(encoding="utf-8")
 
 
 def test_no_address_of_another_host_is_in_it():
