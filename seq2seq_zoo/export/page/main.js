@@ -19,15 +19,19 @@ function fail(error) {
 const typed = () => $("text").value.replace(/[\r\n]+/g, " ");
 
 async function start() {
+  $("late").remove(); // it is for readers in whose browser no script runs
   const site = await loadJson("models.json");
   document.title = site.title;
   $("title").textContent = site.title;
   show($("about"), ...site.about.map((each) => h("p", {}, each)));
-  $("status").textContent = "Loading the models …";
+  $("status").textContent = "Loading the runtime …";
   await startRuntime();
   const kind = site.models.length > 1 ? StepModel : SearchModel;
   const models = [];
-  for (const about of site.models) models.push(await kind.open(about));
+  for (const about of site.models) {
+    $("status").textContent = `Loading ${about.name} …`;
+    models.push(await kind.open(about));
+  }
   const { source } = models[0];
   const view = site.models.length > 1 ? new Steps(models, site.examples) : new Answers(models[0]);
 
@@ -66,6 +70,7 @@ async function start() {
     $("text").style.height = `${$("text").scrollHeight + 2}px`;
   };
   $("text").addEventListener("input", () => (fit(), run()));
+  addEventListener("resize", fit);
   $("text").addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   $("status").hidden = true;
   $("page").hidden = false;
