@@ -48,7 +48,7 @@ def test_every_mode_gives_the_same_numbers(backend, asked):
 
 def train(*arguments, **environment):
     """Start `train` on JAX in a process of its own, without TensorFlow."""
-    code = "import sys; sys.modules['tensorflow'] = None; from seq2seq_zoo.cli import main; main()"
+    code = "import sys; sys.modules['tensorflow'] = None; from seq2seq_zoo.cli import app; app()"
     environment = {**os.environ, **outputs.HASTY, "KERAS_BACKEND": "jax", **environment}
     return subprocess.Popen([sys.executable, "-c", code, "train", *arguments], env=environment)
 

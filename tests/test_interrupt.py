@@ -1,5 +1,7 @@
 import contextlib
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -71,3 +73,21 @@ def test_an_ignored_interrupt_stays_ignored():
             press()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_the_command_line_is_imported_leaves_no_traceback():
+    code = """
+import signal, sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "seq2seq_zoo.cli":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from seq2seq_zoo.__main__ import main
+
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -5,6 +5,8 @@ import pytest
 
 from seq2seq_zoo.metrics.tokens import (
     by_length,
+    by_position,
+    edits,
     exact_match,
     nearest_references,
     token_accuracy,
@@ -92,6 +94,19 @@ def test_no_rows_and_unequal_numbers_of_rows_are_errors(metric):
         metric([], [])
     with pytest.raises(ValueError, match="as many outputs as references, got 2 and 1"):
         metric([["a"]], [["a"], ["b"]])
+
+
+def test_positions_and_edits_add_up_to_the_rates():
+    outputs = [["one", "one"], ["four", "six", "seven"], [], ["x", "y", "z"]]
+    references = [["one", "two"], ["four", "five", "six", "seven"], ["a"], ["x", "z"]]
+    rows = by_position(references, outputs)
+    assert [row["count"] for row in rows] == [4, 4, 3, 1, 1]
+    right = sum(row["token_accuracy"] * row["count"] for row in rows)
+    assert right / 13 == pytest.approx(token_accuracy(references, outputs))
+    found = edits(references, outputs)
+    assert (found["inserted"], found["dropped"], found["substituted"]) == (1, 2, 1)
+    assert found["confusions"] == [["two", "one", 1]]
+    assert (1 + 2 + 1) / found["tokens"] == token_error_rate(references, outputs)
 
 
 def test_by_length_needs_a_source_for_each():

@@ -109,7 +109,7 @@ def test_metrics_are_those_of_the_best_model_with_versions_and_machine(finished)
     measured = json.loads((finished / "metrics.json").read_text())
     training = factory.make_training(small(finished.parent))
     records = epochs_of(finished)
-    best = [record for i, record in enumerate(records) if training.is_better(record, records[:i])][-1]
+    best = [record for i, record in enumerate(records) if training.is_best(record, records[:i])][-1]
     assert {key: measured["dev"][key] for key in ("exact_match", "token_error_rate")} == {
         key: best[key] for key in ("exact_match", "token_error_rate")
     }
@@ -511,7 +511,7 @@ def test_patience_stops_early(after_one, monkeypatch):
         lambda record, better: epochs.append((record["epoch"], better)),
         [keras.callbacks.LambdaCallback(on_train_batch_end=undo)],
     )
-    assert epochs == [(2, False), (3, False)]
+    assert epochs == [(2, True), (3, True)]  # as good as the first, but not better
     assert measured["epochs"] == 3
     assert [epoch for _, epoch in logged] == [2, 3, 3]
     assert {*logged[0][0]} == {"loss", "dev/exact_match", "dev/token_accuracy", "dev/token_error_rate"}
@@ -540,7 +540,7 @@ def test_a_run_that_patience_stopped_continues_with_more_patience_alone(finished
     # Of three epochs of patience, two have passed.
     resumed = Run.resume(copied, ["training.epochs=9"])
     assert resumed.why_finished == ""
-    resumed.training.is_better = lambda record, history: record["epoch"] <= 2
+    resumed.training.is_best = lambda record, history: record["epoch"] <= 2
     assert resumed.train()["epochs"] == 5
     assert Run.resume(copied).training.patience == 3
 

@@ -16,7 +16,7 @@ from seq2seq_zoo.config.schema import ConfigError
 from seq2seq_zoo.config.space import with_values
 from seq2seq_zoo.data.published import paths_in
 from seq2seq_zoo.experiment import factory
-from seq2seq_zoo.metrics.tokens import nearest_references
+from seq2seq_zoo.metrics.tokens import BREAKDOWNS, nearest_references
 from seq2seq_zoo.models.seq2seq import Seq2Seq
 from seq2seq_zoo.models.text_model import Prediction
 from seq2seq_zoo.system.environment import peak_memory, reset_peak_memory
@@ -38,9 +38,9 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         progress: called after each epoch.
 
     Returns:
-        The measured fields of a record: `metrics` and `by_length` on test, `dev`, `epochs`, `parameters`, `seconds`,
-        `to_99`, `generation`, `peak_memory_mb`, `examples`, `attention`, and `right`, which test sources have a right
-        output.
+        The measured fields of a record: `metrics` and their `BREAKDOWNS` on test, `dev`, `epochs`, `parameters`,
+        `seconds`, `to_99`, `generation`, `peak_memory_mb`, `examples`, `attention`, and `right`, which test sources
+        have a right output.
 
     Raises:
         TrainingError: the loss is no longer a finite number.
@@ -78,14 +78,14 @@ def run_cell(cell: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     start = time.perf_counter()
     predictions = model.predictions([source for source, _ in answers], batch_size=256)
     generating = time.perf_counter() - start
-    by_length = test.pop("by_length")
-    dev.pop("by_length")
+    breakdowns = {name: test.pop(name) for name in BREAKDOWNS}
+    dev = {name: value for name, value in dev.items() if name not in BREAKDOWNS}
     reached = next((record for record in epochs if record["exact_match"] >= 0.99), None)
     memory = peak_memory()
     return {
         "metrics": {**test, "perplexity": perplexity(model, data.splits["test"])},
         "dev": {**dev, "perplexity": perplexity(model, data.splits["dev"])},
-        "by_length": by_length,
+        **breakdowns,
         "epochs": epochs,
         "parameters": model.count_params(),
         "seconds": {

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -99,26 +99,37 @@ def profiles(results: Results, conditions: Iterable[tuple[dict[str, Any], Any]])
     return figure
 
 
-# === Scores against source length ===
+# === Scores against source length and position ===
 
 
-@styled
 def against_length(results: Results, question: dict[str, Any]) -> Figure:
     """Exact match, or token error rate if that is the metric, against source length: a panel for each condition."""
     name = question["metric"] if question["metric"] == "token_error_rate" else "exact_match"
+    return _along("length", "source length, tokens", results, question, name)
+
+
+def against_position(results: Results, question: dict[str, Any]) -> Figure:
+    """Token accuracy against the position in the reference: a panel for each condition."""
+    return _along("position", "position in the reference", results, question, "token_accuracy")
+
+
+@styled
+def _along(
+    axis: Literal["length", "position"], label: str, results: Results, question: dict[str, Any], name: str
+) -> Figure:
     metric = METRICS[name]
     figure, panels = _panels(question, columns=1 if len(values(question)) == 1 else 2)
     for x, axes in zip(values(question), panels, strict=True):
         for index, (mode, style) in enumerate(_styled_modes(results)):
-            scores = results.by_length(question, x, mode, name)
-            lengths = np.array(list(scores), float)
+            scores = results.along(axis, question, x, mode, name)
+            points = np.array(list(scores), float)
             estimates = [estimate(found) for found in scores.values()]
             ends = ([metric.scale * getattr(e, end) for e in estimates] for end in ("value", "low", "high"))
-            shift = 0.05 * np.min(np.diff(lengths), initial=1.0) * (index - (len(results.modes) - 1) / 2)
-            _curve(axes, lengths + shift, *ends, index=index, style=style)
+            shift = 0.05 * np.min(np.diff(points), initial=1.0) * (index - (len(results.modes) - 1) / 2)
+            _curve(axes, points + shift, *ends, index=index, style=style)
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         _percent_axis(axes, metric)
-    figure.supxlabel("source length, tokens", fontsize=10)
+    figure.supxlabel(label, fontsize=10)
     figure.supylabel(f"{metric.title} (test)", fontsize=10)
     _legend(figure, results)
     return figure

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -83,15 +83,15 @@ class Results:
         runs = self.runs(question, x, mode)
         return {run["seed"]: unpack_bits(run["right"]) for run in runs if "right" in run}
 
-    def by_length(
-        self, question: dict[str, Any], x: Any, mode: str, metric: str = "exact_match"
+    def along(
+        self, axis: Literal["length", "position"], question: dict[str, Any], x: Any, mode: str, metric: str
     ) -> dict[int, list[float]]:
-        """Scores on test by source length, shortest first, one number for each seed with pairs of that length."""
+        """Scores on test by source length or by position, in order, one number for each seed that has pairs there."""
         found: dict[int, list[float]] = {}
         for record in self.runs(question["name"], x, mode):
-            for entry in record.get("by_length", []):
+            for entry in record.get(f"by_{axis}", []):
                 if entry[metric] is not None:
-                    found.setdefault(entry["length"], []).append(entry[metric])
+                    found.setdefault(entry[axis], []).append(entry[metric])
         return dict(sorted(found.items()))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq_zoo.benchmark import plots
+from seq2seq_zoo.benchmark.outputs import what_was_generated
 from seq2seq_zoo.benchmark.page import (
     Inline,
     Piece,
@@ -18,17 +19,14 @@ from seq2seq_zoo.benchmark.page import (
     code,
     contents,
     detailed,
-    difference,
     fold,
     heading,
-    marks,
     mode,
     page,
     paragraph,
     picture,
     strong,
     table,
-    tokens,
 )
 from seq2seq_zoo.benchmark.records import (
     FOLDER,
@@ -48,14 +46,13 @@ from seq2seq_zoo.benchmark.statistics import (
     probability_of_improvement,
     separated,
 )
-from seq2seq_zoo.figures import attention_map, styles
+from seq2seq_zoo.figures import styles
 from seq2seq_zoo.metrics.metric import METRICS, Metric
 from seq2seq_zoo.system.files import write
 
 Question = dict[str, Any]
 
 NOTHING = "\N{EN DASH}"
-EXAMPLES = 3  # of each question
 ENVIRONMENT, READING = "Environment", "How to read this"
 
 
@@ -228,7 +225,7 @@ def _question(results: Results, question: Question) -> list[Piece]:
         "exact match on dev of each mode against epochs and seconds",
     )
     pieces += [heading(3, "Learning curves"), curves]
-    return [*pieces, *_attention(results, question), *_examples(results, question)]
+    return [*pieces, *what_was_generated(results, question)]
 
 
 def _published(question: Question) -> list[Piece]:
@@ -334,7 +331,8 @@ def _half(results: Results, question: Question, x: Any) -> str:
     """The shortest source length at which each mode gets less than half of the test pairs right."""
     parts = []
     for name in results.modes:
-        means = {length: estimate(found).value for length, found in results.by_length(question, x, name).items()}
+        scores = results.along("length", question, x, name, "exact_match")
+        means = {length: estimate(found).value for length, found in scores.items()}
         below = [length for length, mean in means.items() if mean < 0.5]
         if means:
             parts.append(f"{name} {below[0] if below else f'none (longest: {max(means)})'}")
@@ -452,73 +450,6 @@ def _settings(results: Results, studies: Mapping[str, Record | None]) -> Piece:
             row("trials", trials),
         ],
     )
-
-
-def _attention(results: Results, question: Question) -> list[Piece]:
-    pieces = []
-    for name in results.modes:
-        shown = [
-            (x, run)
-            for x in _by_spread(results, question)
-            for run in results.runs(question["name"], x, name)
-            if run.get("attention")
-        ]
-        for x, run in shown[:1]:
-            where = f", {plots.condition(question, x)}" if question["x"] else ""
-            caption = (
-                f"{name}, seed {run['seed']}{where}. A row shows the attention of one output token over the source."
-            )
-            alt = f"attention weights of {name} on {' '.join(run['attention']['source'])}"
-            file = f"{question['name']}-attention-{name}"
-            figure = attention_map(*(run["attention"][key] for key in ("source", "output", "weights")))
-            pieces.append(picture(file, figure, caption, alt))
-    return [heading(3, "Attention"), *pieces] if pieces else []
-
-
-def _examples(results: Results, question: Question) -> list[Piece]:
-    chosen = styles(results.modes)
-    for x in _by_spread(results, question):
-        outputs = {
-            name: {(tuple(e["source"]), tuple(e["reference"])): tuple(e["output"]) for e in run.get("examples", [])}
-            for name in results.modes
-            for run in results.runs(question["name"], x, name)[:1]
-        }
-        first = next(iter(outputs.values()), {})
-        # Pairs on which the modes disagree are the most informative.
-        agree = {
-            pair: len({found[pair] == pair[1] for found in outputs.values()}) == 1
-            for pair in first
-            if all(pair in found for found in outputs.values())
-        }
-        tables = [
-            table(
-                [strong("source"), tokens(pair[0])],
-                [
-                    [strong("reference"), tokens(pair[1])],
-                    *([mode(name, chosen[name]), difference(pair[1], found[pair])] for name, found in outputs.items()),
-                ],
-                wordy=True,
-            )
-            for pair in sorted(agree, key=lambda pair: agree[pair])[:EXAMPLES]
-        ]
-        if tables:
-            where = f" ({plots.condition(question, x)})" if question["x"] else ""
-            note = (
-                f"Test pairs{where}, starting with those on which the modes disagree. Each mode is shown "
-                "with its first finished seed."
-            )
-            return [heading(3, "Examples"), paragraph(note, small=True), marks(), *tables]
-    return []
-
-
-def _by_spread(results: Results, question: Question) -> list[Any]:
-    """The values of x, sorted by the spread of the modes' scores, widest first."""
-
-    def spread(x: Any) -> float:
-        found = [e.value for e in _estimates(results, question, x).values() if e.runs]
-        return max(found) - min(found) if found else -1.0
-
-    return sorted(values(question), key=spread, reverse=True)
 
 
 # === Explanations ===

@@ -2,7 +2,7 @@
 
 # isort: skip_file
 # Help lists the commands in the order of these imports.
-from seq2seq_zoo.cli.shared import app as app, main as main
+from seq2seq_zoo.cli.shared import app as app
 from seq2seq_zoo.cli import list as list
 from seq2seq_zoo.cli import init as init
 from seq2seq_zoo.cli import show as show

@@ -159,11 +159,6 @@ app = typer.Typer(
 )
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
-
-
 def examples(*lines: str) -> str:
     """The examples at the end of a command's help."""
     return "\n".join(["[bold]Examples[/]", *(f"[cyan]{escape(line)}[/]" for line in lines)])

@@ -1,6 +1,7 @@
 """Metrics of token sequences: pure functions over lists of tokens."""
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -144,8 +145,70 @@ def by_length(sources: Rows, references: Rows, outputs: Rows) -> list[dict[str, 
     ]
 
 
+def by_position(references: Rows, outputs: Rows) -> list[dict[str, Any]]:
+    """Token accuracy at each position of the references, the first position first.
+
+    The end of a reference is a position too, as in `token_accuracy`. Arguments and errors are those of `exact_match`.
+
+    Returns:
+        For each position, counted from 1, its `position`, the `count` of references that reach it, and
+        `token_accuracy`.
+
+    Example:
+
+    >>> by_position([["one", "two"], ["one"]], [["one", "one"], ["one"]])[1]
+    {'position': 2, 'count': 2, 'token_accuracy': 0.5}
+    """
+    require_pairs(references, outputs)
+    counts: Counter[int] = Counter()
+    right: Counter[int] = Counter()
+    for reference, output in zip(references, outputs, strict=True):
+        pairs = zip([*reference, _END], [*output, _END], strict=False)
+        counts.update(range(1, len(reference) + 2))
+        right.update(position for position, (expected, got) in enumerate(pairs, 1) if expected == got)
+    return [
+        {"position": position, "count": count, "token_accuracy": right[position] / count}
+        for position, count in sorted(counts.items())
+    ]
+
+
+def edits(references: Rows, outputs: Rows) -> dict[str, Any]:
+    """What is wrong in the outputs: the edits that turn references into them, as few as possible.
+
+    Arguments and errors are those of `exact_match`.
+
+    Returns:
+        How many tokens were `inserted`, `dropped` and `substituted`, and the `tokens` of all references; and
+        `confusions`, the ten commonest substitutions as `[expected, generated, count]`.
+
+    Example:
+
+    >>> edits([["one", "two"]], [["one", "ten", "and"]])
+    {'inserted': 1, 'dropped': 0, 'substituted': 1, 'tokens': 2, 'confusions': [['two', 'ten', 1]]}
+    """
+    require_pairs(references, outputs)
+    names = {"insert": "inserted", "delete": "dropped", "replace": "substituted"}
+    counts: Counter[str] = Counter()
+    confusions: Counter[tuple[str, str]] = Counter()
+    for reference, output in zip(references, outputs, strict=True):
+        for edit, expected, got in Levenshtein.editops(reference, output):
+            counts[names[edit]] += 1
+            if edit == "replace":
+                confusions[reference[expected], output[got]] += 1
+    commonest = sorted(confusions.items(), key=lambda item: (-item[1], item[0]))[:10]
+    return {
+        **{name: counts[name] for name in names.values()},
+        "tokens": sum(map(len, references)),
+        "confusions": [[expected, got, count] for (expected, got), count in commonest],
+    }
+
+
+BREAKDOWNS = ("by_length", "by_position", "edits")
+"""What `token_metrics` gives beside numbers, if it is given the sources."""
+
+
 def token_metrics(references: Rows, outputs: Rows, sources: Rows | None = None) -> dict[str, Any]:
-    """The metrics of generated tokens by their names, as plain JSON; with `by_length` if sources are given.
+    """The metrics of generated tokens by their names, as plain JSON; with the `BREAKDOWNS` if sources are given.
 
     Arguments and errors are those of `by_length`.
 
@@ -155,7 +218,14 @@ def token_metrics(references: Rows, outputs: Rows, sources: Rows | None = None) 
     {'exact_match': 1.0, 'token_accuracy': 1.0, 'token_error_rate': 0.0}
     """
     rates = {metric.__name__: metric(references, outputs) for metric in (exact_match, token_accuracy, token_error_rate)}
-    return rates if sources is None else {**rates, "by_length": by_length(sources, references, outputs)}
+    if sources is None:
+        return rates
+    return {
+        **rates,
+        "by_length": by_length(sources, references, outputs),
+        "by_position": by_position(references, outputs),
+        "edits": edits(references, outputs),
+    }
 
 
 def accuracy(references: Rows, outputs: Rows) -> float:

@@ -80,7 +80,7 @@ class DigitsToWords(Task):
             each.
         train_max_length: the longest source in train and dev; test then has only longer ones.
         draw: `by_length` for the same number of sources of each length, `uniform` to draw all sources with equal
-            probability.
+            probability, `balanced` for the same number of each length in train, with all short sources repeated in it.
         train_size: number of pairs in train.
         dev_size: number of pairs in dev.
         test_size: number of pairs in test.

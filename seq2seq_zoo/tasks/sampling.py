@@ -8,7 +8,7 @@ import numpy as np
 
 from seq2seq_zoo.config.options import OptionError
 
-Draw = Literal["by_length", "uniform"]
+Draw = Literal["by_length", "uniform", "balanced"]
 Source = tuple[int, tuple[int, ...]]
 
 # Up to this many sources of one length are listed and shuffled. More are drawn one by one, without repetition.
@@ -34,6 +34,9 @@ def sample(
     Test and dev therefore do not depend on the size of train, and all points of a learning curve are measured on the
     same pairs.
 
+    `balanced` is `by_length` for a model that must know every short source: a length with fewer sources than its share
+    of train has all of them in train, repeated until they are its share, and none in test and dev.
+
     Args:
         spaces: for each length `(base, columns)`: its sources are all rows of `columns` integers below `base`.
         sizes: the number of sources in train, dev and test.
@@ -58,6 +61,15 @@ def sample(
             f"must leave lengths for train and for test, got {train_max_length} with the lengths "
             f"{min(counts)} to {max(counts)}.",
         )
+    fair = sizes["train"] // len(near)
+    repeated = {length: fair for length, count in near.items() if draw == "balanced" and count < fair}
+    near = {length: count for length, count in near.items() if length not in repeated}
+    if not near:
+        raise OptionError(
+            ("draw",),
+            f"balanced repeats all sources to fill a train_size of {sizes['train']}, and leaves none for dev.",
+        )
+    sizes = {**sizes, "train": sizes["train"] - sum(repeated.values())}
     if far:
         _require("test", sizes["test"], far)
         _require("train and dev together", sizes["train"] + sizes["dev"], near)
@@ -68,11 +80,12 @@ def sample(
     near = {length: count - shares["test"].get(length, 0) for length, count in near.items()}
     shares["dev"] = _shares(sizes["dev"], _tenth(near, sizes["dev"]), draw)
     near = {length: count - shares["dev"][length] for length, count in near.items()}
-    shares["train"] = _shares(sizes["train"], near, draw)
+    shares["train"] = _shares(sizes["train"], near, draw) | repeated
 
     splits: dict[str, list[Source]] = {split: [] for split in ("train", "dev", "test")}
     for length, (base, columns) in spaces.items():
         rows = _distinct(np.random.Generator(np.random.PCG64([seed, length])), base, columns)
+        rows = itertools.cycle(rows) if length in repeated else rows
         for split, share in shares.items():
             splits[split] += [(length, row) for row in itertools.islice(rows, share.get(length, 0))]
     return {split: _shuffled(drawn, seed) for split, drawn in splits.items()}
@@ -121,7 +134,7 @@ def _shares(wanted: int, counts: Mapping[int, int], draw: Draw) -> dict[int, int
     exist = sum(counts.values())
     # The lengths with the fewest sources come first, so that the others make up for what they lack.
     for turn, (length, count) in enumerate(sorted(counts.items(), key=lambda item: (item[1], item[0]))):
-        fair = wanted // (len(counts) - turn) if draw == "by_length" else wanted * count // max(1, exist)
+        fair = wanted * count // max(1, exist) if draw == "uniform" else wanted // (len(counts) - turn)
         shares[length] = min(count, fair)
         wanted -= shares[length]
         exist -= count

@@ -8,7 +8,7 @@ from pydantic import Field
 from seq2seq_zoo.config.options import NonNegative, Positive, checked
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.digits_to_words import spell_as_written
-from seq2seq_zoo.tasks.sampling import sample
+from seq2seq_zoo.tasks.sampling import Draw, sample
 from seq2seq_zoo.tasks.task import Data, Pair, Task, tasks
 
 
@@ -18,11 +18,12 @@ class WordsToDigits(Task):
 
     People write a number in words in several ways. Each source has one of four, which is drawn at random: with or
     without "and", and with a hyphen or a space in numbers such as twenty-one. Every way has the same target, so the
-    splits have no number in common. Each length of the target gets the same number of pairs, as far as there are
-    enough.
+    splits have no number in common.
 
     Args:
         high: the largest number.
+        draw: `by_length` for the same number of targets of each length, `uniform` to draw all numbers with equal
+            probability, `balanced` for the same number of each length in train, with all short numbers repeated in it.
         train_size: number of pairs in train.
         dev_size: number of pairs in dev.
         test_size: number of pairs in test.
@@ -43,12 +44,14 @@ class WordsToDigits(Task):
     def __init__(
         self,
         high: Annotated[int, Field(ge=0, lt=10**18)] = 999_999,
+        draw: Draw = "by_length",
         train_size: Positive = 20_000,
         dev_size: Positive = 1_000,
         test_size: Positive = 1_000,
         seed: NonNegative = 0,
     ):
         self.high = high
+        self.draw: Draw = draw
         self.sizes = {"train": train_size, "dev": dev_size, "test": test_size}
         self.seed = seed
 
@@ -57,7 +60,7 @@ class WordsToDigits(Task):
         first = [0, *(10**length for length in range(1, len(str(self.high))))]
         last = [each - 1 for each in first[1:]] + [self.high]
         spaces = {length: (last[length - 1] - start + 1, 1) for length, start in enumerate(first, 1)}
-        drawn = sample(spaces, self.sizes, self.seed)
+        drawn = sample(spaces, self.sizes, self.seed, self.draw)
         random = np.random.default_rng(self.seed)
         splits = {
             split: [self._pair(first[length - 1] + row[0], *random.integers(2, size=2)) for length, row in rows]

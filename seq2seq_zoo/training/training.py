@@ -174,25 +174,29 @@ class Training:
             )
         return epochs.history
 
-    def is_better(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> bool:
-        """Whether an epoch is better than all before it: in the monitored metric, then in the token error rate."""
+    def is_best(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> bool:
+        """Whether no epoch before it is better: in the monitored metric, then in the token error rate.
+
+        So the last of equal epochs is the best one. Where many are perfect on dev, it has learned more than the first.
+        """
+        return all(self._quality(record) >= self._quality(earlier) for earlier in history)
+
+    def _quality(self, record: dict[str, Any]) -> tuple[float, float]:
         monitor = self.monitor or next(name for name in record if name in METRICS)
-
-        def quality(record: dict[str, Any]) -> tuple[float, float]:
-            sign = 1 if METRICS[monitor].higher_is_better else -1
-            return sign * record[monitor], -record.get("token_error_rate", 0.0)
-
-        return all(quality(record) > quality(earlier) for earlier in history)
+        sign = 1 if METRICS[monitor].higher_is_better else -1
+        return sign * record[monitor], -record.get("token_error_rate", 0.0)
 
     def best_epoch(self, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The record of the best epoch."""
-        return [record for i, record in enumerate(history) if self.is_better(record, history[:i])][-1]
+        return [record for i, record in enumerate(history) if self.is_best(record, history[:i])][-1]
 
     def out_of_patience(self, history: Sequence[dict[str, Any]]) -> bool:
-        """Whether as many epochs as `patience` allows have passed since the best one."""
+        """Whether as many epochs as `patience` allows have passed since an epoch was better than all before it."""
         if self.patience is None or not history:
             return False
-        return len(history) - self.best_epoch(history)["epoch"] >= self.patience
+        best = self._quality(self.best_epoch(history))
+        first = next(record["epoch"] for record in history if self._quality(record) == best)
+        return len(history) - first >= self.patience
 
     def rate(self, data: Data | Series) -> Any:
         """The learning rate, or its schedule, whose length is the number of steps in `data` over all epochs."""
@@ -401,7 +405,7 @@ class _EpochCallback(keras.callbacks.Callback):
         record = self._training.devices.agree(record)
         if logs is not None:
             logs.update(metrics)  # for callbacks after this one
-        better = self._training.is_better(record, self.history)
+        better = self._training.is_best(record, self.history)
         self.history.append(record)
         if self._on_epoch is not None:
             self._on_epoch(self._model_to_evaluate, record, better)

@@ -136,6 +136,16 @@ def make_record(question, x, mode, seed, **changes):
             }
             for i, length in enumerate(lengths)
         ],
+        "by_position": [
+            {"position": position, "count": 100, "token_accuracy": score ** (position / 4)} for position in range(1, 8)
+        ],
+        "edits": {
+            "inserted": round(30 * (1 - score)),
+            "dropped": round(60 * (1 - score)),
+            "substituted": round(90 * (1 - score)),
+            "tokens": 500,
+            "confusions": [["seven", "six", 9], ["and", "|", 4]] if score < 0.9 else [],
+        },
         "epochs": [
             {
                 "epoch": i + 1,

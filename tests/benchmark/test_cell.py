@@ -48,6 +48,12 @@ def test_a_cell_returns_the_measured_fields_of_a_record(first):
     assert [event["epoch"] for event in progress] == [1, 2]
     assert set(result["metrics"]) == {"exact_match", "token_accuracy", "token_error_rate", "perplexity"}
     assert sum(length["count"] for length in result["by_length"]) == 8
+    ends = {row["position"]: row["count"] for row in result["by_position"]}
+    assert ends[1] == 8
+    metrics, edits = result["metrics"], result["edits"]
+    edited = edits["inserted"] + edits["dropped"] + edits["substituted"]
+    assert edited / edits["tokens"] == pytest.approx(metrics["token_error_rate"])
+    assert not {"by_length", "by_position", "edits"} & (metrics.keys() | result["dev"].keys())
     assert len(result["examples"]) == 8
     assert result["to_99"] is None
     assert unpack_bits(result["right"]).mean() == result["metrics"]["exact_match"]

@@ -50,6 +50,8 @@ def environment():
         # Not where other programs, or tests that were killed, may have left Ray processes.
         patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_agent_register_timeout_ms", str(1000 * LONG))
+        patch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", str(LONG))
+        patch.setenv("TIMEOUT_FOR_SPECIFIC_SERVER_S", str(LONG))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
         yield
 
@@ -246,6 +248,7 @@ def test_predict_on_a_cluster_whose_node_is_killed_writes_the_bytes_of_one_proce
     monkeypatch.setattr(ray_parts, "PARTS", 9)  # several datasets
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "1")  # undone after the test
+    monkeypatch.setenv("RAY_BACKEND_LOG_LEVEL", "fatal")  # the command sets it too
     doomed = cluster.add_node(num_cpus=1)
     answer = ray_parts._answer
     killed = []
@@ -283,7 +286,8 @@ def test_without_an_address_ray_ends_with_the_run_and_ctrl_c_keeps_finished_cell
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        wait_until(lambda: (directory / "records" / "q-ok-basic-2-.json").exists() or process.poll(), LONG)
+        finished = [directory / "records" / f"q-ok-basic-{seed}-.json" for seed in (1, 2)]
+        wait_until(lambda: all(path.exists() for path in finished) or process.poll() is not None, LONG)
         children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
         os.killpg(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=LONG)

@@ -114,7 +114,7 @@ def test_failed_runs_have_no_scores(run):
 
 
 def test_scores_by_length_start_with_the_shortest(run):
-    found = read_results(run).by_length(LONG, None, "peek")
+    found = read_results(run).along("length", LONG, None, "peek", "exact_match")
     assert list(found) == [5, 10, 15, 20, 25, 30]
     assert all(len(scores) == 2 for scores in found.values())
     assert json.loads((run / "suite.json").read_text())["modes"] == ["peek", "basic"]

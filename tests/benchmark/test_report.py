@@ -108,9 +108,24 @@ def test_every_link_within_the_page_has_exactly_one_target(pages):
     assert set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', html)) <= {(i, "") for i in ids} | {("", i) for i in ids}
 
 
+def test_errors_are_counted_for_each_mode(pages):
+    markdown = pages[1].split("### Errors")[1].split("###")[0]
+    assert "| attention | 1.93 | 4.00 | 5.93 | seven → six (9), and → \\| (4) |" in markdown
+    assert markdown.count("| attention |") == 2
+
+
+def test_a_report_of_records_without_errors_does_not_mention_them(tmp_path):
+    run = make_run(tmp_path / "old", questions=(LONG,))
+    for path in (run / "records").iterdir():
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps({key: value for key, value in record.items() if key not in ("edits", "by_position")}))
+    report(run)
+    assert "Errors" not in (run / "report.md").read_text()
+
+
 def test_the_markdown_page_finds_its_figures(reported, pages):
     named = re.findall(r"\]\((figures/[^)]*)\)", pages[1])
-    assert len(named) == 8
+    assert len(named) == 10
     assert sorted(named) == sorted(f"figures/{path.name}" for path in (reported / "figures").iterdir())
 
 

@@ -13,12 +13,12 @@ BACKENDS = ("tensorflow", "jax", "torch")
 WITHOUT = f"""
 import contextlib, io, json, sys
 sys.modules.update(dict.fromkeys({BACKENDS!r}))  # an import of one of these fails
-from seq2seq_zoo.cli import main
+from seq2seq_zoo.cli import app
 for arguments in json.loads(sys.argv[1]):
     sys.argv = ["seq2seq-zoo", *arguments]
     with contextlib.redirect_stderr(io.StringIO()) as stderr, contextlib.redirect_stdout(io.StringIO()) as stdout:
         try:
-            main()
+            app()
         except SystemExit as ended:
             code = ended.code
     print(json.dumps([code, stdout.getvalue(), stderr.getvalue()]))

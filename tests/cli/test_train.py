@@ -3,7 +3,9 @@
 import json
 import re
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -214,9 +216,11 @@ def test_ctrl_c_prints_the_command_that_resumes_and_it_does(folder):
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 def test_ctrl_c_before_anything_is_saved():
     with started("train", "copy") as process:
-        time.sleep(1.0)  # while it imports
+        while "tensorflow" not in Path(f"/proc/{process.pid}/maps").read_text():  # until it imports the backend
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate()
     assert process.returncode == 130

@@ -61,6 +61,21 @@ def test_a_dynamic_batch_takes_any_number_of_rows_of_any_length(exported):
         assert generate(each, model.vocabularies, []) == []
 
 
+def test_weights_that_half_precision_holds_are_stored_in_it_and_no_others(tmp_path):
+    model = Seq2Seq(Encoder(20, vocabulary_size=TOKENS), FeedbackDecoder(20, readout=Tokens(TOKENS)))
+    model.build((None, None))
+    sizes = []
+    for name, rounded in (("single", np.float32), ("half", np.float16)):
+        randomise(model)
+        model.set_weights([weight.astype(rounded).astype("float32") for weight in model.get_weights()])
+        found = export(model, tmp_path / name, "onnx")
+        np.testing.assert_allclose(found.run(SOURCE)["log_probs"], model.search(SOURCE).log_probs, atol=1e-5)
+        sizes.append((tmp_path / name / "encode.onnx").stat().st_size)
+    assert sizes[1] < 0.65 * sizes[0]
+    quantized = export(model, tmp_path / "float16", "onnx", quantize="float16")
+    np.testing.assert_allclose(quantized.run(SOURCE)["log_probs"], model.search(SOURCE).log_probs, atol=1e-2)
+
+
 def test_a_fixed_batch_is_filled_up(tmp_path):
     model = with_vocabularies("basic")
     found = export(model, tmp_path / "three", "litert", batch=3)

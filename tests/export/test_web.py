@@ -16,6 +16,9 @@ from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.export import ExportError, web
 from seq2seq_zoo.export.web import PAGE
 from seq2seq_zoo.figures import styles
+from seq2seq_zoo.runtime.graph import Graph
+from seq2seq_zoo.runtime.steps import open_steps
+from seq2seq_zoo.runtime.texts import search_texts
 
 MODES = list(decoders.list())
 PAIRS = [("abc", "AA B CH"), ("dé語", "D EH")]
@@ -117,6 +120,17 @@ def test_the_texts_of_several_models_are_theirs(models, page_of_several):
     )
     for mode, column in zip(MODES, zip(*found, strict=True), strict=True):
         assert [*column] == models[mode].generate(texts, batch_size=500), mode
+
+
+def test_the_steps_of_a_page_run_in_python_too(models, several):
+    texts = sources(100)
+    for mode, model in models.items():
+        graph = Graph(open_steps(several / "models" / mode))
+        found = search_texts(graph, model.vocabularies, texts)
+        for ours, theirs in zip(model.predictions(texts, batch_size=100), found, strict=True):
+            assert theirs.text == ours.text
+            assert theirs.hypotheses[0].log_prob == pytest.approx(ours.hypotheses[0].log_prob, abs=1e-3)
+            assert (theirs.hypotheses[0].alignment is None) == (not model.has_attention)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -63,6 +63,22 @@ def test_by_length_draws_equal_shares_and_uniform_proportional_ones():
     assert lengths(uniform["train"])[3] == pytest.approx(90, abs=2)
 
 
+def test_balanced_repeats_short_sources_in_train_and_asks_none_of_them():
+    spaces = {1: (10, 1), 2: (90, 1), 3: (900, 1), 4: (9000, 1)}
+    splits = sample(spaces, {"train": 1000, "dev": 200, "test": 200}, 0, "balanced")
+    assert lengths(splits["train"]) == {1: 250, 2: 250, 3: 250, 4: 250}
+    assert lengths(splits["test"]) == {3: 90, 4: 110}
+    assert lengths(splits["dev"]) == {3: 81, 4: 119}
+    assert set(Counter(row for length, row in splits["train"] if length == 1).values()) == {25}
+    assert {row for length, row in splits["train"] if length == 2} == {(index,) for index in range(90)}
+    assert not set(splits["train"]) & {*splits["dev"], *splits["test"]}
+
+
+def test_balanced_needs_a_length_that_it_need_not_repeat():
+    with pytest.raises(ValueError, match=r"^`draw`: balanced repeats all sources to fill a train_size of 40"):
+        sample({1: (10, 1), 2: (9, 1)}, SIZES, 0, "balanced")
+
+
 def test_dev_and_test_do_not_depend_on_the_size_of_train():
     spaces = {length: (10, length) for length in range(1, 8)}
     few = sample(spaces, {"train": 50, "dev": 60, "test": 70}, 5)
