@@ -53,5 +53,5 @@ if __name__ == "__main__":
         write_page([located("zoo:words_to_digits")], Path(folder, "page"))
         with served(folder) as address:
             draw(browser, f"{address}/play/", "play", 1200, None, CHANGED)
-            draw(browser, f"{address}/play/", "play-phone", 390, 1700, CHANGED)
+            draw(browser, f"{address}/play/", "play-phone", 390, 1000, CHANGED)
             draw(browser, f"{address}/page/", "page", 1000, None)
