@@ -53,7 +53,8 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A new directory; next to the model if not given, named like the format or the package.",
+            help="A new directory; next to the model, or here for several models, if not given, and named like the "
+            "format or the package.",
             show_default=False,
         ),
     ] = None,

@@ -118,7 +118,9 @@ def test_a_report_of_records_without_errors_does_not_mention_them(tmp_path):
     run = make_run(tmp_path / "old", questions=(LONG,))
     for path in (run / "records").iterdir():
         record = json.loads(path.read_text())
-        path.write_text(json.dumps({key: value for key, value in record.items() if key not in ("edits", "by_position")}))
+        path.write_text(
+            json.dumps({key: value for key, value in record.items() if key not in ("edits", "by_position")})
+        )
     report(run)
     assert "Errors" not in (run / "report.md").read_text()
 

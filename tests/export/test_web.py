@@ -170,6 +170,24 @@ def probability(shown):
     return float(re.sub(r"[^\d.]", "", shown)) / 100
 
 
+def test_the_output_can_be_copied_and_the_map_follows_the_chosen_one(models, page_of_one):
+    page_of_one.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite"]})
+    page_of_one.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})  # only then it may be read
+    code = """await write("abcd");
+    $("#copy").click();
+    while (!$("#copied").textContent) await new Promise((then) => setTimeout(then, 20));
+    const rows = () => $$(".map .row").map((each) => each.textContent);
+    const first = rows();
+    $$("button.choice")[1].click();
+    const pressed = $$("button.choice").map((each) => each.getAttribute("aria-pressed"));
+    return [$("#copied").textContent, await navigator.clipboard.readText(), first, rows(), pressed];"""
+    copied, text, first, second, pressed = run(page_of_one, code)
+    best = models["attention"].predictions(["abcd"], BEAM)[0].hypotheses
+    assert (copied, text) == ("Copied.", best[0].text)
+    assert [first, second] == [[*each.tokens, *["end"] * each.ended] for each in best[:2]]
+    assert pressed == ["false", "true", "false"]
+
+
 def test_an_ensemble_can_be_a_page(models, browser, tmp_path):
     both = Ensemble([models["feedback"], models["attention"]])
     web({"both": both, "peek": models["peek"]}, tmp_path / "page", "Two")
