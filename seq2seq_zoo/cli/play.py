@@ -64,11 +64,11 @@ def play(
         write_page(paths, Path(folder, "page"))
         server.RequestHandlerClass = functools.partial(_Files, directory=str(Path(folder, "page")))  # type: ignore
         address = f"http://{HOST}:{server.server_port}/"
-        print(address, flush=True)
-        note("Ctrl-C ends this.")
-        if browser:
-            webbrowser.open(address)
         with contextlib.suppress(KeyboardInterrupt):  # the usual end, so no error
+            print(address, flush=True)
+            note("Ctrl-C ends this.")
+            if browser:
+                webbrowser.open(address)
             server.serve_forever()
 
 
