@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+import sys
 
 import pytest
 from browser import WIDTHS, complaints, forget, requested, resize, served
@@ -460,7 +461,7 @@ def test_no_address_of_another_host_is_in_it():
         assert not re.findall(r"https?://", path.read_text(encoding="utf-8")), path
 
 
-def test_what_cannot_be_a_page_is_refused_in_one_line(models, tmp_path):
+def test_what_cannot_be_a_page_is_refused_in_one_line(models, tmp_path, monkeypatch):
     place = tmp_path / "new"
 
     def refused(message, given, **options):
@@ -485,6 +486,8 @@ def test_what_cannot_be_a_page_is_refused_in_one_line(models, tmp_path):
     refused("the target vocabularies of basic and other differ", {"basic": basic, "other": other})
     refused("has no search: leave it out", models, search="greedy")
     refused("An exported search cannot be random", {"basic": basic}, search="sample")
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    refused(r"needs the package tf2onnx: pip install 'seq2seq-zoo\[onnx\]'", {"basic": basic})
     assert not list(tmp_path.iterdir())
     place.mkdir()
     refused("already exists and is not overwritten", {"basic": basic})
