@@ -99,18 +99,18 @@ def _require_texts(models: Mapping[str, Any]) -> None:
         ExportError: a model predicts labels or real values, has no vocabularies or no sources.
     """
     for name, model in models.items():
-        has_texts = model.source_vocabulary is not None and model.target_vocabulary is not None
-        if not (has_search(model) and has_texts and model.has_source):
-            kind = (
-                "predicts real values"
-                if model.readout.vocabulary_size is None
-                else "has no vocabularies"
-                if not has_texts
-                else "labels texts"
-                if not has_search(model)
-                else "is a language model"
-            )
-            raise ExportError(f"A page needs a model that writes a text for each text, but {name} {kind}: use onnx.")
+        has_vocabularies = model.source_vocabulary is not None and model.target_vocabulary is not None
+        reasons = {
+            "predicts real values": model.readout.vocabulary_size is None,
+            "has no vocabularies": not has_vocabularies,
+            "labels texts": not has_search(model),
+            "is a language model": not model.has_source,
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                raise ExportError(
+                    f"A page needs a model that writes a text for each text, but {name} {reason}: export it as onnx."
+                )
 
 
 def _require_equal_vocabularies(models: Mapping[str, Any]) -> None:

@@ -290,6 +290,20 @@ def test_an_unknown_token_is_named(page_of_several):
     assert run(page_of_several, "await write('abc'); return $('#note').hidden;")
 
 
+def test_a_model_without_an_unknown_token_answers_known_texts_alone(browser, tmp_path):
+    letters = Vocabulary(["<pad>", "<start>", "<end>", *"ab"], "", unknown=None)
+    decoder = FeedbackDecoder(4, readout=Tokens(5), max_length=4)
+    model = Seq2Seq(Encoder(4, vocabulary_size=5), decoder, letters, letters)
+    model.build((None, None))
+    web({"letters": model}, tmp_path / "page", "Letters")
+    read = "return [$('#note').textContent, $('#results').hidden];"
+    with served(tmp_path / "page") as address:
+        opened(browser, address)
+        found = run(browser, f"put($('#text'), 'axb'); await new Promise((then) => setTimeout(then, 50)); {read}")
+        assert found == ["The model does not know x: leave it out.", True]
+        assert run(browser, "await write('ab'); return [$('#note').hidden, $('#results').hidden];") == [True, False]
+
+
 def test_a_mode_has_the_colour_of_the_report(several, page_of_several):
     site = json.loads((several / "models.json").read_text(encoding="utf-8"))
     assert {each["name"]: each["color"] for each in site["models"]} == {
@@ -477,9 +491,9 @@ def test_what_cannot_be_a_page_is_refused_in_one_line(models, tmp_path, monkeypa
         target_vocabulary=PHONES,
     )
     bare = Seq2Seq(Encoder(4, vocabulary_size=9), FeedbackDecoder(4, readout=Tokens(9)))
-    refused("but mine is a language model: use onnx", {"mine": language})
-    refused("but mine labels texts: use onnx", {"mine": labels})
-    refused("but mine has no vocabularies: use onnx", {"mine": bare})
+    refused("but mine is a language model: export it as onnx", {"mine": language})
+    refused("but mine labels texts: export it as onnx", {"mine": labels})
+    refused("but mine has no vocabularies: export it as onnx", {"mine": bare})
     basic = models["basic"]
     decoder = FeedbackDecoder(4, readout=Tokens(len(LETTERS)))
     other = Seq2Seq(Encoder(4, vocabulary_size=len(LETTERS)), decoder, LETTERS, LETTERS)

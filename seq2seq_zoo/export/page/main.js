@@ -46,7 +46,8 @@ async function start() {
     note.hidden = read === text && !unknown.length;
     if (read !== text) show(note, "Read as ", h("bdi", {}, read), ".");
     if (unknown.length) show(note, ...sentence(unknown, source));
-    if (source.unknown === null && unknown.length) return;
+    $("results").hidden = source.unknown === null && unknown.length > 0;
+    if ($("results").hidden) return;
     await idle; // of the run before: a graph runs once at a time
     if (now !== latest) return;
     idle = view.show(tokens);
@@ -71,7 +72,10 @@ async function start() {
   };
   $("text").addEventListener("input", () => (fit(), run()));
   addEventListener("resize", fit);
-  $("text").addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
+  $("text").addEventListener(
+    "keydown",
+    (event) => event.key === "Enter" && !event.isComposing && event.preventDefault(),
+  );
   $("status").hidden = true;
   $("page").hidden = false;
   write(site.examples[Math.floor(site.examples.length / 2)]?.[0] ?? "");
