@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seq2seq_zoo.models.ensemble import average as average
     from seq2seq_zoo.models.loading import load as load
     from seq2seq_zoo.models.seq2seq import Seq2Seq as Seq2Seq
+    from seq2seq_zoo.pronouncer import Pronouncer as Pronouncer
 
 _MODULES = {
     "AttentionDecoder": "decoders",
@@ -42,6 +43,7 @@ _MODULES = {
     "Gaussian": "layers.readouts.real_values",
     "NoEncoder": "layers.encoder",
     "PeekDecoder": "decoders",
+    "Pronouncer": "pronouncer",
     "Quantiles": "layers.readouts.real_values",
     "Seq2Seq": "models.seq2seq",
     "Tokens": "layers.readouts.tokens",

@@ -442,7 +442,9 @@ def recorded():
     ):
         rows.append(f"| {label} | {' | '.join(f'{value:.{digits}f}' for value in values)} |")
     rows.append(f"| with ample data | {' | '.join(whole.modes)} |")
-    return [*rows, *(RECORDS / "decoding" / "tables.md").read_text(encoding="utf-8").splitlines()]
+    for name in ("decoding", "pronunciation"):
+        rows += (RECORDS / name / "tables.md").read_text(encoding="utf-8").splitlines()
+    return rows
 
 
 @pytest.mark.parametrize(

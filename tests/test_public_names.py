@@ -20,6 +20,7 @@ NAMES = [
     "Gaussian",
     "NoEncoder",
     "PeekDecoder",
+    "Pronouncer",
     "Quantiles",
     "Seq2Seq",
     "Tokens",

