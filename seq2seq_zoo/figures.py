@@ -1,4 +1,4 @@
-"""Figures: their style and file formats, fonts for any token, trajectories of real values, and attention maps.
+"""Figures: their style and file formats, the colours of modes, fonts for any token, trajectories, and attention maps.
 
 Figures use DejaVu Sans, which comes with matplotlib. A character that it lacks is drawn in an installed font that has
 it. If there is none, its code point is written instead.
@@ -7,7 +7,9 @@ it. If there is none, its code point is written instead.
 import functools
 import io
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 import matplotlib
@@ -99,6 +101,57 @@ def image(figure: Figure, format: str = "png", transparent: bool = False) -> byt
     with matplotlib.rc_context(STYLE):
         figure.savefig(file, format=format, **FORMATS[format], **background)
     return file.getvalue()
+
+
+# === Modes ===
+
+
+@dataclass(frozen=True)
+class Style:
+    """The colour and marker of a mode.
+
+    Args:
+        color: a colour of the colour-blind-safe palette of Okabe and Ito.
+        marker: the marker, by its name in matplotlib.
+        glyph: the same marker as a character.
+    """
+
+    color: str
+    marker: str
+    glyph: str
+
+
+OURS = {
+    "basic": Style("#E69F00", "s", "■"),
+    "feedback": Style("#009E73", "^", "▲"),
+    "peek": Style("#CC79A7", "D", "◆"),
+    "attention": Style("#0072B2", "o", "●"),
+}
+FURTHER = [
+    Style(color, marker, glyph)
+    for marker, glyph in (("v", "▼"), ("P", "✚"), ("X", "✖"), ("*", "★"), ("<", "◀"), (">", "▶"))
+    for color in ("#D55E00", "#56B4E9", "#999999")
+]
+
+
+def styles(modes: Iterable[str]) -> dict[str, Style]:
+    """The colour and marker of each mode: fixed for our four, derived from the name for all others.
+
+    Example:
+
+    >>> styles(["peek", "my_mode"])["peek"].color
+    '#CC79A7'
+    """
+    modes = list(modes)
+    chosen = {mode: OURS[mode] for mode in modes if mode in OURS}
+    for mode in sorted(set(modes) - set(OURS)):
+        start = zlib.crc32(mode.encode()) % len(FURTHER)
+        rotated = FURTHER[start:] + FURTHER[:start]
+        colors = {style.color for style in chosen.values()}
+        free = [style for style in rotated if style not in chosen.values()]
+        # A colour of its own if one is left, else a marker of its own.
+        chosen[mode] = next((style for style in free if style.color not in colors), (free or rotated)[0])
+    return chosen
 
 
 # === Tokens ===

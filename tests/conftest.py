@@ -4,6 +4,7 @@ import signal
 import sys
 
 import pytest
+from browser import started_browser
 
 # A shell that starts the tests in the background makes them, and every process that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -36,3 +37,10 @@ def same_seed_for_every_test():
     # Not imported here, for the same reason.
     if keras := sys.modules.get("keras"):
         keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A browser without a window, which finds no host but this one."""
+    with started_browser(tmp_path_factory.mktemp("browser")) as driver:
+        yield driver

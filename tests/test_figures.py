@@ -9,7 +9,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.font_manager import FontEntry, fontManager
 
 from seq2seq_zoo import figures
-from seq2seq_zoo.figures import attention_map, families, image, printable, undrawable
+from seq2seq_zoo.figures import FURTHER, OURS, attention_map, families, image, printable, styles, undrawable
 
 BUNDLED = Path(matplotlib.get_data_path())
 
@@ -294,3 +294,23 @@ def test_an_attention_map_without_tokens_is_empty(source, output):
 def test_an_attention_map_of_hundreds_of_tokens_has_a_bounded_size():
     figure = attention_map(["a"] * 700, ["b"] * 2, np.zeros((2, 700)))
     assert max(figure.get_size_inches()) <= 51
+
+
+# === Modes ===
+
+
+def test_a_mode_has_the_same_style_in_every_suite():
+    alone, together = styles(["attention"]), styles([*OURS, "mine"])
+    assert alone["attention"] == together["attention"]
+    assert styles(["mine"])["mine"] == styles(["basic", "mine"])["mine"] == together["mine"]
+
+
+def test_further_modes_have_different_colours_while_there_are_some_left():
+    found = styles([*OURS, "coverage", "mine_own_mode", "third"])
+    assert len({style.color for style in found.values()}) == 7
+
+
+def test_many_modes_have_different_styles():
+    modes = [*OURS, *(f"mode_{i}" for i in range(len(FURTHER)))]
+    assert len(set(styles(modes).values())) == len(modes)
+    assert len(styles([*modes, "one_more"])) == len(modes) + 1

@@ -1,24 +1,17 @@
 """The documentation as a site: it builds without a warning, and every page of it is right in a real browser."""
 
-import functools
-import http.server
 import importlib.util
-import json
 import os
 import re
 import runpy
-import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+from browser import WIDTHS, complaints, forget, requested, resize, served
 
 ROOT = Path(__file__).parents[1]
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-WIDTHS = {"phone": 390, "desktop": 1280}
 DOCS = ROOT / "docs"
 # The page of each address.
 PAGES = {page.relative_to(DOCS).with_suffix("").as_posix(): page for page in sorted(DOCS.rglob("*.md"))}
@@ -44,50 +37,8 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(site):
     """Where the site is served."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """A browser without a window, which finds no host but this one."""
-    if not (BROWSER and DRIVER and importlib.util.find_spec("selenium")):
-        pytest.skip("needs a browser: apt-get install chromium chromium-driver, and pip install '.[test]'")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for argument in (
-        "headless=new",
-        "no-sandbox",  # root, as in containers, has none
-        "disable-gpu",
-        "disable-dev-shm-usage",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
-        "host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-    ):
-        options.add_argument(f"--{argument}")
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    driver.set_page_load_timeout(60)
-    yield driver
-    driver.quit()
-
-
-def resize(browser, width):
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    with served(site) as address:
+        yield address
 
 
 LOOK = """
@@ -119,8 +70,7 @@ return {
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page or "home")
 def test_a_page_is_right(page, address, browser):
     fences = PAGES[page].read_text(encoding="utf-8").count("\n```") // 2
-    for log in ("browser", "performance"):
-        browser.get_log(log)  # what pages before have left there
+    forget(browser)
     resize(browser, WIDTHS["phone"])
     browser.get(f"{address}/{page}/" if page else f"{address}/")
     for name, width in WIDTHS.items():
@@ -132,11 +82,26 @@ def test_a_page_is_right(page, address, browser):
         assert seen["blocks"] >= fences, "a fence has not become a block"
         assert not seen["wide"], f"wider than a {name}"
         assert seen["width"] <= width, f"wider than a {name}"
-    assert not [entry for entry in browser.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = {each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"}
+    assert not complaints(browser)
+    asked = requested(browser)
     assert asked
-    assert not [url for url in asked if urlsplit(url).scheme in ("http", "https") and not url.startswith(address)]
+    assert not [url for url in asked if not url.startswith(address)]
+
+
+def test_four_models_answer_on_the_first_page(address, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    resize(browser, WIDTHS["phone"])
+    browser.get(address)
+    browser.switch_to.frame(browser.find_element(By.ID, "play"))
+    answers = WebDriverWait(browser, 60).until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".answer-row .text"))
+    assert len(answers) == 4
+    assert all(each.text for each in answers)
+    browser.switch_to.default_content()
+    frame = browser.find_element(By.ID, "play")
+    inner = "return arguments[0].contentDocument.documentElement.scrollHeight <= arguments[0].clientHeight"
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script(inner, frame))
 
 
 def test_search_finds(address, browser):

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from seq2seq_zoo.benchmark.plots import OURS
+from seq2seq_zoo.figures import OURS
 
 IMAGES = Path(__file__).parents[1] / "images"
 WIDTH, EDGE = 484, 16

@@ -4,6 +4,7 @@
 - Equations (`math` fences, `$...$`, and both dollar and backtick) become MathML, which browsers draw by themselves.
 - Links to files that are not part of the site lead to the repository.
 - CHANGELOG.md and CONTRIBUTING.md, which stand beside docs/, are pages.
+- The first page has, in place of a picture, the page of `seq2seq-zoo play` itself.
 """
 
 import posixpath
@@ -18,10 +19,29 @@ from markdown.inlinepatterns import InlineProcessor
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+from seq2seq_zoo.cli.page import write_page
+from seq2seq_zoo.cli.play import PLAYED
+from seq2seq_zoo.system.model_file import located
+
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://github.com/seq2seq-zoo/seq2seq_zoo"
 PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 """Pages that stand elsewhere in the repository, and where the site has them."""
+PLAY = re.compile(r"<!-- play -->\n.*?<!-- end -->\n", re.DOTALL)
+PLAYING = """\
+<iframe id="play" src="play/" title="Four models side by side, step by step"></iframe>
+<script>
+  // As high as its content, whatever that becomes.
+  document.getElementById("play").addEventListener("load", ({ target }) => {
+    const content = target.contentDocument.querySelector("main");
+    new ResizeObserver(() => (target.style.height = `${content.offsetHeight}px`)).observe(content);
+  });
+</script>
+
+Everything runs in your browser, <a href="play/">also on a page of its own</a>, or on your machine: `seq2seq-zoo play`
+([the zoo](zoo.md#play)).
+"""
+"""What the first page has in place of a picture."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -40,7 +60,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Give quotations their title, and links their target."""
+    """Give quotations their title, links their target, and the first page the whole width."""
+    if PLAY.search(markdown):
+        markdown = PLAY.sub(PLAYING, markdown)
+        page.meta["hide"] = ["navigation", "toc"]
     markdown = re.sub(r'^```(\w+) source="([^"]*)"', r'```\1 title="\2"', markdown, flags=re.MULTILINE)
     here = page.file.src_uri
     original = next((name for name, each in PAGES.items() if each == here), f"docs/{here}")
@@ -54,6 +77,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return f"{REPOSITORY}/{'tree' if (ROOT / path).is_dir() else 'blob'}/main/{path}{mark}{anchor}"
 
     return re.sub(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)", target, markdown)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Write the page that the first page shows."""
+    write_page([located(name) for name in PLAYED], Path(config.site_dir, "play"))
 
 
 # === Equations ===

@@ -3,6 +3,7 @@
 set -euo pipefail
 images="$(cd "$(dirname "$0")/../images" && pwd)"
 results="$(cd "$(dirname "$0")/../../benchmarks/results/default" && pwd)"
+python "$(dirname "$0")/draw_page.py"
 cd "$(mktemp -d)"
 
 seq2seq-zoo train digits_to_words --out runs/words

@@ -18,7 +18,7 @@ from seq2seq_zoo.benchmark.page import (
 )
 from seq2seq_zoo.benchmark.records import Results, values
 from seq2seq_zoo.benchmark.statistics import estimate
-from seq2seq_zoo.figures import attention_map
+from seq2seq_zoo.figures import attention_map, styles
 
 EXAMPLES = 3  # of each question
 
@@ -39,7 +39,7 @@ def _errors(results: Results, question: dict[str, Any]) -> list[Piece]:
     recorded = [run for x in values(question) for each in results.modes for run in results.runs(name, x, each)]
     if not any("edits" in run for run in recorded):  # as in results of versions that did not record them
         return []
-    styles = plots.styles(results.modes)
+    chosen = styles(results.modes)
     rows: list[list[Inline]] = []
     for x in values(question):
         if question["x"]:
@@ -53,7 +53,7 @@ def _errors(results: Results, question: dict[str, Any]) -> list[Piece]:
                 for kind in ("inserted", "dropped", "substituted")
             ]
             confusions = (f"{expected} → {got} ({count:,})" for expected, got, count in runs[0]["confusions"][:3])
-            rows.append([mode(each, styles[each]), *(f"{rate:.2f}" for rate in rates), ", ".join(confusions)])
+            rows.append([mode(each, chosen[each]), *(f"{rate:.2f}" for rate in rates), ", ".join(confusions)])
     note = (
         "Tokens inserted, dropped and substituted for each 100 tokens of the references, by the fewest edits: the "
         "interquartile mean over the seeds. The commonest substitutions are those of the first seed, with their counts."
@@ -91,7 +91,7 @@ def _attention(results: Results, question: dict[str, Any]) -> list[Piece]:
 
 
 def _examples(results: Results, question: dict[str, Any]) -> list[Piece]:
-    styles = plots.styles(results.modes)
+    chosen = styles(results.modes)
     for x in _by_spread(results, question):
         outputs = {
             name: {(tuple(e["source"]), tuple(e["reference"])): tuple(e["output"]) for e in run.get("examples", [])}
@@ -110,7 +110,7 @@ def _examples(results: Results, question: dict[str, Any]) -> list[Piece]:
                 [strong("source"), tokens(pair[0])],
                 [
                     [strong("reference"), tokens(pair[1])],
-                    *([mode(name, styles[name]), difference(pair[1], found[pair])] for name, found in outputs.items()),
+                    *([mode(name, chosen[name]), difference(pair[1], found[pair])] for name, found in outputs.items()),
                 ],
                 wordy=True,
             )

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from rapidfuzz.distance import Levenshtein
 
 from seq2seq_zoo.benchmark import plots
-from seq2seq_zoo.figures import WIDTH
+from seq2seq_zoo.figures import WIDTH, Style
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def strong(text: Inline) -> Piece:
     return Piece(f"**{inner.markdown}**", f"<strong>{inner.html}</strong>")
 
 
-def mode(name: str, style: plots.Style) -> Piece:
+def mode(name: str, style: Style) -> Piece:
     """The name of a mode; in HTML with its marker of the figures."""
     inner = plain(name)
     marker = f'<i style="color:{style.color}">{style.glyph}</i>'

@@ -3,9 +3,7 @@
 import itertools
 import math
 import re
-import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,56 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from seq2seq_zoo.benchmark.records import Results, trial_scores, values
 from seq2seq_zoo.benchmark.statistics import band, estimate, expected_best, profile
-from seq2seq_zoo.figures import INK, WIDTH, image, styled
+from seq2seq_zoo.figures import INK, WIDTH, Style, image, styled, styles
 from seq2seq_zoo.metrics.metric import METRICS, Metric
-
-
-@dataclass(frozen=True)
-class Style:
-    """The colour and marker of a mode.
-
-    Args:
-        color: a colour of the colour-blind-safe palette of Okabe and Ito.
-        marker: the marker, by its name in matplotlib.
-        glyph: the same marker as a character.
-    """
-
-    color: str
-    marker: str
-    glyph: str
-
-
-OURS = {
-    "basic": Style("#E69F00", "s", "■"),
-    "feedback": Style("#009E73", "^", "▲"),
-    "peek": Style("#CC79A7", "D", "◆"),
-    "attention": Style("#0072B2", "o", "●"),
-}
-FURTHER = [
-    Style(color, marker, glyph)
-    for marker, glyph in (("v", "▼"), ("P", "✚"), ("X", "✖"), ("*", "★"), ("<", "◀"), (">", "▶"))
-    for color in ("#D55E00", "#56B4E9", "#999999")
-]
-
-
-def styles(modes: Iterable[str]) -> dict[str, Style]:
-    """The colour and marker of each mode: fixed for our four, derived from the name for all others.
-
-    Example:
-
-    >>> styles(["peek", "my_mode"])["peek"].color
-    '#CC79A7'
-    """
-    modes = list(modes)
-    chosen = {mode: OURS[mode] for mode in modes if mode in OURS}
-    for mode in sorted(set(modes) - set(OURS)):
-        start = zlib.crc32(mode.encode()) % len(FURTHER)
-        rotated = FURTHER[start:] + FURTHER[:start]
-        colors = {style.color for style in chosen.values()}
-        free = [style for style in rotated if style not in chosen.values()]
-        # A colour of its own if one is left, else a marker of its own.
-        chosen[mode] = next((style for style in free if style.color not in colors), (free or rotated)[0])
-    return chosen
 
 
 def render(figure: Figure) -> tuple[bytes, str]:

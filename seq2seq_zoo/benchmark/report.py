@@ -46,6 +46,7 @@ from seq2seq_zoo.benchmark.statistics import (
     probability_of_improvement,
     separated,
 )
+from seq2seq_zoo.figures import styles
 from seq2seq_zoo.metrics.metric import METRICS, Metric
 from seq2seq_zoo.system.files import write
 
@@ -383,12 +384,12 @@ def _measures(results: Results, question: Question, x: Any) -> Piece:
 
 
 def _failures(results: Results, question: Question) -> list[Piece]:
-    styles = plots.styles(results.modes)
+    chosen = styles(results.modes)
     records = [*results.studies, *results.records]
     failed = [r for r in records if r["question"] == question["name"] and r["status"] != "ok"]
     rows: list[list[Inline]] = [
         [
-            mode(record["mode"], styles[record["mode"]]),
+            mode(record["mode"], chosen[record["mode"]]),
             *([plots.number(record["x"])] if question["x"] else []),
             "tuning" if "tune" in record else str(record["seed"]),
             record.get("reason") or "no reason recorded",
@@ -544,8 +545,8 @@ def _estimates(results: Results, question: Question, x: Any) -> dict[str, Estima
 
 
 def _heads(results: Results) -> list[Inline]:
-    styles = plots.styles(results.modes)
-    return [mode(name, styles[name]) for name in results.modes]
+    chosen = styles(results.modes)
+    return [mode(name, chosen[name]) for name in results.modes]
 
 
 def _count(count: int, noun: str) -> str:

@@ -14,6 +14,7 @@ from seq2seq_zoo.cli import predict as predict
 from seq2seq_zoo.cli import score as score
 from seq2seq_zoo.cli import card as card
 from seq2seq_zoo.cli import export as export
+from seq2seq_zoo.cli import play as play
 from seq2seq_zoo.cli import benchmark as benchmark
 from seq2seq_zoo.cli import report as report
 from seq2seq_zoo.cli import compare as compare

@@ -1,17 +1,19 @@
-"""`seq2seq-zoo export`: writes a model for another runtime, or as a package."""
+"""`seq2seq-zoo export`: writes a model for another runtime, as a package or as a page."""
 
 import operator
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from seq2seq_zoo.cli.models import SearchOptions, load_model, make_search
+from seq2seq_zoo.cli.models import SearchOptions, load_model, make_search, returning_all
+from seq2seq_zoo.cli.page import write_page
 from seq2seq_zoo.cli.shared import (
     FORMATS,
     SEARCHES,
-    ModelPath,
+    ModelPaths,
     UsageError,
     app,
     examples,
@@ -25,6 +27,8 @@ COMPARED = 500
 """For how many dev sources the outputs of the model and of the exported graph are compared."""
 PACKAGE = "package"
 """The format of a Python package, in which the graph has a format of its own."""
+WEB = "web"
+"""The format of a page, which may have several models."""
 
 
 @app.command(
@@ -33,18 +37,24 @@ PACKAGE = "package"
         "seq2seq-zoo export runs/copy-attention-1 --format litert --quantize dynamic-int8 --out phone",
         "seq2seq-zoo export runs/copy-attention-1 --format savedmodel --search beam --set size=8",
         "seq2seq-zoo export runs/copy-attention-1 --format package --name copying",
+        "seq2seq-zoo export runs/copy-attention-1 --format web",
+        "seq2seq-zoo export runs/copy-basic-1 runs/copy-attention-1 --format web --out page",
     )
 )
 def export(
-    model_path: ModelPath,
+    model_paths: ModelPaths,
     format: Annotated[
         str,
-        typer.Option(metavar="NAME", help="The format; see 'seq2seq-zoo list formats'. Or package, a Python package."),
+        typer.Option(
+            metavar="NAME",
+            help="The format; see 'seq2seq-zoo list formats'. Or package, a Python package; or web, a page.",
+        ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A new directory; next to the model if not given, named like the format or the package.",
+            help="A new directory; next to the model, or here for several models, if not given, and named like the "
+            "format or the package.",
             show_default=False,
         ),
     ] = None,
@@ -52,7 +62,7 @@ def export(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The search; see 'seq2seq-zoo list searches'. If not given, greedy, and beam for a package.",
+            help="The search; see 'seq2seq-zoo list searches'. If not given, greedy, and beam for a package or a page.",
             show_default=False,
         ),
     ] = None,
@@ -87,9 +97,15 @@ def export(
     run directory, the command compares the outputs of the graph, run by its own runtime, with those of the model on the
     dev split.
 
-    The format package writes a Python package around the graph, as a source folder and a wheel.
+    The format package writes a Python package around the graph, as a source folder and a wheel. The format web writes
+    a page that runs the model in the browser; with several models, it shows them side by side.
     """
-    find_model(model_path)
+    paths = model_paths or []
+    for path in paths:
+        find_model(path)
+    model_path = paths[0]
+    if len(paths) > 1 and format != WEB:
+        raise UsageError(f"--format {format} takes one model, got {len(paths)}: export each, or use --format web.")
     is_package = format == PACKAGE
     if is_package:
         _check_package(model_path, name, batch)
@@ -98,13 +114,18 @@ def export(
         raise UsageError(f"{option} is for a package: add --format package, or leave it out.")
     parts = [name or ""] if is_package else [format, search if search not in (None, "greedy") else "", quantize]
     folder = "-".join(part for part in parts if part)
-    directory = out or _beside(model_path, folder)
+    directory = out or (_beside(model_path, folder) if len(paths) == 1 else Path(WEB))
     require_absent(directory)
-    require_known("--format", "export format", format, (*FORMATS, PACKAGE))
+    require_known("--format", "export format", format, (*FORMATS, PACKAGE, WEB))
     if search is not None:
         require_known("--search", "search", search, SEARCHES)
     if runtime is not None:
         require_known("--runtime", "runtime", runtime, ("litert", "onnx"))
+    if format == WEB:
+        if batch is not None:
+            raise UsageError("--batch: a page takes one text at a time: leave it out.")
+        _export_page(paths, directory, search, overrides, quantize)
+        return
     model = load_model(model_path)
     from seq2seq_zoo.experiment.card import card
     from seq2seq_zoo.experiment.run import read_data, read_inputs
@@ -116,8 +137,8 @@ def export(
     chosen = None
     if has_search(model):
         chosen = make_search(model, search or ("beam" if is_package else "greedy"), overrides)
-        if is_package and chosen.hypotheses > chosen.n_best == 1:
-            chosen = type(chosen)(**{**chosen.options, "n_best": chosen.hypotheses})
+        if is_package:
+            chosen = returning_all(chosen)
     elif search is not None or overrides:
         raise UsageError(f"{model_path} does not generate tokens, so it has no search: leave --search and --set out.")
     inputs = read_inputs(model_path) if not has_texts and model_path.is_dir() else None
@@ -131,12 +152,29 @@ def export(
     else:
         rows = int(batch) if batch is not None and batch.isdecimal() else batch
         exported = export(model, directory, format, chosen, rows, quantize, inputs)
+    _list_files(directory)
+    _compare_if_known(model, exported, data, chosen, inputs)
+
+
+def _export_page(
+    paths: list[Path], directory: Path, search: str | None, overrides: list[str] | None, quantize: str | None
+) -> None:
+    """Write a page, and compare each of its models with the original."""
+    page = write_page(paths, directory, search, overrides, quantize)
+    from seq2seq_zoo.experiment.run import read_data
+
+    _list_files(directory)
+    for path, model, exported in zip(paths, page.models, page.exported, strict=True):
+        if len(paths) > 1:
+            print(path)
+        _compare_if_known(model, exported, read_data(path) if path.is_dir() else None, page.search or "greedy", None)
+    note(f"To open it: python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(directory))}")
+
+
+def _list_files(directory: Path) -> None:
+    """Print the sizes and names of the files in a folder."""
     for path in sorted(each for each in directory.rglob("*") if each.is_file()):
         print(f"{path.stat().st_size / 1024:9,.1f} KiB  {path}")
-    if data is None and model.has_source:
-        note("Not compared with the model: that needs the data of its run directory.")
-    else:
-        _compare(model, exported, data, chosen, inputs)
 
 
 def _beside(model_path: Path, name: str) -> Path:
@@ -164,6 +202,14 @@ def _sources(model: Any, data: Any, inputs: Any, split: str) -> list[Any]:
         return [source for source, _ in data.answers(split)[:COMPARED]]
     rows = data.splits[split][:COMPARED]
     return [inputs.unscaled(row.source) if row.given is None else row.given for row in rows]
+
+
+def _compare_if_known(model: Any, exported: Any, data: Any, search: Any, inputs: Any) -> None:
+    """`_compare`, unless the data of the model's run is not known."""
+    if data is None and model.has_source:
+        note("Not compared with the model: that needs the data of its run directory.")
+    else:
+        _compare(model, exported, data, search, inputs)
 
 
 def _compare(model: Any, exported: Any, data: Any, search: Any, inputs: Any) -> None:

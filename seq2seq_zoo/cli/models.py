@@ -155,6 +155,13 @@ def make_search(
     return search
 
 
+def returning_all(search: "Search") -> "Search":
+    """A search that returns all its hypotheses, if it would return one."""
+    if search.hypotheses > search.n_best == 1:
+        return type(search)(**{**search.options, "n_best": search.hypotheses})
+    return search
+
+
 def counts_references(path: Path) -> bool:
     """Whether a path is that of a run whose task counts all targets of a source as right."""
     return run_task(path).get("references", False)

@@ -194,6 +194,15 @@ ModelPath = Annotated[
         callback=located,
     ),
 ]
+ModelPaths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="RUN_OR_MODEL...",
+        help="Run directories (their best models are used), .keras files, or zoo:NAME; see 'seq2seq-zoo list models'.",
+        callback=lambda paths: [*map(located, paths or ())],
+        show_default=False,
+    ),
+]
 RunPath = Annotated[
     Path,
     typer.Argument(

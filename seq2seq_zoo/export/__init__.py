@@ -17,3 +17,4 @@ from seq2seq_zoo.export.litert import LiteRT as LiteRT
 from seq2seq_zoo.export.onnx import Onnx as Onnx
 from seq2seq_zoo.export.package import package as package
 from seq2seq_zoo.export.savedmodel import SavedModel as SavedModel
+from seq2seq_zoo.export.web import web as web

@@ -8,6 +8,7 @@ import numpy as np
 
 from seq2seq_zoo.export.formats import Format, Run, formats
 from seq2seq_zoo.runtime.graph import OPTIMIZED, open_onnx
+from seq2seq_zoo.runtime.steps import MAX_LENGTH, open_steps
 
 OPSET = 18
 SMALL = 256
@@ -18,14 +19,19 @@ SMALL = 256
 class Onnx(Format):
     """Three files, `search.onnx`, `encode.onnx` and `step.onnx`; `predict.onnx` for a model without a search.
 
+    Weights that half precision holds exactly, as those of the zoo are, are stored in it. What the graph computes is the
+    same.
+
     Args:
         parts: whether to write the encoder and the step as well.
+        search: whether to write the search. Without it, `open` runs a greedy search over the step.
     """
 
     quantizations = ("dynamic-int8", "float16")
 
-    def __init__(self, parts: bool = True):
+    def __init__(self, parts: bool = True, search: bool = True):
         self.parts = parts
+        self.search = search
 
     def write(self, model: Any, search: Any, batch: int | None, directory: Path, quantize: str | None) -> None:
         """Write the files."""
@@ -36,10 +42,14 @@ class Onnx(Format):
         from seq2seq_zoo.export.graphs import Graphs
 
         for name, function in Graphs(model, search, batch, parts=self.parts).functions.items():
+            if name == "search" and not self.search:
+                continue
             graph, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
             path = str(directory / f"{name}.onnx")
-            if quantize == "float16":
-                _in_half_precision(graph)
+            if name == "step":
+                onnx.helper.set_model_props(graph, {MAX_LENGTH: str(model.max_length)})
+            if quantize != "dynamic-int8":
+                _in_half_precision(graph, only_exact=quantize is None)
             onnx.save(graph, path)
             if quantize == "dynamic-int8":
                 logging.disable(logging.WARNING)  # it warns of every tensor that it does not quantize
@@ -50,18 +60,26 @@ class Onnx(Format):
 
     def open(self, directory: Path) -> Run:
         """Open the graph in ONNX Runtime."""
-        return open_onnx(directory).run
+        return open_onnx(directory).run if self.search else open_steps(directory)
 
 
-def _in_half_precision(graph: Any) -> None:
-    """Store the weights in 16 bits. A cast makes each float32 again, once, when a session starts."""
+def _in_half_precision(graph: Any, only_exact: bool) -> None:
+    """Store the weights in 16 bits. A cast makes each float32 again, once, when a session starts.
+
+    Args:
+        graph: the graph, which is changed.
+        only_exact: whether to leave weights alone that 16 bits do not hold exactly.
+    """
     import onnx
     from onnx import helper, numpy_helper
 
     casts = []
     for weight in graph.graph.initializer:
         if weight.data_type == onnx.TensorProto.FLOAT and np.prod(weight.dims) >= SMALL:
-            half = numpy_helper.to_array(weight).astype(np.float16)
+            single = numpy_helper.to_array(weight)
+            half = single.astype(np.float16)
+            if only_exact and not np.array_equal(single, half):
+                continue
             casts.append(helper.make_node("Cast", [f"{weight.name}/half"], [weight.name], to=onnx.TensorProto.FLOAT))
             weight.CopyFrom(numpy_helper.from_array(half, f"{weight.name}/half"))
     for cast in reversed(casts):

@@ -369,26 +369,6 @@ def test_markup_in_text_is_escaped():
     assert table(["", "n"], [["a|b", "1"]]).markdown == "|  | n |\n| --- | --: |\n| a\\|b | 1 |"
 
 
-# === Colours ===
-
-
-def test_a_mode_has_the_same_style_in_every_suite():
-    alone, together = plots.styles(["attention"]), plots.styles([*MODES, "mine"])
-    assert alone["attention"] == together["attention"]
-    assert plots.styles(["mine"])["mine"] == plots.styles(["basic", "mine"])["mine"] == together["mine"]
-
-
-def test_further_modes_have_different_colours_while_there_are_some_left():
-    found = plots.styles([*MODES, "coverage", "mine_own_mode", "third"])
-    assert len({style.color for style in found.values()}) == 7
-
-
-def test_many_modes_have_different_styles():
-    modes = [*MODES, *(f"mode_{i}" for i in range(len(plots.FURTHER)))]
-    assert len(set(plots.styles(modes).values())) == len(modes)
-    assert len(plots.styles([*modes, "one_more"])) == len(modes) + 1
-
-
 # === Two runs ===
 
 

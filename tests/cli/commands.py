@@ -26,6 +26,7 @@ COMMANDS = [
     "score",
     "card",
     "export",
+    "play",
     "benchmark",
     "report",
     "compare",

@@ -5,6 +5,7 @@ import sys
 
 import keras
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 from cases import SOURCE, TOKENS, close, randomise, small
@@ -59,6 +60,20 @@ def test_a_dynamic_batch_takes_any_number_of_rows_of_any_length(exported):
             np.testing.assert_array_equal(each.run(rows)["ids"], model.search(rows).ids, err_msg=name)
         assert generate(each, model.vocabularies, TEXTS, batch_size=2) == model.generate(TEXTS), name
         assert generate(each, model.vocabularies, []) == []
+
+
+def test_weights_that_half_precision_holds_are_stored_in_it_and_no_others(tmp_path):
+    model = Seq2Seq(Encoder(20, vocabulary_size=TOKENS), FeedbackDecoder(20, readout=Tokens(TOKENS)))
+    model.build((None, None))
+    stored = {}
+    for name, rounded in (("single", np.float32), ("half", np.float16)):
+        randomise(model)
+        model.set_weights([weight.astype(rounded).astype("float32") for weight in model.get_weights()])
+        found = export(model, tmp_path / name, "onnx")
+        np.testing.assert_allclose(found.run(SOURCE)["log_probs"], model.search(SOURCE).log_probs, atol=1e-5)
+        weights = onnx.load(tmp_path / name / "encode.onnx").graph.initializer
+        stored[name] = {weight.data_type for weight in weights if np.prod(weight.dims) > 1000}
+    assert stored == {"single": {onnx.TensorProto.FLOAT}, "half": {onnx.TensorProto.FLOAT16}}
 
 
 def test_a_fixed_batch_is_filled_up(tmp_path):

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import random
 import subprocess
 import sys
 import venv
@@ -12,31 +11,12 @@ import numpy as np
 import onnxruntime
 import pytest
 from cases import randomise
+from letters import BEAM, LETTERS, model_of, sources
 
 from seq2seq_zoo import Encoder, EncoderOnly, FeedbackDecoder, NoEncoder, Seq2Seq, Tokens, decoders
 from seq2seq_zoo.data.vocabulary import Vocabulary
 from seq2seq_zoo.export import ExportError, export, package
 from seq2seq_zoo.runtime.texts import search_texts
-
-LETTERS = Vocabulary.build(["abcdé語'"], "")
-PHONES = Vocabulary.build(["AA B CH D EH"], " ")
-BEAM = {"name": "beam", "size": 3, "n_best": 3}
-
-
-def model_of(mode, cell="lstm"):
-    encoder = Encoder(4, vocabulary_size=len(LETTERS), cell=cell)
-    decoder = decoders.create(mode, units=5, readout=Tokens(len(PHONES)), cell=cell, max_length=8)
-    model = Seq2Seq(encoder, decoder, LETTERS, PHONES)
-    model.build((None, None))
-    randomise(model)
-    return model
-
-
-def sources(count, seed=0):
-    """Words of up to 9 letters, some of which no model knows, and an empty one."""
-    draw = random.Random(seed)
-    return ["", *("".join(draw.choices("abcdé語'xX ", k=draw.randint(1, 9))) for _ in range(count - 1))]
-
 
 CASES = [  # every mode has both cells and both searches
     (mode, cell, BEAM if (place + number) % 2 else "greedy")
