@@ -183,18 +183,18 @@ def edits(references: Rows, outputs: Rows) -> dict[str, Any]:
 
     Example:
 
-    >>> edits([["one", "two"]], [["one", "ten", "and"]])
-    {'inserted': 1, 'dropped': 0, 'substituted': 1, 'tokens': 2, 'confusions': [['two', 'ten', 1]]}
+    >>> edits([["one", "two"]], [["ten", "two", "and"]])
+    {'inserted': 1, 'dropped': 0, 'substituted': 1, 'tokens': 2, 'confusions': [['one', 'ten', 1]]}
     """
     require_pairs(references, outputs)
     names = {"insert": "inserted", "delete": "dropped", "replace": "substituted"}
     counts: Counter[str] = Counter()
     confusions: Counter[tuple[str, str]] = Counter()
     for reference, output in zip(references, outputs, strict=True):
-        for edit, expected, got in Levenshtein.editops(reference, output):
-            counts[names[edit]] += 1
-            if edit == "replace":
-                confusions[reference[expected], output[got]] += 1
+        for edit in Levenshtein.editops(reference, output):
+            counts[names[edit.tag]] += 1
+            if edit.tag == "replace":
+                confusions[reference[edit.src_pos], output[edit.dest_pos]] += 1
     commonest = sorted(confusions.items(), key=lambda item: (-item[1], item[0]))[:10]
     return {
         **{name: counts[name] for name in names.values()},
