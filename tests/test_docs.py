@@ -420,6 +420,7 @@ def test_every_test_named_on_a_page_exists(page):
 
 RESULTS = re.compile(r"<!-- results:begin -->(.*?)<!-- results:end -->", re.DOTALL)
 RECORDS = ROOT / "benchmarks" / "results"
+SUITES = ("default", "default_copied", "tuned", "ablations")
 
 
 @pytest.fixture(scope="module")
@@ -429,7 +430,7 @@ def recorded():
     from seq2seq_zoo.benchmark.report import glance_table
     from seq2seq_zoo.benchmark.statistics import estimate
 
-    suites = [glance_table(read_results(RECORDS / name)).markdown for name in ("default", "tuned")]
+    suites = [glance_table(read_results(RECORDS / name)).markdown for name in SUITES]
     rows = "\n".join(suites).splitlines()
     whole = read_results(RECORDS / "whole")
     (question,) = whole.questions
