@@ -16,9 +16,14 @@ from seq2seq_zoo.models.loading import load
 from seq2seq_zoo.models.text_model import AnySearch
 from seq2seq_zoo.tasks.pronunciation import Alphabet, read_dictionary
 
-NUMBER = re.compile(r"([$£€]?)(\d+(?:,\d{3})*(?:\.\d+)?)((?:st|nd|rd|th)\b|%|)")
+NUMBER = re.compile(r"((?<!\w)[-\u2212]|)([$£€]?)(\d+(?:,\d{3})*(?:\.\d+)?)((?:st|nd|rd|th)\b| ?%|)")
+LETTERS = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", **dict.fromkeys("\u2018\u2019\u02bc\u2032`", "'")}
+)
+"""Letters that no decomposition makes plain ones, and what people type for an apostrophe."""
 UNITS = {"$": "dollar", "£": "pound", "€": "euro"}
-WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|[.,!?;:]")
+MARKS = ".,!?;:"
+WORD = re.compile(rf"[^\W\d_]+(?:'[^\W\d_]+)*|[{MARKS}]")
 """A word, in which there may be apostrophes, or a mark of punctuation."""
 
 SEVERAL = {"name": "beam", "size": 10, "n_best": 10}
@@ -102,6 +107,7 @@ class Pronouncer:
             ValueError: a word is empty or has a character that the model does not know, or as
                 `TextModel.predictions`.
         """
+        words = [*words] if not isinstance(words, str) else words
         expect_texts(words)
         plain = [_plain(word) for word in words]
         new = [*dict.fromkeys(word for word in plain if word not in self.dictionary)]
@@ -109,7 +115,8 @@ class Pronouncer:
             unknown = self.model.vocabularies[0].unknown_in(word)
             if unknown or not word:
                 what = f"{name_of(unknown[0])} in {shown(word)}" if unknown else "an empty one"
-                raise ValueError(f"Expected words of letters that the model knows, found {what}. `text` takes lines.")
+                hint = " `text` takes lines." if " " in word else ""
+                raise ValueError(f"Expected words of letters that the model knows, found {what}.{hint}")
         predictions = self.model.predictions(new, search, forbidden=self._forbidden) if new else []
         if mass is not None:
             predictions = [each.covering(mass) for each in predictions]
@@ -126,8 +133,9 @@ class Pronouncer:
     def text(self, text: str) -> list[str]:
         """The pronunciation of each word of a line of text, and each mark of its punctuation (. , ! ? ; :).
 
-        Numbers are spelt as amounts ("1995" is "one thousand, nine hundred and ninety-five"), also ordinal numbers
-        ("21st"), dollars, pounds, euros and percent. Other characters only separate words.
+        Numbers are spelt as amounts ("1995" is "one thousand, nine hundred and ninety-five"), also with a minus before
+        them, as ordinal numbers ("21st"), and as dollars, pounds, euros ("$5", not "5$") and percent. Other characters
+        only separate words.
 
         Args:
             text: the line.
@@ -136,26 +144,28 @@ class Pronouncer:
             ValueError: there is a letter that the model does not know, such as one of another script, or a number that
                 has no name.
         """
+        expect_texts([text])
         tokens: list[str] = WORD.findall(NUMBER.sub(_spelt, _plain(text).replace("&", " and ")))
-        words = [token for token in tokens if token[0].isalpha()]
+        words = [token for token in tokens if token not in MARKS]
         pronounced = dict(zip(words, self.words(words), strict=True))
         return [pronounced.get(token, token) for token in tokens]
 
 
 def _plain(text: str) -> str:
     """A text in small letters without accents."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+    # Not NFKD: it makes "102" of "10²".
+    decomposed = unicodedata.normalize("NFD", text.casefold().translate(LETTERS))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
 def _spelt(match: re.Match[str]) -> str:
     """A number in words, between spaces."""
-    symbol, digits, ending = match.groups()
-    digits = digits.replace(",", "")
+    minus, symbol, digits, ending = match.groups()
+    digits, ending = digits.replace(",", ""), ending.strip()
     is_ordinal = ending not in ("", "%") and digits.isdecimal()
     try:
         words = num2words(digits, to="ordinal" if is_ordinal else "cardinal")
     except OverflowError:
         raise ValueError(f"Expected numbers that num2words can spell, found {shown(digits)}.") from None
-    unit = UNITS[symbol] + "s" * (digits != "1") if symbol else "percent" if ending == "%" else ""
-    return f" {words.replace(',', '')} {unit} "
+    unit = UNITS[symbol] + "s" * (float(digits) != 1) if symbol else "percent" if ending == "%" else ""
+    return f" {'minus' * bool(minus)} {words.replace(',', '')} {unit} "

@@ -62,6 +62,10 @@ def test_variants_are_those_of_the_dictionary_or_of_the_models_search(model, pro
         ("the 21st, is it?", "the twenty first , is it ?"),
         ("Isn’t R&D: 'fun'", "isn't r and d : fun"),
         ("B2B at 7pm, 2ndly", "b two b at seven pm , two ndly"),
+        ("-5 or \u22127 %, COVID-19, 3-4", "minus five or minus seven percent , covid nineteen , three four"),
+        ("-$1.00", "minus one dollar"),
+        ("O\u02bcBrien don\u2018t don`t", "o'brien don't don't"),
+        ("\u00c6sop met Str\u00f8m\u2122", "aesop met strom"),
         ("", ""),
     ],
 )
@@ -112,6 +116,18 @@ def test_what_is_no_word_is_named(pronounce, words, message):
 def test_a_letter_of_another_script_in_a_line_is_named(pronounce):
     with pytest.raises(ValueError, match="found 'ж' in 'жук'"):
         pronounce.text("A жук is a beetle.")
+
+
+@pytest.mark.parametrize(("text", "named"), [("10\u00b2", "'\u00b2'"), ("5\u00bd cups", "'\u00bd'")])
+def test_a_part_of_a_number_that_it_cannot_read_is_named(pronounce, text, named):
+    with pytest.raises(ValueError, match=f"found {named}"):
+        pronounce.text(text)
+
+
+def test_other_things_than_texts(model, pronounce):
+    with pytest.raises(ValueError, match=r"^Expected a list of texts, got None"):
+        pronounce.text(None)
+    assert pronounce.words(word for word in ["tomato"]) == pronounce.words(["tomato"])
 
 
 def test_a_number_that_has_no_name_is_refused(pronounce):

@@ -49,11 +49,10 @@ def main() -> None:
     metrics = json.loads((args.run / METRICS).read_text())
     for split in ("dev", "test"):
         metrics[split], _ = evaluate_fully(model, data, split)
-    metrics["speed"] = speed(model, data)
-    metrics |= environment()
+    metrics["speed"] = {**speed(model, data), "machine": environment()["machine"]}
     shutil.copy(args.run / CONFIG, folder / CONFIG)
     record = json.loads((args.run / DATA).read_text())
-    record.pop(FOLDER)  # of this machine
+    record.pop(FOLDER, None)  # of this machine; a model that is packed again has none
     write(folder / DATA, json.dumps(record, ensure_ascii=False) + "\n")
     write(folder / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
     print(card(folder))

@@ -76,6 +76,8 @@ def _names(paths: Sequence[Path]) -> list[str]:
     modes = _modes(configs)
     if len(modes) > 1 and all(config["task"] == configs[0]["task"] for config in configs):
         return modes
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UsageError("The same model is given twice: leave one out.")
     names = [path.resolve().name if path.is_dir() else path.stem for path in paths]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise UsageError(f"Two models are called {twice[0]!r}: rename the folder of one of them.")

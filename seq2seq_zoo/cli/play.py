@@ -13,6 +13,7 @@ import typer
 
 from seq2seq_zoo.cli.page import write_page
 from seq2seq_zoo.cli.shared import ModelPaths, UsageError, app, examples, note
+from seq2seq_zoo.system.interrupt import interruptible
 from seq2seq_zoo.system.model_file import ZOO, find_model, located
 
 PLAYED = tuple(f"{ZOO}digits_to_words-{mode}" for mode in ("basic", "feedback", "peek", "attention"))
@@ -61,7 +62,8 @@ def play(
         find_model(path)
     with _server(port) as server, tempfile.TemporaryDirectory(prefix="seq2seq-zoo-") as folder:
         note(f"Exporting {len(paths)} model{'s' * (len(paths) > 1)} for the browser: a few seconds each …")
-        write_page(paths, Path(folder, "page"))
+        with interruptible():  # TensorFlow swallows some interrupts
+            write_page(paths, Path(folder, "page"))
         server.RequestHandlerClass = functools.partial(_Files, directory=str(Path(folder, "page")))  # type: ignore
         address = f"http://{HOST}:{server.server_port}/"
         with contextlib.suppress(KeyboardInterrupt):  # the usual end, so no error

@@ -90,15 +90,20 @@ def _evidence(directory: Path) -> Iterator[str]:
     mode = "no decoder" if decoder is None else f"mode {decoder['mode']}"
     size = (directory / BEST).stat().st_size / 1e6
     yield from ("", "## The model", "", f"- {mode}, {metrics['parameters']:,} parameters, {size:.1f} MB")
-    for how, speed in metrics.get("speed", {}).items():
-        yield f"- {speed:,.0f} sources a second, {how}"
+    if speed := metrics.get("speed"):
+        yield f"- greedy search on {_cores(speed['machine'])}: sources a second"
+        yield from (f"    - {how}: {speed[how]:,.0f}" for how in speed if how != "machine")
     if words:
         yield from ("", "## Data and licence", "", words["data"].strip())
     yield from ("", "## How it was made", "")
     if words:
         yield from ("```console", f"$ {words['command'].strip()}", "```", "")
     yield f"- seed {config['seed']}; epoch {metrics['best_epoch']} of {metrics['epochs']} was the best on dev"
-    cores = f"{machine['cores']} core{'s' * (machine['cores'] != 1)}"
-    yield f"- {metrics['seconds'] / 60:.0f} minutes on {cores}: {machine['cpu']}"
+    yield f"- {metrics['seconds'] / 60:.0f} minutes on {_cores(machine)}"
     yield f"- {', '.join(f'{name} {version}' for name, version in metrics['versions'].items())}"
     yield from ("", "```yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True).strip(), "```", "")
+
+
+def _cores(machine: dict[str, Any]) -> str:
+    """How many cores, and of what."""
+    return f"{machine['cores']} core{'s' * (machine['cores'] != 1)} of {machine['cpu']}"

@@ -67,14 +67,16 @@ def sample(
     if not near:
         raise OptionError(
             ("draw",),
-            f"balanced repeats all sources to fill a train_size of {sizes['train']}, and leaves none for dev.",
+            f"balanced repeats all sources to fill a train_size of {sizes['train']}, and leaves none for dev: lower "
+            "train_size, or allow longer sources.",
         )
     sizes = {**sizes, "train": sizes["train"] - sum(repeated.values())}
+    besides = f", besides those of length {' and '.join(map(str, repeated))}, all in train" if repeated else ""
     if far:
         _require("test", sizes["test"], far)
-        _require("train and dev together", sizes["train"] + sizes["dev"], near)
+        _require(f"train and dev together{besides}", sizes["train"] + sizes["dev"], near)
     else:
-        _require("train, dev and test together", sum(sizes.values()), near)
+        _require(f"train, dev and test together{besides}", sum(sizes.values()), near)
 
     shares = {"test": _shares(sizes["test"], far or _tenth(near, sizes["test"]), draw)}
     near = {length: count - shares["test"].get(length, 0) for length, count in near.items()}

@@ -284,6 +284,23 @@ def test_a_teacher_forced_step_reads_the_target(models, page_of_several):
         assert (summary, last) == reads
 
 
+def test_events_that_come_at_once_run_one_after_another(page_of_several):
+    code = """await write("abc");
+    await drawn(() => $$("[name=pass]")[1].click());
+    await drawn(() => { for (const target of ["CH", "CH AA", "CH AA B"]) put($("#target"), target); });
+    return $$(".steps-table tbody tr").map((row) => row.querySelector(".given").textContent);"""
+    assert run(page_of_several, code)[:4] == ["CH", "AA", "B", "end"]
+
+
+def test_a_failure_of_a_page_that_has_answered_is_a_sentence(several, browser):
+    with served(several) as address:
+        opened(browser, address)
+        reason = "{promise: Promise.resolve(), reason: new Error('out of memory')}"  # as of a run that fails
+        browser.execute_script(f"dispatchEvent(new PromiseRejectionEvent('unhandledrejection', {reason}))")
+        assert status(browser) == "This page cannot go on: out of memory. Load it again."
+        forget(browser)
+
+
 def test_an_unknown_token_is_named(page_of_several):
     read = "await write('aXx'); return $('#note:not([hidden])').textContent;"
     assert run(page_of_several, read) == ("The model does not know X, x: it reads an unknown token there.")

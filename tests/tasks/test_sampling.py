@@ -77,6 +77,11 @@ def test_balanced_repeats_short_sources_in_train_and_asks_none_of_them():
 def test_balanced_needs_a_length_that_it_need_not_repeat():
     with pytest.raises(ValueError, match=r"^`draw`: balanced repeats all sources to fill a train_size of 40"):
         sample({1: (10, 1), 2: (9, 1)}, SIZES, 0, "balanced")
+    besides = (
+        r"^Asked for 80 pairs for train, dev and test together, besides those of length 1, all in train, but only 60"
+    )
+    with pytest.raises(ValueError, match=besides):
+        sample({1: (10, 1), 2: (60, 1)}, {"train": 80, "dev": 20, "test": 20}, 0, "balanced")
 
 
 def test_dev_and_test_do_not_depend_on_the_size_of_train():

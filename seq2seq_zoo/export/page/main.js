@@ -8,10 +8,11 @@ import { Steps } from "./steps.js";
 /** A sentence in place of the page's content. */
 function fail(error) {
   $("page").hidden = true;
+  $("status").hidden = false;
   $("status").className = "failed";
   $("status").setAttribute("role", "alert");
   $("status").textContent =
-    error instanceof PageError ? error.message : `This page does not run in this browser: ${error.message ?? error}`;
+    error instanceof PageError ? error.message : `This page cannot go on: ${error.message ?? error}. Load it again.`;
   if (!(error instanceof PageError)) console.error(error);
 }
 
@@ -83,7 +84,8 @@ async function start() {
 
 /** What a model does with tokens that it does not know. */
 function sentence(unknown, vocabulary) {
-  const listed = unknown.slice(0, 10).flatMap((each, place) => [place ? ", " : "", bdi(each, "strange")]);
+  const short = (token) => (token.length > 40 ? `${token.slice(0, 40)}…` : token);
+  const listed = unknown.slice(0, 10).flatMap((each, place) => [place ? ", " : "", bdi(short(each), "strange")]);
   const end = vocabulary.unknown === null ? ": leave it out." : ": it reads an unknown token there.";
   return ["The model does not know ", ...listed, unknown.length > 10 ? ", …" : "", end];
 }

@@ -47,6 +47,7 @@ export async function startRuntime() {
       throw new PageError(`The file ${path} is damaged. Copy the whole folder of the page, or export it again.`);
     }
   }
+  if (!bytes.byteLength) throw new PageError(`The file ${path} is empty. Copy the whole folder of the page, or export it again.`);
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmPaths = { [WASM]: URL.createObjectURL(new Blob([bytes], { type: "application/wasm" })) };
 }

@@ -43,9 +43,14 @@ export class Steps {
     this.run();
   }
 
-  /** Run all models, then draw. A run that a newer one overtakes draws nothing. */
+  /** Run all models, then draw, once the run before has ended: a graph runs once at a time. Only the newest run counts. */
   async run() {
     const run = (this.latest = {});
+    await this.running;
+    if (run === this.latest) await (this.running = this.runNow(run));
+  }
+
+  async runNow(run) {
     const before = await this.traces(() => undefined);
     if (this.teacherForced && !$("target").value) $("target").value = this.models[0].text(before[0]);
     const targets = this.vocabulary.split($("target").value);
