@@ -65,7 +65,7 @@ MISTAKES = [
     (["export", "zipped.keras", "--format", "onnx", "--search", "baem"], SEARCHES),
     (
         ["export", "zipped.keras", "--format", "onx"],
-        "--format: unknown export format 'onx'. Did you mean 'onnx'? Known: litert, onnx, savedmodel, package.",
+        "--format: unknown export format 'onx'. Did you mean 'onnx'? Known: litert, onnx, savedmodel, package, web.",
     ),
     (["export", "zipped.keras", "--format", "package"], "--format package needs a --name, which is also that of"),
     (["train", "--resume", "gone"], "gone is not a run: expected config.yaml in it."),

@@ -100,7 +100,7 @@ def test_export_refuses_what_a_page_cannot_be(first_25, names, folder):
     assert refused("export", directory, *web, "--batch", "2").startswith("--batch: a page takes one text at a time")
     assert refused("export", directory, *web, "--name", "a").startswith("--name is for a package")
     assert refused("export", directory, directory, *web, "--search", "greedy").startswith("--search and --set: a page")
-    assert refused("export", directory, directory, *web).startswith("Two models are called 'first_25': rename")
+    assert refused("export", directory, directory, *web) == "The same model is given twice: leave one out."
     assert refused("export", directory, "zoo:words_to_digits", *web).startswith(
         "A page of several models needs equal vocabularies, but the source vocabularies of first_25 and "
         "words_to_digits differ"
