@@ -420,7 +420,7 @@ def test_every_test_named_on_a_page_exists(page):
 
 RESULTS = re.compile(r"<!-- results:begin -->(.*?)<!-- results:end -->", re.DOTALL)
 RECORDS = ROOT / "benchmarks" / "results"
-SUITES = ("default", "default_copied", "tuned", "ablations")
+SUITES = ("default", "default_copied", "tuned", "ablations", "ablations_attention")
 
 
 @pytest.fixture(scope="module")

@@ -169,13 +169,15 @@ def _glance(results: Results) -> list[Piece]:
 
 
 def _scores(estimates: Mapping[str, Estimate], metric: Metric, expected: int) -> list[Inline]:
-    """A row of scores: the leaders in bold, with the number of runs where some are missing."""
+    """A row of scores: of several modes the leaders in bold, with the number of runs where some are missing."""
     found = [e for e in estimates.values() if e.runs]
     if not found:
         return [NOTHING] * len(estimates)
     best = (max if metric.higher_is_better else min)(found, key=lambda e: e.value)
 
     def leads(e: Estimate) -> bool:
+        if len(estimates) == 1:
+            return False
         return e.value == best.value or not (isnan(e.low) or isnan(best.low) or separated(e, best))
 
     return [_score(e, metric, bold=leads(e), expected=expected) if e.runs else NOTHING for e in estimates.values()]

@@ -108,6 +108,12 @@ def test_every_link_within_the_page_has_exactly_one_target(pages):
     assert set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', html)) <= {(i, "") for i in ids} | {("", i) for i in ids}
 
 
+def test_one_mode_alone_leads_nothing(tmp_path):
+    run = make_run(tmp_path / "one", questions=(LONG,), modes=["attention"])
+    report(run)
+    assert re.search(r"\| all test pairs \| \d", (run / "report.md").read_text())
+
+
 def test_errors_are_counted_for_each_mode(pages):
     markdown = pages[1].split("### Errors")[1].split("###")[0]
     assert "| attention | 1.93 | 4.00 | 5.93 | seven → six (9), and → \\| (4) |" in markdown
