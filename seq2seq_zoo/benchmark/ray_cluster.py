@@ -214,7 +214,9 @@ def _versions_on(ray: Any, nodes: Iterable[dict[str, Any]], names: Iterable[str]
 
 
 def line_of(error: Exception) -> str:
-    """The first line of an error of Ray that says something, as a sentence."""
+    """The first line of an error of Ray that says something, as a sentence; with the last line if it only announces."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     line = lines[0] if lines else type(error).__name__
+    if line.endswith(":") and len(lines) > 1:  # a traceback follows
+        line = f"{line} {lines[-1]}"
     return line if line[-1] in ".!?" else f"{line}."

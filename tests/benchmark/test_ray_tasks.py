@@ -301,6 +301,14 @@ def test_without_an_address_ray_ends_with_the_run_and_ctrl_c_keeps_finished_cell
 # === Clusters that cannot be used ===
 
 
+def test_an_error_of_ray_is_one_line_with_its_reason():
+    announced = ConnectionError(
+        "Initialization failure from server:\nTraceback ...\n  File ...\nTimeoutError: no answer"
+    )
+    assert ray_cluster.line_of(announced) == "Initialization failure from server: TimeoutError: no answer."
+    assert ray_cluster.line_of(ConnectionError("\nno such host\nmore")) == "no such host."
+
+
 @pytest.mark.parametrize("address", ["somewhere", "ray://", "ray://somewhere", "http://somewhere:8265"])
 def test_an_address_has_a_form(address):
     assert refusal(RayTasks, address) == (
