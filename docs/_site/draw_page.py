@@ -18,10 +18,6 @@ from seq2seq_zoo.system.model_file import located
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
-sys.path.append(str(ROOT / "tests"))
-
-from browser import served, started_browser  # noqa: E402
-
 NUMBER = "7 9 6 2 0"
 CHANGED = """
 document.querySelector("#text").value = arguments[0];
@@ -47,7 +43,11 @@ def draw(browser, address: str, name: str, width: int, height: int | None, scrip
     picture.quantize(128, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Draw all pictures."""
+    sys.path.append(str(ROOT / "tests"))
+    from browser import served, started_browser
+
     with tempfile.TemporaryDirectory() as folder, started_browser(Path(folder, "browser")) as browser:
         write_page([located(name) for name in PLAYED], Path(folder, "play"))
         write_page([located("zoo:words_to_digits")], Path(folder, "page"))
@@ -55,3 +55,7 @@ if __name__ == "__main__":
             draw(browser, f"{address}/play/", "play", 1200, None, CHANGED)
             draw(browser, f"{address}/play/", "play-phone", 390, 1000, CHANGED)
             draw(browser, f"{address}/page/", "page", 1000, None)
+
+
+if __name__ == "__main__":
+    main()

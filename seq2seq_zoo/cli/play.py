@@ -60,11 +60,10 @@ def play(
     paths = model_paths or [located(name) for name in PLAYED]
     for path in paths:
         find_model(path)
-    with _server(port) as server, tempfile.TemporaryDirectory(prefix="seq2seq-zoo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="seq2seq-zoo-") as folder, _server(port, Path(folder, "page")) as server:
         note(f"Exporting {len(paths)} model{'s' * (len(paths) > 1)} for the browser: a few seconds each …")
         with interruptible():  # TensorFlow swallows some interrupts
             write_page(paths, Path(folder, "page"))
-        server.RequestHandlerClass = functools.partial(_Files, directory=str(Path(folder, "page")))  # type: ignore
         address = f"http://{HOST}:{server.server_port}/"
         with contextlib.suppress(KeyboardInterrupt):  # the usual end, so no error
             print(address, flush=True)
@@ -74,13 +73,13 @@ def play(
             server.serve_forever()
 
 
-def _server(port: int) -> ThreadingHTTPServer:
-    """A server on a port, which is taken before anything slow is done.
+def _server(port: int, folder: Path) -> ThreadingHTTPServer:
+    """A server of a folder's files on a port, which is taken before anything slow is done.
 
     Raises:
         UsageError: another program has the port.
     """
     try:
-        return ThreadingHTTPServer((HOST, port), _Files)
+        return ThreadingHTTPServer((HOST, port), functools.partial(_Files, directory=str(folder)))
     except OSError as error:
         raise UsageError(f"--port {port}: {error.strerror}. Leave --port out for a free one.") from None
